@@ -1,0 +1,154 @@
+// Package driver is the seam between a plan and the place where services run.
+//
+// A [Driver] makes an [Environment] for a plan. The environment gives the caller
+// exactly what links need, a place to listen as the client sees it and a way to
+// dial as the upstream sees it, and what services need: start, stop, exec. It
+// knows nothing of links, readiness, order or verdicts; those are the caller's,
+// and so are the same on every driver.
+//
+// A new driver implements the two interfaces and passes the conformance suite
+// in package drivertest. What it cannot do, it says in its [Capabilities].
+package driver
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+// Driver makes environments of one kind. Its methods may be called at once from
+// several goroutines.
+type Driver interface {
+	// Name is what --driver takes: "process", "docker", "kube", "memory".
+	Name() string
+	// Capabilities says what environments of this driver can do on this host.
+	// It changes nothing.
+	Capabilities(ctx context.Context) Capabilities
+	// Open makes an empty environment. After an error nothing is left of it.
+	Open(ctx context.Context, spec Spec) (Environment, error)
+	// List finds everything of ours that exists on this host, asked of the host
+	// and not of our own records.
+	List(ctx context.Context) ([]Remnant, error)
+	// Remove ends one thing that List found. It must not touch anything that
+	// does not carry our label. Removing what is already gone is no error.
+	Remove(ctx context.Context, r Remnant) error
+}
+
+// Capabilities is what a driver can do on this host.
+type Capabilities struct {
+	// Available is false when no environment can be made here; Why says why,
+	// and Hint what would change that.
+	Available bool
+	Why, Hint string
+	// Tier is how well environments are isolated, as in "namespaces".
+	Tier string
+	// Facts go into the evidence and into what doctor prints.
+	Facts []rehearse.Fact
+}
+
+// Spec is what an environment is made from.
+type Spec struct {
+	ID   rehearse.EnvironmentID
+	Plan *rehearse.Plan
+	// Dir is a directory of the environment's own on the host. It exists, and
+	// the caller removes it after Close.
+	Dir string
+	// Journal is told of each thing before it is created. Never nil.
+	Journal Journal
+	// Log receives the talk of builds and data preparation. Never nil.
+	Log io.Writer
+}
+
+// Journal records what is about to be created outside the environment's own
+// directory, so that it can be found after a crash.
+type Journal interface {
+	// Intend returns once the record is durable.
+	Intend(r Remnant) error
+	// Confirm says that it exists now, or that it is gone again.
+	Confirm(r Remnant, exists bool) error
+}
+
+// Remnant is one thing outside of an environment's directory that carries the
+// environment's label.
+type Remnant struct {
+	Environment rehearse.EnvironmentID `json:"environment"`
+	Kind        string                 `json:"kind"` // "process", "cgroup", "container", …
+	Name        string                 `json:"name"` // unique for its kind on this host
+}
+
+// Environment is one isolated place for services. Its methods may be called at
+// once from several goroutines. Close ends everything that the others started.
+type Environment interface {
+	// Listen gives a listener that the client reaches under any of the names
+	// and the port. The client [rehearse.Ingress] and its regional variants are
+	// the host's own loopback. Listeners for a client must be made before the
+	// client starts: a client's names are fixed then.
+	Listen(ctx context.Context, client rehearse.ServiceName, names []string, port int) (net.Listener, Address, error)
+	// Dial connects to a port of a service, from inside. It fails with
+	// ECONNREFUSED while nothing listens.
+	Dial(ctx context.Context, upstream rehearse.ServiceName, port int) (net.Conn, error)
+	// Prepare builds what the service needs and what may take long the first
+	// time: its program, its data. Start calls for nothing more to be built.
+	Prepare(ctx context.Context, service rehearse.ServiceName) error
+	// Start starts a prepared service, or starts it again after it has exited.
+	Start(ctx context.Context, service rehearse.ServiceName, out Output) (Process, error)
+	// Exec runs a command inside a started service and returns its exit code.
+	Exec(ctx context.Context, service rehearse.ServiceName, cmd Command) (int, error)
+	// Usage is what a started service uses now.
+	Usage(ctx context.Context, service rehearse.ServiceName) (Usage, error)
+	// Facts says how the environment was made where that bears on fidelity.
+	Facts() []rehearse.Fact
+	// Close ends every service, at once, and removes what the environment
+	// made, in reverse. It may be called more than once.
+	Close(ctx context.Context) error
+}
+
+// Address is a host and port in the view of whoever will dial it.
+type Address struct {
+	Host string
+	Port int
+}
+
+// Output is where a service's two streams go. Writes come from one goroutine
+// per stream.
+type Output struct {
+	Stdout, Stderr io.Writer
+}
+
+// Process is a started service.
+type Process interface {
+	// Done is closed when the service and everything it started has ended.
+	Done() <-chan struct{}
+	// Exit is how it ended; valid after Done.
+	Exit() Exit
+	// Signal asks the service to stop or to do what the signal means to it.
+	Signal(sig os.Signal) error
+	// Kill ends the service and everything it started.
+	Kill() error
+}
+
+// Exit is how a service ended.
+type Exit struct {
+	Code   int    // 128+N after signal N
+	Reason string // "exit 1", "signal: killed", "out of memory"
+}
+
+// Command is what Exec runs. Stdin may be nil. When a stream is an *os.File, it
+// is handed over as it is, so that a terminal stays one.
+type Command struct {
+	Args           []string
+	Env            map[string]string // added to the service's own
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// Usage is what a service uses.
+type Usage struct {
+	Memory    int64         // resident, in bytes
+	CPU       time.Duration // since its start
+	Processes int
+}

@@ -47,6 +47,8 @@ type Context struct {
 	// pattern may hold * and the highest version wins. Its error says what to
 	// install.
 	Find func(program string, places ...string) (string, error)
+	// In looks a program up in the given places only.
+	In func(program string, places ...string) (string, bool)
 	// Fetch returns the directory of an npm package's content in the cache, and
 	// fetches it first when it is not there.
 	Fetch func(pkg NPMPackage) (string, error)
@@ -68,6 +70,13 @@ type Launch struct {
 	// Template is the content of Data, made once and cloned for every
 	// environment. Nil: Data starts empty.
 	Template *Template
+	// Owns lists places in the container's file system that the recipe has taken
+	// care of, so that Compose's mounts below them are not made: the image's
+	// data directory, its directory of initialisation scripts.
+	Owns []string
+	// Visible lists files and directories of the host that the service must see,
+	// read-only, at their own paths.
+	Visible []string
 	// Findings are differences from the image that the reader must know: another
 	// major version, another locale.
 	Findings []rehearse.Fact
@@ -86,9 +95,16 @@ type Template struct {
 type Builder interface {
 	// Run runs a command to its end, as the service's user. The error holds the
 	// last lines of its output.
-	Run(ctx context.Context, args []string, env map[string]string, stdin string) error
+	Run(ctx context.Context, args []string, env map[string]string) error
 	// Serve runs a server while f runs, then stops it with SIGINT and waits.
-	Serve(ctx context.Context, args []string, env map[string]string, f func(ctx context.Context, dial Dial) error) error
+	Serve(ctx context.Context, args []string, env map[string]string, f func(context.Context, Server) error) error
+}
+
+// Server is a running server of a template that is being built.
+type Server struct {
+	Dial Dial
+	// Run runs a command beside the server, to its end.
+	Run func(ctx context.Context, args []string, env map[string]string) error
 }
 
 // NPMPackage is a package of binaries in the npm registry, pinned.

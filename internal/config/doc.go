@@ -1,0 +1,67 @@
+// Package config reads rehearse.yaml, the file that says what a Compose file
+// cannot: where services run in production, how far apart they are, what their
+// databases hold, what traffic comes, and what to rehearse.
+//
+// [Load] reads it from a file, [Parse] from memory. Both are strict: an unknown
+// key, a value of the wrong kind, a rate or threshold that does not parse are
+// problems, all reported at once with file and line. A file that is missing or
+// empty is the zero [Config]: everything has a default. Names that stand for
+// something in another file keep their line, so that the plan can say where a
+// service, region or dataset that does not exist was named.
+//
+// # The format
+//
+// This is every key there is. The table of keys in keys.go says what each means;
+// docs/rehearse-yaml.md and docs/rehearse.schema.json are made from it by
+//
+//	go test ./internal/config -run TestDocs -update
+//
+// Relative paths start in the project directory. Keys that start with "x-" are
+// left alone at the top level, as a place for YAML anchors.
+//
+//	name: docgen                      # default: the Compose project's name
+//	seed: 7                           # of every random choice; default 1
+//
+//	services:                         # what the Compose file does not say
+//	  docgen:
+//	    region: eu-west-1             # where it runs in production
+//	    ports: [8080]                 # what it listens on
+//	    process:                      # how it runs without a container
+//	      build: [go, build, -o, "${out}/docgen", .]
+//	      command: ["${out}/docgen"]
+//	      dir: app                    # default: the build context, else the project directory
+//	      env: {LOG: debug}
+//	    ready: {http: /healthz, port: 8080, timeout: 30s}
+//	  db:
+//	    region: us-east-1
+//	    dataset: customers
+//
+//	network:                          # how far apart the regions are
+//	  between:
+//	    - {regions: [eu-west-1, us-east-1], rtt: 84ms, jitter: 6ms, rate: 1Gbit}
+//	  within: {rtt: 0.5ms}            # between different services of one region
+//	  links:                          # one link, whatever the regions say
+//	    - {link: "docgen:db", rtt: 90ms, jitter: 1ms, rate: 100Mbit}
+//
+//	data:
+//	  customers: {sql: [seed.sql], staging: [small.sql]}
+//
+//	traffic:
+//	  peak: {profile: profiles/peak.traffic.yaml, target: docgen, port: 8080}
+//
+//	suites:
+//	  e2e:
+//	    command: [npx, playwright, test]
+//	    dir: e2e
+//	    env: {BASE_URL: "${docgen.url}"}
+//	    results: [results.xml]
+//	    artifacts: [playwright-report]
+//	    needs: [node]
+//	    timeout: 2m
+//
+//	rehearsal:                        # the steps, in order
+//	  - suite: e2e
+//	  - load: peak
+//	    for: 20s
+//	    thresholds: ["http_req_failed rate<0.001", "http_req_duration p(99)<800ms"]
+package config

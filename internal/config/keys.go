@@ -1,0 +1,158 @@
+package config
+
+// key is one key of the format. The table of keys is the one place that knows
+// the format: reading checks against it, and docs/rehearse-yaml.md and
+// docs/rehearse.schema.json are made from it.
+type key struct {
+	name     string
+	kind     kind
+	required bool
+	standard string // what holds without it
+	doc      string // one or two sentences
+	example  string
+}
+
+var format = object(
+	key{name: "name", kind: projectName, standard: "the Compose project's name", example: "docgen",
+		doc: "The project's name in reports and on everything that an environment creates."},
+	key{name: "seed", kind: seedNumber, standard: "1", example: "7",
+		doc: "The seed of every random choice: arrivals, request mix, jitter. The same seed gives the same rehearsal."},
+	key{name: "services", kind: dict("service", service), example: "{docgen: {region: eu-west-1}}",
+		doc: "What the Compose file does not say of its services, by service name."},
+	key{name: "network", kind: network, standard: "no distance anywhere",
+		doc: "How far apart services are in production."},
+	key{name: "data", kind: dict("dataset", dataset), example: "{customers: {sql: [seed.sql]}}",
+		doc: "What databases hold in production, by a name that `services.NAME.dataset` refers to."},
+	key{name: "traffic", kind: dict("traffic", traffic), example: "{peak: {profile: profiles/peak.traffic.yaml}}",
+		doc: "Traffic profiles, by a name that `load` in the rehearsal refers to."},
+	key{name: "suites", kind: dict("suite", suite), example: "{e2e: {command: [npm, test]}}",
+		doc: "The team's own test commands, by a name that `suite` in the rehearsal refers to."},
+	key{name: "rehearsal", kind: list(step), standard: "nothing is run", example: "[{suite: e2e}, {load: peak, for: 20s}]",
+		doc: "The steps of the rehearsal, in order."},
+)
+
+var service = object(
+	key{name: "region", kind: text, standard: "nowhere: no distance to anything", example: "eu-west-1",
+		doc: "Where the service runs in production."},
+	key{name: "ports", kind: list(port), standard: "the Compose file's `ports` and `expose`, and the recipe's", example: "[8080]",
+		doc: "TCP ports that it listens on, where the Compose file does not say."},
+	key{name: "process", kind: process, standard: "the recipe of the service's image",
+		doc: "How the process driver builds and starts the service, without a container."},
+	key{name: "ready", kind: ready, standard: "the recipe's query, else the Compose healthcheck, else that every known port is open", example: "{http: /healthz, port: 8080}",
+		doc: "When the service is ready. All that is given must hold at once. It replaces the Compose healthcheck; a timeout alone only changes how long to wait."},
+	key{name: "dataset", kind: text, standard: "no data", example: "customers",
+		doc: "The dataset under `data` that is loaded before the service counts as ready."},
+)
+
+var process = object(
+	key{name: "build", kind: command, standard: "nothing to build", example: `[go, build, -o, "${out}/docgen", .]`,
+		doc: "Run in `dir` before the start, and skipped while `dir` is unchanged. `${out}` is a directory for what it builds."},
+	key{name: "command", kind: command, required: true, example: `["${out}/docgen"]`,
+		doc: "What is started. `${out}` is the build's directory, `${NAME.host}` and `${NAME.port}` are another service as this one sees it, `${listen.host}` and `${listen.port}` are where to listen."},
+	key{name: "dir", kind: text, standard: "the Compose file's build context, else the project directory", example: "app",
+		doc: "The directory in which both run, relative to the project directory."},
+	key{name: "env", kind: dict("variable", text), example: "{LOG: debug}",
+		doc: "Environment variables, on top of the Compose file's. The same `${…}` as in `command`."},
+)
+
+var ready = kind{
+	name: "mapping",
+	keys: []key{
+		{name: "http", kind: either(text, httpGet), example: "/healthz",
+			doc: "A GET of this path answers with a status of 200 to 399. A mapping says which port and status."},
+		{name: "port", kind: port, standard: "with `http`, the service's port", example: "8080",
+			doc: "With `http`, the port that it asks. By itself: something listens on this port."},
+		{name: "log", kind: pattern, example: "listening on .*",
+			doc: "A line of the service's output matches this regular expression."},
+		{name: "command", kind: command, example: "[./healthy]",
+			doc: "This command, run inside the service, exits 0."},
+		{name: "timeout", kind: duration, standard: "60s, or longer where the healthcheck gives longer", example: "30s",
+			doc: "How long the service may take, from its start."},
+	},
+}
+
+var httpGet = object(
+	key{name: "path", kind: text, required: true, example: "/healthz", doc: "The path."},
+	key{name: "port", kind: port, standard: "the service's port", example: "8080", doc: "The port."},
+	key{name: "status", kind: status, standard: "any of 200 to 399", example: "204", doc: "The status that counts as ready."},
+)
+
+var network = object(
+	key{name: "between", kind: list(between), example: "[{regions: [eu-west-1, us-east-1], rtt: 84ms}]",
+		doc: "The distance between two regions, in both directions."},
+	key{name: "within", kind: object(shape...), standard: "no distance", example: "{rtt: 0.5ms}",
+		doc: "The distance between different services of one region."},
+	key{name: "links", kind: list(link), example: `[{link: "docgen:db", rtt: 10ms}]`,
+		doc: "The shape of single links, whatever the regions say."},
+)
+
+var shape = []key{
+	{name: "rtt", kind: duration, standard: "0s", example: "84ms",
+		doc: "The round-trip time that the link adds, half of it each way."},
+	{name: "jitter", kind: duration, standard: "0s", example: "6ms",
+		doc: "The standard deviation of the round-trip time, normally distributed. It never reorders."},
+	{name: "rate", kind: rate, standard: "unlimited", example: "1Gbit",
+		doc: "Bits per second in each direction, as tc writes them."},
+}
+
+var between = kind{
+	name:  "mapping",
+	check: twoRegions,
+	keys: append([]key{
+		{name: "regions", kind: list(text), required: true, example: "[eu-west-1, us-east-1]", doc: "The two regions."},
+	}, shape...),
+}
+
+var link = kind{
+	name: "mapping",
+	keys: append([]key{
+		{name: "link", kind: linkID, required: true, example: `"docgen:db"`,
+			doc: "The client and its upstream. Traffic from outside has the client `ingress`, or `ingress/REGION`."},
+	}, shape...),
+}
+
+var dataset = object(
+	key{name: "sql", kind: list(text), required: true, example: "[schema.sql, seed.sql]",
+		doc: "SQL files, loaded in this order after the image's own initialisation, relative to the project directory."},
+	key{name: "staging", kind: list(text), standard: "the same files", example: "[small.sql]",
+		doc: "What is loaded instead when the data facet is flat: the data that staging has."},
+)
+
+var traffic = object(
+	key{name: "profile", kind: text, required: true, example: "profiles/peak.traffic.yaml",
+		doc: "The traffic profile's file, relative to the project directory."},
+	key{name: "target", kind: text, standard: "the only service with a published port", example: "docgen",
+		doc: "The service that the traffic goes to."},
+	key{name: "port", kind: port, standard: "the target's only published port, else its only port", example: "8080",
+		doc: "The target's port, as the service itself knows it."},
+)
+
+var suite = object(
+	key{name: "command", kind: command, required: true, example: "[npx, playwright, test]",
+		doc: "The command. Exit status 0 is a pass."},
+	key{name: "dir", kind: text, standard: "the project directory", example: "e2e",
+		doc: "Where it runs, relative to the project directory."},
+	key{name: "env", kind: dict("variable", text), example: `{BASE_URL: "${docgen.url}"}`,
+		doc: "Environment variables. `${NAME.url}`, `${NAME.host}` and `${NAME.port}` say where a service is reached from outside."},
+	key{name: "results", kind: list(text), example: "[results.xml]",
+		doc: "JUnit XML or CTRF JSON files that it writes, relative to `dir`."},
+	key{name: "artifacts", kind: list(text), example: "[playwright-report]",
+		doc: "Files and directories to keep, relative to `dir`."},
+	key{name: "needs", kind: list(text), example: "[node]",
+		doc: "Programs without which the suite is skipped, with the reason in the report."},
+	key{name: "timeout", kind: duration, standard: "10m", example: "2m",
+		doc: "How long it may take."},
+)
+
+var step = kind{
+	name:  "mapping",
+	check: suiteOrLoad,
+	keys: []key{
+		{name: "suite", kind: text, example: "e2e", doc: "Run this suite."},
+		{name: "load", kind: text, example: "peak", doc: "Drive this traffic profile at its target."},
+		{name: "for", kind: duration, standard: "the profile's own duration", example: "20s",
+			doc: "How long the load lasts."},
+		{name: "thresholds", kind: list(threshold), standard: "none: the load alone decides nothing", example: `["http_req_duration p(99)<800ms"]`,
+			doc: "What must hold for the load, in k6's words."},
+	},
+}

@@ -1,0 +1,169 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+// kind is what a value may be: a scalar, a list, a mapping from names, or a
+// mapping with known keys.
+type kind struct {
+	name   string                              // as the reference calls it
+	parse  func(text string) error             // of a scalar; nil: any
+	schema map[string]any                      // of a scalar, beyond its type
+	elem   *kind                               // of a list or a mapping from names
+	entry  string                              // what a mapping's names stand for; empty for a list
+	keys   []key                               // of a mapping with known keys
+	check  func(n *yaml.Node) (problem string) // of the whole, once its keys are in order
+	or     *kind                               // what it may be instead; one of the two is scalar
+	hint   string                              // on what to write
+}
+
+func object(keys ...key) kind { return kind{name: "mapping", keys: keys} }
+
+func list(of kind) kind { return kind{name: "list of " + of.plural(), elem: &of} }
+
+func dict(entry string, of kind) kind {
+	return kind{name: "mapping from " + entry + " names", elem: &of, entry: entry}
+}
+
+func either(scalar, other kind) kind {
+	scalar.or = &other
+	return scalar
+}
+
+func (k kind) scalar() bool { return k.elem == nil && k.keys == nil }
+
+func (k kind) plural() string {
+	if k.name == "text" {
+		return "texts"
+	}
+	return k.name + "s"
+}
+
+// The scalars.
+var (
+	text        = kind{name: "text"}
+	projectName = kind{name: "name", parse: parseName, schema: map[string]any{"pattern": nameSyntax.String()}}
+	seedNumber  = kind{name: "whole number", parse: wholeNumber(1, 0), schema: map[string]any{"type": "integer", "minimum": 1}}
+	port        = kind{name: "port", parse: wholeNumber(1, 65535), schema: map[string]any{"type": "integer", "minimum": 1, "maximum": 65535}}
+	status      = kind{name: "status", parse: wholeNumber(100, 599), schema: map[string]any{"type": "integer", "minimum": 100, "maximum": 599}}
+	duration    = kind{name: "duration", parse: parseDuration, hint: "Write a number and a unit, as in 84ms, 20s or 2m.",
+		schema: map[string]any{"pattern": `^(0|([0-9]*\.?[0-9]+(ns|us|µs|ms|s|m|h))+)$`}}
+	rate = kind{name: "rate", parse: parseRate,
+		schema: map[string]any{"pattern": `^[0-9]*\.?[0-9]+ ?([KkMmGg])?[Bb][Ii][Tt](/s|ps)?$`}}
+	pattern   = kind{name: "regular expression", parse: parsePattern, schema: map[string]any{"format": "regex"}}
+	threshold = kind{name: "threshold", parse: parseThreshold, schema: map[string]any{
+		"pattern": `^\s*(` + strings.Join(slices.Sorted(maps.Keys(rehearse.Metrics)), "|") + `)\b.*(<|>|=).*$`}}
+	linkID = kind{name: "link", parse: parseLink, schema: map[string]any{"pattern": `^[^:]+:[^:]+$`}}
+)
+
+// command is a list of words, with a better hint than other lists have.
+var command = kind{name: "list of texts", elem: &text, check: notEmpty,
+	hint: `Write a list of words, as in [npm, test]; for a shell, [sh, -c, "…"].`}
+
+var nameSyntax = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+
+func parseName(s string) error {
+	if !nameSyntax.MatchString(s) {
+		return fmt.Errorf("%q is not a name; write lower-case letters, digits, - and _", s)
+	}
+	return nil
+}
+
+// wholeNumber accepts numbers of a range; a greatest of 0 is no bound.
+func wholeNumber(least, greatest uint64) func(string) error {
+	return func(s string) error {
+		n, err := strconv.ParseUint(s, 10, 64)
+		switch {
+		case err == nil && n >= least && (greatest == 0 || n <= greatest):
+			return nil
+		case greatest == 0:
+			return fmt.Errorf("%q is not a whole number of at least %d", s, least)
+		}
+		return fmt.Errorf("%q is not a whole number from %d to %d", s, least, greatest)
+	}
+}
+
+func parseDuration(s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is not a duration", s)
+	}
+	return nil
+}
+
+func parseRate(s string) error {
+	_, err := rehearse.ParseRate(s)
+	return err
+}
+
+func parsePattern(s string) error {
+	_, err := regexp.Compile(s)
+	return err
+}
+
+func parseThreshold(s string) error {
+	_, err := rehearse.ParseThreshold(s)
+	return err
+}
+
+func parseLink(s string) error {
+	client, upstream, ok := strings.Cut(s, ":")
+	if !ok || client == "" || upstream == "" || strings.Contains(upstream, ":") {
+		return fmt.Errorf("%q is not a link; write CLIENT:UPSTREAM, as in \"web:db\"", s)
+	}
+	return nil
+}
+
+func notEmpty(n *yaml.Node) string {
+	if len(n.Content) == 0 {
+		return "is empty"
+	}
+	return ""
+}
+
+func twoRegions(n *yaml.Node) string {
+	regions := child(n, "regions").Content
+	switch {
+	case len(regions) != 2:
+		return fmt.Sprintf("regions names %d regions; it takes two", len(regions))
+	case regions[0].Value == regions[1].Value:
+		return "regions names " + regions[0].Value + " twice; the distance inside a region is network.within"
+	}
+	return ""
+}
+
+func suiteOrLoad(n *yaml.Node) string {
+	suite, load := child(n, "suite"), child(n, "load")
+	switch {
+	case suite == nil && load == nil:
+		return "a step needs suite or load"
+	case suite != nil && load != nil:
+		return "a step has either suite or load; make two steps of it"
+	case suite != nil && child(n, "thresholds") != nil:
+		return "thresholds belong to a load; a suite passes by its exit status"
+	case suite != nil && child(n, "for") != nil:
+		return "for belongs to a load; a suite has a timeout under suites"
+	}
+	return ""
+}
+
+// child is the value of a key, nil if there is none or it is null.
+func child(n *yaml.Node, name string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == name && n.Content[i+1].ShortTag() != "!!null" {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+)
+
+// controlGroup holds a service to its limits. It is a directory in each
+// hierarchy that the host has: one with version 2, one per resource with
+// version 1. A nil group limits nothing.
+type controlGroup struct {
+	dirs []string
+	env  *environment
+}
+
+const cgroupRoot = "/sys/fs/cgroup"
+
+// groupPrefix and the environment's ID name its group in each hierarchy.
+const groupPrefix = "rehearse-"
+
+// setting is one limit, as both versions write it.
+type setting struct {
+	resource string // of version 1
+	file     string
+	value    string
+}
+
+func settings(version int, l rehearse.Limits) []setting {
+	const period = 100_000 // µs, the kernel's default
+	var out []setting
+	if l.Memory > 0 {
+		v := strconv.FormatInt(l.Memory, 10)
+		if version == 2 {
+			out = append(out, setting{"memory", "memory.max", v})
+		} else {
+			out = append(out, setting{"memory", "memory.limit_in_bytes", v})
+		}
+	}
+	if l.CPUs > 0 {
+		quota := strconv.Itoa(int(l.CPUs * period))
+		if version == 2 {
+			out = append(out, setting{"cpu", "cpu.max", quota + " " + strconv.Itoa(period)})
+		} else {
+			out = append(out, setting{"cpu", "cpu.cfs_quota_us", quota})
+		}
+	}
+	if l.PIDs > 0 {
+		out = append(out, setting{"pids", "pids.max", strconv.FormatInt(l.PIDs, 10)})
+	}
+	return out
+}
+
+func cgroupVersion() int {
+	if _, err := os.Stat(filepath.Join(cgroupRoot, "cgroup.controllers")); err == nil {
+		return 2
+	}
+	return 1
+}
+
+// limit makes a service's control groups. Where the host does not let us, the
+// service runs without, and the evidence says so.
+func (e *environment) limit(s *service) (*controlGroup, error) {
+	if s.spec.Limits == (rehearse.Limits{}) {
+		return nil, nil
+	}
+	g := &controlGroup{env: e}
+	version := cgroupVersion()
+	for _, set := range settings(version, s.spec.Limits) {
+		if err := g.apply(version, string(s.spec.Name), set); err != nil {
+			e.fact(rehearse.Fact{Name: "limits." + string(s.spec.Name), Value: set.resource + " not applied", Note: err.Error()})
+			continue
+		}
+		e.fact(rehearse.Fact{Name: "limits." + string(s.spec.Name), Value: set.resource + " applied", Note: set.file + " " + set.value})
+	}
+	return g, nil
+}
+
+func (g *controlGroup) apply(version int, service string, set setting) error {
+	dir := cgroupRoot
+	if version == 1 {
+		dir = filepath.Join(cgroupRoot, set.resource)
+	}
+	parent := filepath.Join(dir, groupPrefix+string(g.env.spec.ID))
+	own := filepath.Join(parent, service)
+	for _, d := range []string{parent, own} {
+		remnant := driver.Remnant{Environment: g.env.spec.ID, Kind: "cgroup", Name: d}
+		if err := g.env.spec.Journal.Intend(remnant); err != nil {
+			return err
+		}
+		if err := os.Mkdir(d, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		if err := g.env.spec.Journal.Confirm(remnant, true); err != nil {
+			return err
+		}
+		if version == 2 {
+			// A group's controllers are those that its parent passes on.
+			if err := os.WriteFile(filepath.Join(filepath.Dir(d), "cgroup.subtree_control"), []byte("+"+set.resource), 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(own, set.file), []byte(set.value), 0o644); err != nil {
+		return err
+	}
+	for _, d := range g.dirs {
+		if d == own {
+			return nil
+		}
+	}
+	g.dirs = append(g.dirs, own)
+	return nil
+}
+
+// lists opens the lists that a process writes itself into.
+func (g *controlGroup) lists() ([]*os.File, error) {
+	if g == nil {
+		return nil, nil
+	}
+	var files []*os.File
+	for _, d := range g.dirs {
+		f, err := os.OpenFile(filepath.Join(d, "cgroup.procs"), os.O_WRONLY, 0)
+		if err != nil {
+			closeAll(files)
+			return nil, fmt.Errorf("apply limits: %w", err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+// cause is "out of memory" when the kernel has killed a process of the group for
+// its memory limit.
+func (g *controlGroup) cause() string {
+	if g == nil {
+		return ""
+	}
+	for _, d := range g.dirs {
+		for _, name := range []string{"memory.events", "memory.oom_control"} {
+			data, err := os.ReadFile(filepath.Join(d, name))
+			if err != nil {
+				continue
+			}
+			for line := range strings.Lines(string(data)) {
+				if n, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok && n != "0" {
+					return "out of memory: the kernel killed a process at the limit of deploy.resources.limits.memory"
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// remove takes the groups away; the last one also the environment's.
+func (g *controlGroup) remove() {
+	if g == nil {
+		return
+	}
+	for _, d := range g.dirs {
+		_ = unix.Rmdir(d) // what is still busy is removed with the environment
+	}
+}
+
+// removeGroups takes away what is left of an environment's groups.
+func removeGroups(id rehearse.EnvironmentID) {
+	for _, dir := range groupsOf(string(id)) {
+		_ = removeGroup(dir) // List finds what could not be removed
+	}
+}
+
+// groupsOf lists the top groups of an environment; "*" is every environment.
+func groupsOf(id string) []string {
+	var out []string
+	for _, pattern := range []string{filepath.Join(cgroupRoot, groupPrefix+id), filepath.Join(cgroupRoot, "*", groupPrefix+id)} {
+		found, _ := filepath.Glob(pattern)
+		out = append(out, found...)
+	}
+	return out
+}
+
+func removeGroup(dir string) error {
+	children, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range children {
+		if c.IsDir() {
+			if err := removeGroup(filepath.Join(dir, c.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove control group %s: %w", dir, err)
+	}
+	return nil
+}
+
+// limitsFact says whether limits can be applied on this host.
+func limitsFact() rehearse.Fact {
+	f := rehearse.Fact{Name: "limits", Value: "yes", Note: fmt.Sprintf("control groups, version %d", cgroupVersion())}
+	dir := cgroupRoot
+	if cgroupVersion() == 1 {
+		dir = filepath.Join(cgroupRoot, "memory")
+	}
+	if err := unix.Access(dir, unix.W_OK); err != nil {
+		f.Value, f.Note = "no", fmt.Sprintf("%s: %v; deploy.resources.limits are not applied", dir, err)
+	}
+	return f
+}
+
+func listGroups() []driver.Remnant {
+	var out []driver.Remnant
+	for _, dir := range groupsOf("*") {
+		id := strings.TrimPrefix(filepath.Base(dir), groupPrefix)
+		out = append(out, driver.Remnant{Environment: rehearse.EnvironmentID(id), Kind: "cgroup", Name: dir})
+	}
+	return out
+}
+
+// removeListedGroup removes a group only if it is named as ours are.
+func removeListedGroup(dir string) error {
+	top := dir
+	for !strings.HasPrefix(filepath.Base(top), groupPrefix) {
+		if top == cgroupRoot || top == "/" || top == "." {
+			return fmt.Errorf("remove control group %s: it is not one of ours", dir)
+		}
+		top = filepath.Dir(top)
+	}
+	return removeGroup(dir)
+}

@@ -1,0 +1,60 @@
+//go:build unix
+
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// guestArg and shimArg are what the binary is called, as argv[0], when it is
+// started again. No user types them.
+const (
+	guestArg = "rehearse: environment"
+	shimArg  = "rehearse: service"
+)
+
+// controlFD is where a guest and a shim find their control socket.
+const controlFD = 3
+
+// Main runs the process as a guest or a shim if it was started as one, and never
+// returns then. Every main must call it first.
+func Main() {
+	switch os.Args[0] {
+	case guestArg:
+		os.Exit(exitCode(runGuest()))
+	case shimArg:
+		os.Exit(exitCode(runShim()))
+	}
+}
+
+func exitCode(err error) int {
+	if err != nil && !errors.Is(err, io.EOF) {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", os.Args[0], err)
+		return 1
+	}
+	return 0
+}
+
+func fail(r *reply, err error) {
+	if err == nil {
+		return
+	}
+	r.Error = err.Error()
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		r.Errno = int(errno)
+	}
+}
+
+func status(ws unix.WaitStatus) int {
+	if ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return ws.ExitStatus()
+}

@@ -1,0 +1,298 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// namespaces is the best tier: every service in a network, mount, PID, IPC and
+// UTS namespace of its own, below one user and PID namespace per environment.
+type namespaces struct {
+	dir     string // the scratch space's mount point
+	guest   *client
+	pid     int           // of the guest, as the host sees it
+	ended   chan struct{} // closed when the guest has been waited for
+	control *channel
+
+	mu    sync.Mutex
+	shims map[int]*jailProcess // by the PID that the guest knows them by
+	early map[int]int          // status of shims that ended before they were noted
+	pools map[string]*socketPool
+}
+
+var _ isolation = (*namespaces)(nil)
+
+// unprivileged is the user and group that services run as, on the host, when
+// rehearse itself runs as root. It is the overflow user of every Linux, which
+// owns no file.
+const unprivileged = 65534
+
+// startNamespaces starts an environment's guest.
+func startNamespaces(dir string, env []string) (*namespaces, error) {
+	scratch := filepath.Join(dir, "scratch")
+	if err := os.MkdirAll(scratch, 0o755); err != nil {
+		return nil, err
+	}
+	ch, theirs, err := socketpair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	n := &namespaces{
+		dir: scratch, control: ch, ended: make(chan struct{}),
+		shims: map[int]*jailProcess{}, early: map[int]int{}, pools: map[string]*socketPool{},
+	}
+	cmd := &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{guestArg}, Env: env,
+		ExtraFiles: []*os.File{theirs}, Stderr: os.Stderr,
+		SysProcAttr: guestAttr(),
+	}
+	started := make(chan error)
+	go func() {
+		// The kernel sends the death signal when the thread that started the
+		// guest ends, not the process: keep the thread until the guest is gone.
+		runtime.LockOSThread()
+		defer close(n.ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // however it ended, it has ended
+		}
+	}()
+	if err := <-started; err != nil {
+		ch.close()
+		return nil, fmt.Errorf("start the environment's namespaces: %w", err)
+	}
+	n.pid = cmd.Process.Pid
+	if err := ch.write(boot{Scratch: scratch}); err != nil {
+		n.close()
+		return nil, fmt.Errorf("start the environment: %w", err)
+	}
+	var first reply
+	if _, err := ch.read(&first); err != nil {
+		n.close()
+		return nil, fmt.Errorf("start the environment: %w", err)
+	}
+	if first.Error != "" {
+		n.close()
+		return nil, fmt.Errorf("start the environment: %s", first.Error)
+	}
+	n.guest = newClient(ch, n.event)
+	return n, nil
+}
+
+func guestAttr() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET,
+		Pdeathsig:  unix.SIGKILL,
+		Setsid:     true, // a terminal's Ctrl-C is for us alone
+	}
+	if os.Getuid() != 0 {
+		attr.Cloneflags |= unix.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	return attr
+}
+
+// owner is whom services are, in the guest's user namespace.
+func (n *namespaces) owner() (uid, gid int) {
+	if os.Getuid() == 0 {
+		return unprivileged, unprivileged
+	}
+	return 0, 0
+}
+
+func (n *namespaces) event(r reply) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p, ok := n.shims[r.PID]
+	if !ok {
+		n.early[r.PID] = r.Status
+		return
+	}
+	delete(n.shims, r.PID)
+	p.gone()
+}
+
+// start makes a jail and its shim. The returned process has no main program yet.
+func (n *namespaces) start(spec jailSpec, network string, groups []*os.File) (*jailProcess, error) {
+	uid, gid := n.owner()
+	spec.HostUID, spec.HostGID = uid, gid
+	spec.Work = filepath.Join(n.dir, spec.Name)
+	ch, theirs, err := socketpair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	r, _, err := n.guest.call(request{Op: "shim", Netns: network}, theirs, os.Stderr)
+	if err != nil {
+		ch.close()
+		return nil, fmt.Errorf("start a supervisor: %w", err)
+	}
+	p := newJailProcess(ch, r.PID, func() error {
+		_, _, err := n.guest.call(request{Op: "kill", PID: r.PID})
+		if errors.Is(err, unix.ESRCH) {
+			return nil
+		}
+		return err
+	})
+	n.mu.Lock()
+	if _, ok := n.early[r.PID]; ok {
+		delete(n.early, r.PID)
+		p.gone()
+	} else {
+		n.shims[r.PID] = p
+	}
+	n.mu.Unlock()
+	if err := p.jail(spec, groups); err != nil {
+		_ = p.Kill()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (n *namespaces) listen(network string, number int, host string, port int) (net.Listener, error) {
+	_, files, err := n.guest.call(request{Op: "listen", Netns: network, Count: number, Addr: net.JoinHostPort(host, strconv.Itoa(port))})
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(files)
+	if len(files) != 1 {
+		return nil, fmt.Errorf("listen: %d files came back, not 1", len(files))
+	}
+	return net.FileListener(files[0])
+}
+
+func (n *namespaces) dial(ctx context.Context, network string, port int) (net.Conn, error) {
+	n.mu.Lock()
+	pool, ok := n.pools[network]
+	if !ok {
+		pool = &socketPool{fill: func(count int) ([]*os.File, error) {
+			_, files, err := n.guest.call(request{Op: "sockets", Netns: network, Count: count})
+			return files, err
+		}}
+		n.pools[network] = pool
+	}
+	n.mu.Unlock()
+	s, err := pool.get()
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, s, port)
+}
+
+// address is where a client's link to its i-th upstream listens.
+func (n *namespaces) address(client, i int) string { return wireAddress(client, i+1).String() }
+
+func (n *namespaces) processes(p *jailProcess) []int { return jailedProcesses(n.pid, p.pid) }
+
+// close ends the guest, and with it everything in the environment.
+func (n *namespaces) close() {
+	n.control.close()
+	// The guest ends by itself when it reads the end of its control socket; the
+	// kill is for one that is stuck.
+	select {
+	case <-n.ended:
+	case <-time.After(2 * time.Second):
+		_ = unix.Kill(n.pid, unix.SIGKILL)
+		<-n.ended
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, pool := range n.pools {
+		pool.close()
+	}
+	for pid, p := range n.shims {
+		delete(n.shims, pid)
+		p.gone()
+	}
+	_ = os.Remove(n.dir)
+}
+
+// socketPool keeps unconnected sockets of a namespace at hand, so that a dial
+// rarely has to ask for one.
+type socketPool struct {
+	fill func(n int) ([]*os.File, error)
+
+	mu     sync.Mutex
+	free   []*os.File
+	closed bool
+}
+
+const poolBatch = 16
+
+func (p *socketPool) get() (*os.File, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errGone
+	}
+	if len(p.free) == 0 {
+		files, err := p.fill(poolBatch)
+		if err != nil {
+			return nil, err
+		}
+		p.free = files
+	}
+	f := p.free[len(p.free)-1]
+	p.free = p.free[:len(p.free)-1]
+	return f, nil
+}
+
+func (p *socketPool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	closeAll(p.free)
+	p.free = nil
+}
+
+// connect connects a non-blocking socket of another namespace to that
+// namespace's loopback.
+func connect(ctx context.Context, f *os.File, port int) (net.Conn, error) {
+	defer f.Close() // FileConn duplicates it
+	to := &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	// The connection is begun inside the callback: the netpoller forgets what
+	// was writable before the callback's first call, and reports only changes.
+	stop := context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var connectErr error
+	begun := false
+	err = raw.Write(func(fd uintptr) bool {
+		if !begun {
+			begun = true
+			connectErr = unix.Connect(int(fd), to)
+			return connectErr != unix.EINPROGRESS
+		}
+		n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		connectErr = err
+		if n != 0 {
+			connectErr = unix.Errno(n)
+		}
+		return true
+	})
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err := errors.Join(err, connectErr); err != nil {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}, Err: os.NewSyscallError("connect", err)}
+	}
+	return net.FileConn(f)
+}

@@ -1,0 +1,56 @@
+//go:build unix && !linux
+
+package process
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+)
+
+// What only Linux has. Elsewhere services run in the tier "ports", each in a
+// process group of its own.
+
+var errLinuxOnly = errors.New("namespaces are a feature of Linux")
+
+func runGuest() error { return errLinuxOnly }
+
+func makeJail(jailSpec) error { return errLinuxOnly }
+
+func adoptOrphans() error { return nil }
+
+func noNewPrivileges() error { return nil }
+
+func unprivilegedUser(*syscall.SysProcAttr, jailSpec) {}
+
+// descendants are what the shim has started: process groups, so negative.
+func descendants(int) []int { return nil }
+
+func startNamespaces(string, []string) (isolation, error) { return nil, errLinuxOnly }
+
+func namespacesHint() string {
+	return "Isolation needs Linux; use --driver docker where that matters."
+}
+
+type controlGroup struct{}
+
+func (*environment) limit(s *service) (*controlGroup, error) { return nil, nil }
+func (*controlGroup) lists() ([]*os.File, error)             { return nil, nil }
+func (*controlGroup) remove()                                {}
+func (*controlGroup) cause() string                          { return "" }
+func removeGroups(rehearse.EnvironmentID)                    {}
+
+func limitsFact() rehearse.Fact {
+	return rehearse.Fact{Name: "limits", Value: "no", Note: "control groups are a feature of Linux"}
+}
+
+func usageOf([]int) driver.Usage { return driver.Usage{} }
+
+func (p *plain) processes(*jailProcess) []int { return nil }
+
+func listGroups() []driver.Remnant { return nil }
+
+func removeListedGroup(string) error { return nil }

@@ -1,0 +1,176 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/recipe"
+)
+
+// templateFor finds or builds the data directory that a service starts from.
+// A template is built once for everything that its content depends on, in a jail
+// like the service's own, and then only read.
+func (e *environment) templateFor(ctx context.Context, s *service, l *launch, t *recipe.Template) (string, error) {
+	dir := filepath.Join(e.o.Cache, "templates", s.spec.Recipe+"-"+shortHash(append(t.Key, e.templateOwner())...))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	unlock, err := lock(ctx, dir+".lock")
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil // somebody else has built it meanwhile
+	}
+	fmt.Fprintf(e.spec.Log, "%s: making its data directory, once\n", s.spec.Name)
+	building := dir + ".building"
+	if err := errors.Join(os.RemoveAll(building), os.MkdirAll(building, 0o700)); err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(building)
+	if uid := plainUID(); uid != 0 {
+		if err := os.Chown(building, uid, uid); err != nil {
+			return "", err
+		}
+	}
+	b := &builder{e: e, s: s, launch: l, dir: building}
+	if err := t.Build(ctx, b); err != nil {
+		return "", fmt.Errorf("make the data directory: %w", err)
+	}
+	if err := os.Rename(building, dir); err != nil {
+		return "", err
+	}
+	return dir, nil
+}
+
+// templateOwner tells apart templates whose files belong to different users.
+func (e *environment) templateOwner() string { return fmt.Sprint(os.Getuid(), plainUID()) }
+
+// builder is the jail in which a template is built: the service's own, with the
+// template in the place of the data directory.
+type builder struct {
+	e      *environment
+	s      *service
+	launch *launch
+	dir    string
+	runs   int
+}
+
+var _ recipe.Builder = (*builder)(nil)
+
+func (b *builder) start(args []string, env map[string]string, out driver.Output) (*jailProcess, *launch, error) {
+	b.runs++
+	home, data, _, err := b.e.places(b.s.spec.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	l := *b.launch
+	named := b.s.spec
+	named.Env = nil
+	l.args, l.template = args, ""
+	l.env = b.e.serviceEnv(named, home, l.uid, env)
+	l.dir = "/"
+	if b.e.tier == TierNamespaces {
+		l.dir = jailRun
+		l.mounts = append([]jailMount{{Kind: "bind", Source: b.dir, Target: jailData}}, l.mounts...)
+	} else if err := linkData(data, b.dir); err != nil {
+		return nil, nil, err
+	}
+	p, err := b.e.run(&l, jailRequest{name: fmt.Sprintf("%s.build%d", b.s.spec.Name, b.runs), mounts: []jailMount{}}, out)
+	return p, &l, err
+}
+
+// linkData puts the template where the service looks for its data. In a tier
+// without mounts the data directory is a link while the template is built.
+func linkData(data, template string) error {
+	if to, err := os.Readlink(data); err == nil && to == template {
+		return nil
+	}
+	if err := os.Remove(data); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(template, data)
+}
+
+// Run runs a command to its end.
+func (b *builder) Run(ctx context.Context, args []string, env map[string]string) error {
+	tail := &lastLines{}
+	p, _, err := b.start(args, env, driver.Output{Stdout: tail, Stderr: tail})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		_ = p.Kill()
+		<-p.Done()
+		return ctx.Err()
+	}
+	if x := p.Exit(); x.Code != 0 {
+		return &rehearse.Error{Kind: rehearse.Internal, Msg: fmt.Sprintf("%s: %s", filepath.Base(args[0]), x.Reason), Hint: "It said:\n" + tail.String()}
+	}
+	return nil
+}
+
+// Serve runs a server while f runs.
+func (b *builder) Serve(ctx context.Context, args []string, env map[string]string, f func(context.Context, recipe.Server) error) error {
+	tail := &lastLines{}
+	p, l, err := b.start(args, env, driver.Output{Stdout: tail, Stderr: tail})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		<-p.Done()
+		cancel(fmt.Errorf("%s ended early: %s:\n%s", filepath.Base(args[0]), p.Exit().Reason, tail))
+	}()
+	network := fmt.Sprintf("%s.build%d", b.s.spec.Name, b.runs)
+	err = f(ctx, recipe.Server{
+		Dial: func(ctx context.Context, port int) (net.Conn, error) { return b.e.dialNetwork(ctx, network, b.s, port) },
+		Run: func(ctx context.Context, args []string, env map[string]string) error {
+			said := &lastLines{}
+			code, err := b.e.exec(ctx, p, l, driver.Command{Args: args, Env: env, Stdout: said, Stderr: said})
+			if err == nil && code != 0 {
+				err = &rehearse.Error{Kind: rehearse.NotReady, Msg: fmt.Sprintf("%s: exit %d", filepath.Base(args[0]), code), Hint: "It said:\n" + said.String()}
+			}
+			return err
+		},
+	})
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = errors.Join(err, cause)
+	}
+	_ = p.Signal(syscall.SIGINT)
+	select {
+	case <-p.Done():
+	case <-time.After(30 * time.Second):
+		_ = p.Kill()
+		<-p.Done()
+		err = errors.Join(err, fmt.Errorf("%s did not stop in 30s", filepath.Base(args[0])))
+	}
+	return err
+}
+
+// ownData makes the data directory a directory again after linkData.
+func ownData(data string) error {
+	if _, err := os.Readlink(data); err == nil {
+		if err := os.Remove(data); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return err
+	}
+	if uid := plainUID(); uid != 0 {
+		return os.Chown(data, uid, uid)
+	}
+	return nil
+}

@@ -1,0 +1,22 @@
+// Package evidence keeps the run directory: what a rehearsal saw, written once
+// and never changed.
+//
+//	.rehearse/
+//	├── .gitignore                  "*": nothing in here is for a repository
+//	└── runs/20261122-161207-4f9k/
+//	    ├── run.json                who ran what: [Meta]
+//	    ├── production/             one directory a leg
+//	    │   ├── evidence.jsonl      one rehearse.Record a line
+//	    │   ├── samples/peak.jsonl  one rehearse.Sample a line, for each load step
+//	    │   ├── logs/db.log         standard output and standard error of each service
+//	    │   └── suites/e2e/         output, results and artifacts of each suite
+//	    └── report.html …           written by others, never read here
+//
+// [Create] starts a run and [Open] reads one back. Every record is appended with
+// a single write, so a rehearsal that dies leaves whole lines and at most one cut
+// line. Open reads whatever is there: what is cut, missing or changed becomes a
+// sentence in rehearse.Evidence.Damage, never a panic, and seldom an error.
+//
+// Secrets do not reach the directory through the plan: see [Redact]. Logs and
+// suite output are the project's own text and are kept as they are.
+package evidence

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package link
+
+import "time"
+
+// waitPrecisely is the most exact wait that the system has.
+func waitPrecisely(until time.Time, stop <-chan struct{}) bool {
+	return waitTimer(until, stop)
+}

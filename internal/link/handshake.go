@@ -1,0 +1,46 @@
+package link
+
+import (
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+// A real connection over a path that takes u up and d down goes like this when
+// the client connects at 0 (rtt = u + d):
+//
+//	client                     upstream
+//	0        SYN ────────────▶ u
+//	rtt      ◀─────── SYN-ACK  u
+//	rtt      ACK, data ──────▶ rtt + u       accept returns; first bytes arrive
+//	2 rtt    ◀─ greeting       rtt + u       of an upstream that speaks first
+//
+// Here the client's kernel says "connected" at 0 and the upstream is dialled at
+// once, so both sides can speak too early. Two holds put their bytes back to
+// where they belong; after its hold, a chunk takes the path's delay like any
+// other:
+//
+//   - Nothing enters the link from the client before rtt. What it sent earlier
+//     is taken as sent then. A client that connects first and speaks later, as a
+//     pool does, has paid by then and is not held.
+//   - The upstream's accept came early by rtt + u − (when the dial succeeded),
+//     so its first chunk is late by that much: an upstream greets some time
+//     after it accepts, however long it takes to. That does not apply once the
+//     client's first bytes were handed over, for those came at the right time
+//     and so does the answer.
+//
+// An upstream that refuses is seen by the client at rtt, as the reset that its
+// SYN would have met. The times are without jitter and transfer: a handshake is
+// a few dozen bytes.
+type handshake struct {
+	established time.Time     // no byte leaves the client before
+	early       time.Duration // by how much the upstream accepted too soon
+}
+
+// shakeHands is the handshake of a connection that was accepted at one time and
+// reached its upstream at another.
+func shakeHands(s rehearse.Shape, opened, dialled time.Time) handshake {
+	established := opened.Add(s.RTT())
+	accepted := established.Add(time.Duration(s.Up.Delay))
+	return handshake{established: established, early: max(0, accepted.Sub(dialled))}
+}

@@ -1,0 +1,103 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+// declares reports whether a client speaks of an upstream: in depends_on, in
+// links, or by one of its names in an environment variable or a command. For a
+// server that calls nobody by itself, a word that merely equals the name (a
+// database called "app") is not enough.
+func (m *maker) declares(client, upstream *rehearse.Service, names []string, passive bool) bool {
+	if slices.ContainsFunc(client.Needs, func(n rehearse.Need) bool { return n.Service == upstream.Name }) {
+		return true
+	}
+	for _, n := range m.in.Compose.Names {
+		if n.Client == client.Name && n.Upstream == upstream.Name {
+			return true
+		}
+	}
+	var values []string
+	for _, v := range client.Env {
+		values = append(values, v)
+	}
+	commands := [][]string{client.Command, client.Entrypoint}
+	if p := client.Process; p != nil {
+		for _, v := range p.Env {
+			values = append(values, v)
+		}
+		commands = append(commands, p.Command)
+	}
+	for _, text := range append(slices.Concat(commands...), values...) {
+		if slices.Contains(placeholders(text), string(upstream.Name)) {
+			return true
+		}
+	}
+	for _, name := range names {
+		for _, v := range values {
+			if mentions(v, name) || !passive && v == name {
+				return true
+			}
+		}
+		for _, args := range commands {
+			for i, arg := range args {
+				// A lone word in a command is a host only after an option that
+				// takes one, as in "-h db".
+				host := i > 0 && arg == name && (args[i-1] == "-h" || strings.Contains(args[i-1], "host"))
+				if host || mentions(arg, name) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// mentions reports whether a text uses a name as a host: after "//" or "@" or
+// "host=", before a port, or after the option -h.
+func mentions(text, name string) bool {
+	if name == "" {
+		return false
+	}
+	for from := 0; ; {
+		i := strings.Index(text[from:], name)
+		if i < 0 {
+			return false
+		}
+		i += from
+		before, after := text[:i], text[i+len(name):]
+		from = i + 1
+		if before != "" && partOfName(before[len(before)-1]) || after != "" && partOfName(after[0]) {
+			continue
+		}
+		if strings.HasSuffix(before, "//") && isUser(after) {
+			continue
+		}
+		switch {
+		case strings.HasSuffix(before, "//"), strings.HasSuffix(before, "@"), strings.HasSuffix(before, "host="),
+			strings.HasSuffix(before, "-h "), strings.HasSuffix(before, "--host "):
+			return true
+		case len(after) > 1 && after[0] == ':' && (after[1] >= '0' && after[1] <= '9' || after[1] == '$'):
+			return true
+		}
+	}
+}
+
+// isUser reports whether what stood before the text in a URL is the user: an @
+// follows in the same authority.
+func isUser(after string) bool {
+	if end := strings.IndexAny(after, "/?# ,;\"'"); end >= 0 {
+		after = after[:end]
+	}
+	return strings.Contains(after, "@")
+}
+
+// partOfName is true for what a host name may hold, and for what makes it a
+// longer word.
+func partOfName(c byte) bool {
+	return c == '-' || c == '_' || c == '.' ||
+		c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}

@@ -1,0 +1,153 @@
+package plan
+
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/config"
+	"github.com/rehearse-dev/rehearse/internal/recipe"
+)
+
+// makeServices merges what the Compose file, rehearse.yaml and the recipes say.
+func (m *maker) makeServices() {
+	for _, s := range m.in.Compose.Services {
+		m.services[s.Name] = &s
+	}
+	for _, e := range m.cfg.Services {
+		m.serviceNamed(e.Name, e.Line)
+	}
+	for _, name := range m.names() {
+		s := m.services[name]
+		e, _ := m.cfg.Services.Get(string(name))
+		m.mergeService(s, e.Value)
+		if m.in.Driver == "process" && s.Process == nil && s.Recipe == "" {
+			m.cannotRun(s)
+		}
+	}
+}
+
+func (m *maker) mergeService(s *rehearse.Service, c config.Service) {
+	s.Region = rehearse.Region(c.Region.Name)
+	s.Process = m.process(s, c.Process)
+	// An image that the project builds itself may be called postgres and be
+	// anything, so a recipe stands for an image only where nothing is built. Nor
+	// for a job, which uses the image for its tools and starts no server.
+	var known *recipe.Recipe
+	if r, ok := recipe.For(s.Image); ok && s.Process == nil && s.Build == nil && s.Image != "" && !s.Job {
+		known = r
+		s.Recipe = r.Name
+	}
+	s.Ports = ports(s, c, m.trafficPorts(s.Name), known)
+	s.Ready = m.ready(s, c.Ready)
+	s.SQL = m.dataset(c.Dataset)
+}
+
+func (m *maker) process(s *rehearse.Service, c *config.Process) *rehearse.Process {
+	if c == nil {
+		return nil
+	}
+	dir := m.in.Compose.Dir
+	if c.Dir != "" {
+		dir = m.absolute(c.Dir)
+	} else if s.Build != nil && filepath.IsAbs(s.Build.Context) {
+		dir = s.Build.Context // a context may also be a URL
+	}
+	return &rehearse.Process{Build: c.Build, Command: c.Command, Dir: dir, Env: c.Env}
+}
+
+func (m *maker) dataset(ref config.Ref) []string {
+	if ref.Name == "" {
+		return nil
+	}
+	d, ok := m.cfg.Data.Get(ref.Name)
+	if !ok {
+		m.unknown("dataset", ref.Name, ref.Line, m.cfg.Data.Names(), "Datasets are defined under data.")
+		return nil
+	}
+	files := d.Value.SQL
+	if !m.in.Leg.Has(rehearse.FacetData) && len(d.Value.Staging) > 0 {
+		files = d.Value.Staging
+	}
+	var out []string
+	for _, f := range files {
+		out = append(out, m.absolute(f))
+	}
+	return out
+}
+
+// cannotRun reports a service that the process driver has no way to start.
+func (m *maker) cannotRun(s *rehearse.Service) {
+	why := "there is no recipe for the image " + s.Image
+	switch {
+	case s.Build != nil:
+		why = "its image is built from a Dockerfile"
+	case s.Image == "":
+		why = "it has no image"
+	case s.Job:
+		why = "it is a one-shot job of the image " + s.Image
+	}
+	e := m.cfg.Problem(0, "the process driver cannot run the service "+string(s.Name)+": "+why,
+		"Add services."+string(s.Name)+".process.command to rehearse.yaml, or use --driver docker.")
+	if e.File == "" && len(m.in.Compose.Files) > 0 {
+		e.File = m.in.Compose.Files[0]
+	}
+	m.problems = append(m.problems, e)
+}
+
+func (m *maker) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(m.in.Compose.Dir, path)
+}
+
+// fromConfig is how a port is known that rehearse.yaml names.
+const fromConfig = "rehearse.yaml"
+
+// ports merges every source of ports; the first that knows a port is named. A
+// healthcheck's URL is the last resort.
+func ports(s *rehearse.Service, c config.Service, load []int, r *recipe.Recipe) []rehearse.Port {
+	out := slices.Clone(s.Ports)
+	add := func(n int, known string) {
+		if n > 0 && !slices.ContainsFunc(out, func(p rehearse.Port) bool { return p.Number == n }) {
+			out = append(out, rehearse.Port{Number: n, Known: known})
+		}
+	}
+	own := append(slices.Clone(c.Ports), load...)
+	if c.Ready != nil {
+		own = append(own, c.Ready.Port)
+		if c.Ready.HTTP != nil {
+			own = append(own, c.Ready.HTTP.Port)
+		}
+	}
+	for _, n := range own {
+		add(n, fromConfig)
+	}
+	if r != nil {
+		for _, n := range r.Ports {
+			add(n, "recipe")
+		}
+	}
+	if len(out) == 0 {
+		for _, p := range s.Ready.Probes {
+			if get, ok := asHTTP(p); ok {
+				add(get.Port, "healthcheck")
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b rehearse.Port) int { return cmp.Compare(a.Number, b.Number) })
+	return out
+}
+
+// trafficPorts lists the ports that traffic in rehearse.yaml goes to.
+func (m *maker) trafficPorts(service rehearse.ServiceName) []int {
+	var out []int
+	for _, t := range m.cfg.Traffic {
+		if t.Value.Target.Name == string(service) {
+			out = append(out, t.Value.Port)
+		}
+	}
+	return out
+}

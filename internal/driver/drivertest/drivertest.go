@@ -70,6 +70,7 @@ func Run(t *testing.T, h Harness) {
 		carry(t, l, func() (net.Conn, error) { return e.Dial(t.Context(), "up", port) })
 		start(t, e, "client")
 		start(t, e, "up")
+		ask(t, e, "up", "hostname") // it is there
 		if !h.Isolated {
 			names = []string{addr.Host}
 		}

@@ -181,7 +181,10 @@ type SuiteStep struct {
 	Results   []string          `json:"results,omitempty"`   // JUnit XML or CTRF JSON files that it writes, relative to Dir
 	Artifacts []string          `json:"artifacts,omitempty"` // files and directories to keep, relative to Dir
 	Needs     []string          `json:"needs,omitempty"`     // programs without which it is skipped
-	Timeout   Duration          `json:"timeout"`
+	// Optional says that a suite which this host cannot run counts neither way,
+	// where it would else leave the verdict unverified.
+	Optional bool     `json:"optional,omitempty"`
+	Timeout  Duration `json:"timeout"`
 }
 
 // Service finds a service by name.

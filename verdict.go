@@ -8,6 +8,9 @@ const (
 	Pass       Outcome = "pass"
 	Fail       Outcome = "fail"
 	Unverified Outcome = "unverified"
+	// Skipped is the outcome of a finding, never of a verdict: an optional suite
+	// that this host cannot run. It counts neither way.
+	Skipped Outcome = "skipped"
 )
 
 // Finding is one thing that the evidence shows.
@@ -35,21 +38,23 @@ type Verdict struct {
 }
 
 // Conclude combines findings: any failure fails, else anything unverified makes
-// the whole unverified, and a verdict without a single finding is unverified.
+// the whole unverified, and so does the lack of anything that passed.
 func Conclude(findings []Finding) Outcome {
-	out := Pass
-	if len(findings) == 0 {
-		out = Unverified
-	}
+	passed, open := false, false
 	for _, f := range findings {
 		switch f.Outcome {
 		case Fail:
 			return Fail
 		case Unverified:
-			out = Unverified
+			open = true
+		case Pass:
+			passed = true
 		}
 	}
-	return out
+	if open || !passed {
+		return Unverified
+	}
+	return Pass
 }
 
 // Report is everything that the reports of one run are made of: one leg after

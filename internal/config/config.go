@@ -123,6 +123,7 @@ type Suite struct {
 	Results   []string          `yaml:"results"`
 	Artifacts []string          `yaml:"artifacts"`
 	Needs     []string          `yaml:"needs"`
+	Optional  bool              `yaml:"optional"`
 	Timeout   rehearse.Duration `yaml:"timeout"` // 0: not given
 }
 

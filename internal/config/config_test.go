@@ -59,6 +59,7 @@ func TestFull(t *testing.T) {
 			Results:   []string{"results.xml"},
 			Artifacts: []string{"playwright-report"},
 			Needs:     []string{"node"},
+			Optional:  true,
 			Timeout:   ms(120_000),
 		}}},
 		Rehearsal: []Step{

@@ -57,6 +57,7 @@
 //	    results: [results.xml]
 //	    artifacts: [playwright-report]
 //	    needs: [node]
+//	    optional: true                # where it cannot run, the verdict does without
 //	    timeout: 2m
 //
 //	rehearsal:                        # the steps, in order

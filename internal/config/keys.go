@@ -140,6 +140,8 @@ var suite = object(
 		doc: "Files and directories to keep, relative to `dir`."},
 	key{name: "needs", kind: list(text), example: "[node]",
 		doc: "Programs without which the suite is skipped, with the reason in the report."},
+	key{name: "optional", kind: yesNo, standard: "false", example: "true",
+		doc: "A suite that this host cannot run leaves the verdict unverified. One that is optional does not."},
 	key{name: "timeout", kind: duration, standard: "10m", example: "2m",
 		doc: "How long it may take."},
 )

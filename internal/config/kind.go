@@ -53,6 +53,7 @@ func (k kind) plural() string {
 // The scalars.
 var (
 	text        = kind{name: "text"}
+	yesNo       = kind{name: "true or false", parse: parseBool, schema: map[string]any{"type": "boolean"}, hint: "Write true or false."}
 	projectName = kind{name: "name", parse: parseName, schema: map[string]any{"pattern": nameSyntax.String()}}
 	seedNumber  = kind{name: "whole number", parse: wholeNumber(1, 0), schema: map[string]any{"type": "integer", "minimum": 1}}
 	port        = kind{name: "port", parse: wholeNumber(1, 65535), schema: map[string]any{"type": "integer", "minimum": 1, "maximum": 65535}}
@@ -164,6 +165,13 @@ func child(n *yaml.Node, name string) *yaml.Node {
 		if n.Content[i].Value == name && n.Content[i+1].ShortTag() != "!!null" {
 			return n.Content[i+1]
 		}
+	}
+	return nil
+}
+
+func parseBool(s string) error {
+	if s != "true" && s != "false" {
+		return fmt.Errorf("%q is neither true nor false", s)
 	}
 	return nil
 }

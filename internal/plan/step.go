@@ -128,6 +128,7 @@ func (m *maker) suiteStep(e config.Entry[config.Suite]) *rehearse.SuiteStep {
 		Results:   s.Results,
 		Artifacts: s.Artifacts,
 		Needs:     s.Needs,
+		Optional:  s.Optional,
 		Timeout:   cmp.Or(s.Timeout, rehearse.Duration(suiteTimeout)),
 	}
 }

@@ -23,9 +23,11 @@ var postgres = &Recipe{
 	Images:  []string{"postgres"},
 	Ports:   []int{5432},
 	Passive: true,
-	Query:   queryPostgres,
-	Launch:  launchPostgres,
-	Package: map[string]string{"apt": "postgresql", "brew": "postgresql@17"},
+	// With SIGTERM the server waits for its clients to leave.
+	StopSignal: "SIGINT",
+	Query:      queryPostgres,
+	Launch:     launchPostgres,
+	Package:    map[string]string{"apt": "postgresql", "brew": "postgresql@17"},
 }
 
 const postgresScripts = "/docker-entrypoint-initdb.d"
@@ -188,6 +190,13 @@ func launchPostgres(c *Context) (*Launch, error) {
 		Env:      map[string]string{"PGPASSWORD": a.password, "PGUSER": a.user, "PGDATABASE": a.database, "PGHOST": "127.0.0.1", "PGPORT": strconv.Itoa(c.ListenPort), "PATH": bin + ":/usr/local/bin:/usr/bin:/bin"},
 		Findings: findings,
 	}
+	for k, v := range c.Service.Env {
+		if _, ours := l.Env[k]; !ours {
+			l.Env[k] = v
+		}
+	}
+	// Scripts read these, whether Compose sets them or not.
+	l.Env["POSTGRES_USER"], l.Env["POSTGRES_PASSWORD"], l.Env["POSTGRES_DB"] = a.user, a.password, a.database
 	init := []string{
 		filepath.Join(bin, "initdb"), "-D", c.Data, "-U", a.user, "--pwfile=" + c.Run + "/password",
 		"--auth-host=" + a.auth, "--auth-local=trust", "--encoding=UTF8", "--locale=" + locale, "--no-sync", "--no-instructions",
@@ -204,6 +213,7 @@ func launchPostgres(c *Context) (*Launch, error) {
 	l.Template = &Template{
 		Key: append([]string{
 			bin, stamp.ModTime().String(), fmt.Sprint(stamp.Size()), strings.Join(init, " "), a.user, a.password, a.database,
+			fmt.Sprint(scripts.environment(c.Service)),
 		}, scripts.digests()...),
 		Build: func(ctx context.Context, b Builder) error {
 			if err := b.Run(ctx, init, l.Env); err != nil {
@@ -245,7 +255,7 @@ func fillPostgres(ctx context.Context, s Server, a account, port int, bin string
 	}
 	for _, script := range scripts {
 		if err := runPostgresScript(ctx, s, a, port, psql, env, script); err != nil {
-			return &rehearse.Error{Kind: rehearse.NotReady, Msg: "run " + script.path, Err: err, Hint: "The script fails on an empty database, as it would in the container."}
+			return script.failed(err)
 		}
 	}
 	return nil
@@ -269,7 +279,7 @@ func untilPostgresAnswers(ctx context.Context, s Server, a account, port int) (*
 func runPostgresScript(ctx context.Context, s Server, a account, port int, psql string, env map[string]string, script script) error {
 	switch {
 	case strings.HasSuffix(script.path, ".sh"):
-		return s.Run(ctx, []string{"/bin/sh", script.path}, env)
+		return s.Run(ctx, scriptCommand(script.path), env)
 	case psql != "" && strings.HasSuffix(script.path, ".sql"):
 		return s.Run(ctx, []string{psql, "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f", script.path}, env)
 	}

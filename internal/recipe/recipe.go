@@ -27,6 +27,8 @@ type Recipe struct {
 	// Passive is true for a server that never calls another service, unless its
 	// Compose entry says so.
 	Passive bool
+	// StopSignal is the image's own; empty: SIGTERM.
+	StopSignal string
 	// Query asks the running service a real question over a connection that
 	// dial makes. It returns nil once the service answers it well.
 	Query func(ctx context.Context, s rehearse.Service, dial Dial) error
@@ -163,5 +165,5 @@ func Tag(image string) string {
 
 // recipes lists them all. There is no registry: this is the one place.
 func recipes() []*Recipe {
-	return []*Recipe{postgres, redis, nats, mariadb, rabbitmq, memcached, nginx}
+	return []*Recipe{postgres, redis, nats, mariadb, rabbitmq, memcached, nginx, nginxUnprivileged}
 }

@@ -120,3 +120,49 @@ func (s script) text() (string, error) {
 	data, err := io.ReadAll(r)
 	return string(data), err
 }
+
+// environment is what a template with shell scripts depends on: they may read
+// any variable. Without one it is empty.
+func (s scripts) environment(service rehearse.Service) map[string]string {
+	for _, x := range s {
+		if strings.HasSuffix(x.path, ".sh") {
+			return service.Env
+		}
+	}
+	return nil
+}
+
+// scriptCommand runs a shell script as the images do: by itself when it is
+// executable, else in bash, for which such scripts are written.
+func scriptCommand(file string) []string {
+	if st, err := os.Stat(file); err == nil && st.Mode()&0o111 != 0 && startsWith(file, "#!") {
+		return []string{file}
+	}
+	for _, shell := range []string{"/bin/bash", "/usr/bin/bash"} {
+		if _, err := os.Stat(shell); err == nil {
+			return []string{shell, file}
+		}
+	}
+	return []string{"/bin/sh", file}
+}
+
+func startsWith(file, text string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(text))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == text
+}
+
+// failed is the error of a script that failed, with what it said.
+func (s script) failed(err error) error {
+	hint := "The script fails on an empty database, as it would in the container."
+	var said *rehearse.Error
+	if errors.As(err, &said) && said.Hint != "" {
+		hint += " " + said.Hint
+	}
+	return &rehearse.Error{Kind: rehearse.NotReady, Msg: "run " + s.path, Err: err, Hint: hint}
+}

@@ -41,6 +41,7 @@ type junitCase struct {
 	Time      string        `xml:"time,attr,omitempty"`
 	Failure   *junitProblem `xml:"failure,omitempty"`
 	Error     *junitProblem `xml:"error,omitempty"`
+	Skipped   *junitProblem `xml:"skipped,omitempty"`
 	Out       string        `xml:"system-out,omitempty"`
 }
 
@@ -110,6 +111,8 @@ func newJUnitSuite(r rehearse.Report, l leg) junitSuite {
 		case rehearse.Unverified:
 			s.Errors++
 			c.Error = problem
+		case rehearse.Skipped:
+			c.Skipped = problem
 		}
 		s.Cases = append(s.Cases, c)
 	}

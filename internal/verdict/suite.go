@@ -36,6 +36,9 @@ func judgeSuite(step rehearse.SuiteStep, ev *rehearse.Evidence) rehearse.Finding
 	switch {
 	case r.Skipped != "":
 		f.Outcome = rehearse.Unverified
+		if step.Optional {
+			f.Outcome = rehearse.Skipped
+		}
 		f.Got = "skipped"
 		f.Detail = "The suite did not run: " + sentence(r.Skipped)
 		return f

@@ -364,7 +364,7 @@ func (e *environment) Close(ctx context.Context) error {
 				<-p.Done()
 			}
 		}
-		removeGroups(e.spec.ID)
+		e.removeGroups()
 	})
 	return nil
 }

@@ -24,8 +24,11 @@ type controlGroup struct {
 
 const cgroupRoot = "/sys/fs/cgroup"
 
-// groupPrefix and the environment's ID name its group in each hierarchy.
-const groupPrefix = "rehearse-"
+// groupName names an environment's group in each hierarchy. The label keeps the
+// environments of several users, or of a test, apart.
+func groupName(label, id string) string { return groupPrefix(label) + id }
+
+func groupPrefix(label string) string { return "rehearse-" + shortHash(label)[:8] + "-" }
 
 // setting is one limit, as both versions write it.
 type setting struct {
@@ -89,7 +92,7 @@ func (g *controlGroup) apply(version int, service string, set setting) error {
 	if version == 1 {
 		dir = filepath.Join(cgroupRoot, set.resource)
 	}
-	parent := filepath.Join(dir, groupPrefix+string(g.env.spec.ID))
+	parent := filepath.Join(dir, groupName(g.env.o.Label, string(g.env.spec.ID)))
 	own := filepath.Join(parent, service)
 	for _, d := range []string{parent, own} {
 		remnant := driver.Remnant{Environment: g.env.spec.ID, Kind: "cgroup", Name: d}
@@ -171,16 +174,16 @@ func (g *controlGroup) remove() {
 }
 
 // removeGroups takes away what is left of an environment's groups.
-func removeGroups(id rehearse.EnvironmentID) {
-	for _, dir := range groupsOf(string(id)) {
+func (e *environment) removeGroups() {
+	for _, dir := range groupsOf(e.o.Label, string(e.spec.ID)) {
 		_ = removeGroup(dir) // List finds what could not be removed
 	}
 }
 
 // groupsOf lists the top groups of an environment; "*" is every environment.
-func groupsOf(id string) []string {
+func groupsOf(label, id string) []string {
 	var out []string
-	for _, pattern := range []string{filepath.Join(cgroupRoot, groupPrefix+id), filepath.Join(cgroupRoot, "*", groupPrefix+id)} {
+	for _, pattern := range []string{filepath.Join(cgroupRoot, groupName(label, id)), filepath.Join(cgroupRoot, "*", groupName(label, id))} {
 		found, _ := filepath.Glob(pattern)
 		out = append(out, found...)
 	}
@@ -221,19 +224,19 @@ func limitsFact() rehearse.Fact {
 	return f
 }
 
-func listGroups() []driver.Remnant {
+func listGroups(label string) []driver.Remnant {
 	var out []driver.Remnant
-	for _, dir := range groupsOf("*") {
-		id := strings.TrimPrefix(filepath.Base(dir), groupPrefix)
+	for _, dir := range groupsOf(label, "*") {
+		id := strings.TrimPrefix(filepath.Base(dir), groupPrefix(label))
 		out = append(out, driver.Remnant{Environment: rehearse.EnvironmentID(id), Kind: "cgroup", Name: dir})
 	}
 	return out
 }
 
 // removeListedGroup removes a group only if it is named as ours are.
-func removeListedGroup(dir string) error {
+func removeListedGroup(label, dir string) error {
 	top := dir
-	for !strings.HasPrefix(filepath.Base(top), groupPrefix) {
+	for !strings.HasPrefix(filepath.Base(top), groupPrefix(label)) {
 		if top == cgroupRoot || top == "/" || top == "." {
 			return fmt.Errorf("remove control group %s: it is not one of ours", dir)
 		}

@@ -19,7 +19,7 @@ import (
 
 // List finds our processes by their labels, and our control groups by name.
 func (d *Driver) List(ctx context.Context) ([]driver.Remnant, error) {
-	out := listGroups()
+	out := listGroups(d.o.Label)
 	procs, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (d *Driver) Remove(ctx context.Context, r driver.Remnant) error {
 		}
 		return nil
 	case "cgroup":
-		return removeListedGroup(r.Name)
+		return removeListedGroup(d.o.Label, r.Name)
 	}
 	return fmt.Errorf("remove %s %s: not a thing of the process driver", r.Kind, r.Name)
 }

@@ -51,6 +51,6 @@ func usageOf([]int) driver.Usage { return driver.Usage{} }
 
 func (p *plain) processes(*jailProcess) []int { return nil }
 
-func listGroups() []driver.Remnant { return nil }
+func listGroups(string) []driver.Remnant { return nil }
 
-func removeListedGroup(string) error { return nil }
+func removeListedGroup(string, string) error { return nil }

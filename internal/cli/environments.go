@@ -1,0 +1,485 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/control"
+	"github.com/rehearse-dev/rehearse/internal/environment"
+)
+
+// envFlag says which environment a command is about.
+type envFlag struct{ id string }
+
+func (f *envFlag) add(a *app, c *cobra.Command) {
+	c.Flags().StringVarP(&f.id, "env", "e", "", "the environment (default: the only one of this project)")
+	_ = c.RegisterFlagCompletionFunc("env", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return a.environmentIDs(), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+func (a *app) environmentIDs() []string {
+	entries, err := a.store().List()
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		if e.Alive {
+			out = append(out, string(e.ID))
+		}
+	}
+	return out
+}
+
+// find finds the living environment that a command is about.
+func (f *envFlag) find(a *app) (environment.Entry, error) {
+	entries, err := a.store().List()
+	if err != nil {
+		return environment.Entry{}, err
+	}
+	var standing, here []environment.Entry
+	cwd, err := os.Getwd()
+	if err != nil {
+		return environment.Entry{}, err
+	}
+	for _, e := range entries {
+		if !e.Alive || e.Purpose != "up" {
+			continue
+		}
+		if string(e.ID) == f.id {
+			return e, nil
+		}
+		standing = append(standing, e)
+		if cwd == e.Dir || strings.HasPrefix(cwd, e.Dir+string(filepath.Separator)) {
+			here = append(here, e)
+		}
+	}
+	if f.id == "" && len(here) == 0 {
+		here = standing
+	}
+	names := make([]string, len(standing))
+	for i, e := range standing {
+		names[i] = string(e.ID)
+	}
+	switch {
+	case f.id != "":
+		hint := "Start one with rehearse up."
+		if near, ok := rehearse.Nearest(f.id, names); ok {
+			hint = "Did you mean " + near + "?"
+		}
+		return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("no environment %q is standing", f.id), Hint: hint}
+	case len(here) == 1:
+		return here[0], nil
+	case len(here) == 0:
+		return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Msg: "no environment is standing", Hint: "Start one with rehearse up."}
+	}
+	return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Msg: "several environments are standing: " + strings.Join(names, ", "), Hint: "Say which with --env."}
+}
+
+// describe asks an environment what it is.
+func describe(ctx context.Context, e environment.Entry) (standing, error) {
+	var s standing
+	err := control.Call(ctx, e.Socket(), control.Request{Op: "status"}, &s)
+	return s, err
+}
+
+func (a *app) lsCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "ls",
+		Short: "List environments",
+		Long: `List every environment of this user on this host: standing ones, those of
+rehearsals under way, and dead ones, whose process has ended without tidying up
+(rehearse gc takes them away).`,
+		Example: "  rehearse ls",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			entries, err := a.store().List()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if entries == nil {
+					entries = []environment.Entry{}
+				}
+				return printJSON(a, entries)
+			}
+			t := table{head: []string{"ENVIRONMENT", "PROJECT", "LEG", "FOR", "STATE", "AGE", "UNTIL", "DIRECTORY"}}
+			for _, e := range entries {
+				state := "alive"
+				if !e.Alive {
+					state = "dead"
+				}
+				t.add(string(e.ID), e.Project, e.Leg, e.Purpose, state, time.Since(e.Created).Round(time.Second).String(), e.Expires.Local().Format("15:04"), shortPath(e.Dir))
+			}
+			return t.print(a)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (a *app) psCommand() *cobra.Command {
+	var f envFlag
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "ps",
+		Short:   "List the services of an environment",
+		Long:    "List an environment's services: their states, where they are reached, and what they use.",
+		Example: "  rehearse ps\n  rehearse ps --env docgen-4f9k2",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			e, err := f.find(a)
+			if err != nil {
+				return err
+			}
+			s, err := describe(cmd.Context(), e)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a, s)
+			}
+			return a.printServices(s)
+		},
+	}
+	f.add(a, c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (a *app) printServices(s standing) error {
+	t := table{head: []string{"SERVICE", "STATE", "SINCE", "URL", "MEMORY", "CPU", "PROCESSES"}}
+	for _, v := range s.Services {
+		t.add(string(v.Service), string(v.State), time.Since(v.Since).Round(time.Second).String(), dash(v.URL),
+			fmt.Sprintf("%.1f MiB", float64(v.Usage.Memory)/(1<<20)), v.Usage.CPU.Round(10*time.Millisecond).String(), fmt.Sprint(v.Usage.Processes))
+	}
+	return t.print(a)
+}
+
+func (a *app) logsCommand() *cobra.Command {
+	var f envFlag
+	var follow bool
+	var tail int
+	c := &cobra.Command{
+		Use:     "logs [SERVICE...]",
+		Short:   "Print what services have written",
+		Long:    "Print the services' stdout and stderr, in the order of time, each line with its service.",
+		Example: "  rehearse logs\n  rehearse logs -f docgen",
+		RunE: func(cmd *cobra.Command, services []string) error {
+			e, err := f.find(a)
+			if err != nil {
+				return err
+			}
+			s, err := describe(cmd.Context(), e)
+			if err != nil {
+				return err
+			}
+			for _, name := range services {
+				if !slices.ContainsFunc(s.Services, func(v environment.Status) bool { return string(v.Service) == name }) {
+					return unknownService(name, s)
+				}
+			}
+			return a.printLogs(cmd.Context(), filepath.Join(e.Path, "logs"), services, follow, tail)
+		},
+	}
+	f.add(a, c)
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on as lines come")
+	c.Flags().IntVarP(&tail, "tail", "n", 0, "only the last lines (default: all)")
+	return c
+}
+
+func unknownService(name string, s standing) error {
+	var known []string
+	for _, v := range s.Services {
+		known = append(known, string(v.Service))
+	}
+	hint := "It has: " + strings.Join(known, ", ") + "."
+	if near, ok := rehearse.Nearest(name, known); ok {
+		hint = "Did you mean " + near + "?"
+	}
+	return &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("environment %s has no service %q", s.ID, name), Hint: hint}
+}
+
+// printLogs merges the services' files by the time on each line.
+func (a *app) printLogs(ctx context.Context, dir string, services []string, follow bool, tail int) error {
+	offsets := map[string]int64{}
+	first := true
+	for {
+		lines, err := newLines(dir, services, offsets)
+		if err != nil {
+			return err
+		}
+		if first && tail > 0 && len(lines) > tail {
+			lines = lines[len(lines)-tail:]
+		}
+		first = false
+		for _, l := range lines {
+			if _, err := fmt.Fprintln(a.stdout, l.text); err != nil {
+				return err
+			}
+		}
+		if !follow || !isDir(dir) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+type logLine struct{ when, text string }
+
+// newLines reads the whole lines that have been written since the offsets.
+func newLines(dir string, services []string, offsets map[string]int64) ([]logLine, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil {
+		return nil, err
+	}
+	var out []logLine
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".log")
+		if len(services) > 0 && !slices.Contains(services, name) {
+			continue
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := f.Seek(offsets[file], io.SeekStart); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		r := bufio.NewReader(f)
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				break // the end, or a line that is still being written
+			}
+			offsets[file] += int64(len(line))
+			when, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+			_, text, _ := strings.Cut(rest, " ")
+			out = append(out, logLine{when, fmt.Sprintf("%s  %-12s  %s", clock(when), name, text)})
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(out, func(x, y logLine) int { return strings.Compare(x.when, y.when) })
+	return out, nil
+}
+
+// clock is the time of day of a log line's time, as here.
+func clock(when string) string {
+	t, err := time.Parse(time.RFC3339Nano, when)
+	if err != nil {
+		return when
+	}
+	return t.Local().Format("15:04:05.000")
+}
+
+func (a *app) execCommand() *cobra.Command {
+	var f envFlag
+	var env []string
+	c := &cobra.Command{
+		Use:   "exec SERVICE COMMAND [ARG...]",
+		Short: "Run a command inside a service",
+		Long: `Run a command where a service runs: with its files, its names, its network and
+its user. The exit status is the command's.`,
+		Example: "  rehearse exec db psql -c 'select count(*) from documents'\n  rehearse exec docgen sh",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := f.find(a)
+			if err != nil {
+				return err
+			}
+			s, err := describe(cmd.Context(), e)
+			if err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(s.Services, func(v environment.Status) bool { return string(v.Service) == args[0] }) {
+				return unknownService(args[0], s)
+			}
+			more := map[string]string{}
+			for _, kv := range env {
+				k, v, ok := strings.Cut(kv, "=")
+				if !ok {
+					return usageError("--set %s: write NAME=VALUE", kv)
+				}
+				more[k] = v
+			}
+			var code int
+			err = control.Call(cmd.Context(), e.Socket(), control.Request{
+				Op: "exec", Service: rehearse.ServiceName(args[0]), Args: args[1:], Env: more,
+			}, &code, os.Stdin, os.Stdout, os.Stderr)
+			a.exit = code
+			return err
+		},
+	}
+	f.add(a, c)
+	c.Flags().StringArrayVar(&env, "set", nil, "a variable for the command, as NAME=VALUE")
+	c.Flags().SetInterspersed(false)
+	return c
+}
+
+func (a *app) openCommand() *cobra.Command {
+	var f envFlag
+	var quiet bool
+	c := &cobra.Command{
+		Use:   "open [SERVICE]",
+		Short: "Open a service in the browser",
+		Long: `Print where a service is reached from this host, and open it in the browser
+where there is one. Without SERVICE, the first that lets traffic in.`,
+		Example: "  rehearse open\n  curl $(rehearse open --print docgen)/healthz",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := f.find(a)
+			if err != nil {
+				return err
+			}
+			s, err := describe(cmd.Context(), e)
+			if err != nil {
+				return err
+			}
+			url := ""
+			known := len(args) == 0
+			for _, v := range s.Services {
+				if len(args) == 0 && url == "" || len(args) > 0 && string(v.Service) == args[0] {
+					url, known = v.URL, true
+				}
+			}
+			if !known {
+				return unknownService(args[0], s)
+			}
+			if url == "" {
+				return &rehearse.Error{Kind: rehearse.Invalid, Msg: "the plan lets no traffic in there", Hint: "Publish a port in the Compose file (ports:)."}
+			}
+			if _, err := fmt.Fprintln(a.stdout, url); err != nil || quiet {
+				return err
+			}
+			return openBrowser(url)
+		},
+	}
+	f.add(a, c)
+	c.Flags().BoolVar(&quiet, "print", false, "only print the address")
+	return c
+}
+
+// openBrowser opens a page where the desktop knows how; elsewhere the printed
+// address has to do.
+func openBrowser(url string) error {
+	opener := "xdg-open"
+	if runtime.GOOS == "darwin" {
+		opener = "open"
+	}
+	path, err := exec.LookPath(opener)
+	if err != nil {
+		return nil
+	}
+	return exec.Command(path, url).Start()
+}
+
+func (a *app) downCommand() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:     "down [ENVIRONMENT...]",
+		Short:   "Take environments down",
+		Long:    "Stop an environment's services in reverse order and remove everything that it made.",
+		Example: "  rehearse down\n  rehearse down docgen-4f9k2\n  rehearse down --all",
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return a.environmentIDs(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all && len(args) > 0 {
+				return usageError("--all and names do not go together")
+			}
+			if all {
+				args = a.environmentIDs()
+			}
+			if len(args) == 0 && !all {
+				args = []string{""}
+			}
+			var errs []error
+			for _, id := range args {
+				f := envFlag{id: id}
+				e, err := f.find(a)
+				if err == nil {
+					err = a.takeDown(cmd.Context(), e)
+				}
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "all of this user's")
+	return c
+}
+
+// takeDown asks an environment to go and waits until it has gone.
+func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
+	begun := time.Now()
+	if err := control.Call(ctx, e.Socket(), control.Request{Op: "down"}, nil); err != nil {
+		return err
+	}
+	for isDir(e.Path) {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(5 * time.Millisecond):
+		}
+		if time.Since(begun) > time.Minute {
+			return fmt.Errorf("%s has not gone after a minute; look at process %d", e.ID, e.PID)
+		}
+	}
+	_, err := fmt.Fprintf(a.stderr, "%s is down after %v\n", e.ID, rehearse.Round(time.Since(begun)))
+	return err
+}
+
+func (a *app) gcCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "gc",
+		Short: "Remove what dead environments have left",
+		Long: `Remove what was left by a rehearse that was killed: its processes, control groups
+and directories. What is there is asked of the host and compared with the
+journals, in both directions. Only what carries our label is touched, and nothing
+of a living environment, unless its lease is over: then it is asked to go.`,
+		Example: "  rehearse gc",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store := a.store()
+			entries, err := store.List()
+			if err != nil {
+				return err
+			}
+			var errs []error
+			for _, e := range entries {
+				if e.Alive && !e.Expires.IsZero() && time.Now().After(e.Expires) && e.Purpose == "up" {
+					errs = append(errs, a.takeDown(cmd.Context(), e))
+				}
+			}
+			removed, err := store.Collect(cmd.Context(), a.drivers()...)
+			for _, r := range removed {
+				fmt.Fprintln(a.stdout, "removed", r)
+			}
+			if len(removed) == 0 {
+				fmt.Fprintln(a.stderr, "nothing was left")
+			}
+			return errors.Join(append(errs, err)...)
+		},
+	}
+}

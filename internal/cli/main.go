@@ -1,0 +1,212 @@
+// Package cli is the command line: one file per subcommand, flags, exit codes
+// and streams. Only here are the process's arguments, streams, signals and
+// environment variables touched, and only here are concrete drivers named.
+//
+// What a command finds goes to stdout; the talk goes to stderr. A table is for a
+// terminal, plain lines are for a pipe, --json is for machines.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver/process"
+)
+
+// app is what every command works with.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	env            []string
+	home           string
+	state          string // environments' records
+	cache          string
+	exit           int // the verdict's exit code, when there is no error
+}
+
+// Main runs the command line and returns the exit code.
+func Main() int {
+	process.Main() // never returns in a process that supervises services
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.Environ()}
+	if err := a.findPlaces(); err != nil {
+		return a.fail(err)
+	}
+	ctx, stop := interruptible(a.stderr)
+	defer stop()
+	root := a.root()
+	root.SetArgs(os.Args[1:])
+	if err := root.ExecuteContext(ctx); err != nil {
+		return a.fail(err)
+	}
+	return a.exit
+}
+
+// findPlaces finds where we keep state and cache: the XDG directories. Root's
+// cache is open to the unprivileged user that services run as then.
+func (a *app) findPlaces() error {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return &rehearse.Error{Kind: rehearse.Unavailable, Msg: "find your home directory", Err: err, Hint: "Set HOME."}
+	}
+	a.home = home
+	a.state = os.Getenv("XDG_STATE_HOME")
+	if a.state == "" {
+		a.state = filepath.Join(home, ".local", "state")
+	}
+	a.state = filepath.Join(a.state, "rehearse", "environments")
+	a.cache = os.Getenv("XDG_CACHE_HOME")
+	switch {
+	case a.cache != "":
+	case os.Getuid() == 0:
+		a.cache = "/var/cache"
+	default:
+		a.cache = filepath.Join(home, ".cache")
+	}
+	a.cache = filepath.Join(a.cache, "rehearse")
+	return nil
+}
+
+// interruptible gives a context that the first Ctrl-C ends; we then tidy up. The
+// second makes us stop waiting: the kernel ends what we have started.
+func interruptible(talk io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		sig := <-signals
+		cancel(&rehearse.Error{Kind: rehearse.Interrupted, Msg: sig.String()})
+		fmt.Fprintln(talk, "\nrehearse: tidying up; once more to stop at once")
+		<-signals
+		os.Exit(130)
+	}()
+	return ctx, func() { signal.Stop(signals); cancel(nil) }
+}
+
+// usageError is a command line that makes no sense.
+func usageError(format string, args ...any) error {
+	return &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf(format, args...), Hint: "Run with --help for how it is used."}
+}
+
+// terminal reports whether a stream is one, and how wide it is.
+func terminal(w io.Writer) (width int, ok bool) {
+	f, isFile := w.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		width = 80
+	}
+	return width, true
+}
+
+// color reports whether to colour a stream: a terminal, and https://no-color.org.
+func (a *app) color(w io.Writer) bool {
+	_, tty := terminal(w)
+	return tty && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"
+}
+
+func (a *app) getenv(name string) string {
+	for i := len(a.env) - 1; i >= 0; i-- {
+		if kv := a.env[i]; len(kv) > len(name) && kv[:len(name)] == name && kv[len(name)] == '=' {
+			return kv[len(name)+1:]
+		}
+	}
+	return ""
+}
+
+// root is the command tree.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rehearse",
+		Short: "A dress rehearsal for production, for every pull request",
+		Long: `rehearse gives a change its own isolated, production-like environment and tells
+the truth about it. From a Compose file and a small rehearse.yaml it starts the
+services, puts a link with production's network on every edge between them,
+drives production's traffic at them, runs your own tests, and gives a verdict
+with evidence. Then it tears everything down.`,
+		Example:       "  rehearse init\n  rehearse run\n  rehearse compare",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &rehearse.Error{Kind: rehearse.Invalid, Msg: err.Error(), Hint: "Run with --help for how it is used."}
+	})
+	root.AddGroup(
+		&cobra.Group{ID: "rehearse", Title: "Rehearse:"},
+		&cobra.Group{ID: "environment", Title: "Standing environments:"},
+		&cobra.Group{ID: "setup", Title: "Set up:"},
+	)
+	for group, commands := range map[string][]*cobra.Command{
+		"rehearse":    {a.runCommand(), a.compareCommand(), a.planCommand(), a.judgeCommand(), a.demoCommand()},
+		"environment": {a.upCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.execCommand(), a.openCommand(), a.downCommand(), a.gcCommand()},
+		"setup":       {a.initCommand(), a.doctorCommand(), a.versionCommand()},
+	} {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	return root
+}
+
+// fail prints an error with its hints and returns its exit code.
+func (a *app) fail(err error) int {
+	printError(a.stderr, err)
+	return exitCode(err)
+}
+
+// printError prints every problem with its hint.
+func printError(w io.Writer, err error) {
+	var problems rehearse.Problems
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			printOne(w, p)
+		}
+		return
+	}
+	printOne(w, err)
+}
+
+func printOne(w io.Writer, err error) {
+	fmt.Fprintf(w, "rehearse: %v\n", err)
+	seen := map[string]bool{}
+	for _, hint := range hints(err) {
+		if !seen[hint] {
+			seen[hint] = true
+			fmt.Fprintf(w, "  hint: %s\n", hint)
+		}
+	}
+}
+
+// hints collects the hints along an error's tree.
+func hints(err error) []string {
+	if err == nil {
+		return nil
+	}
+	var out []string
+	if e, ok := err.(*rehearse.Error); ok && e.Hint != "" {
+		out = append(out, e.Hint)
+	}
+	switch u := err.(type) {
+	case interface{ Unwrap() error }:
+		out = append(out, hints(u.Unwrap())...)
+	case interface{ Unwrap() []error }:
+		for _, e := range u.Unwrap() {
+			out = append(out, hints(e)...)
+		}
+	}
+	return out
+}

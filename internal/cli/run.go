@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/evidence"
+	"github.com/rehearse-dev/rehearse/internal/rehearsal"
+	"github.com/rehearse-dev/rehearse/internal/report"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var f projectFlags
+	var l legFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "run [DIR]",
+		Short: "Rehearse the change under production's conditions",
+		Long: `Start an isolated environment, wait until it is really ready, carry every edge
+over a link with production's network, run the steps of rehearse.yaml, judge,
+report and tear everything down.
+
+The exit status is 0 when the verdict is a pass, 1 when it is a fail, 2 when the
+command or the files are wrong, and 3 when the rehearsal could not be run or
+could not show what it should.`,
+		Example: "  rehearse run\n  rehearse run --leg staging\n  rehearse run -f compose.yaml -f compose.fixed.yaml examples/docgen",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			leg, err := l.make()
+			if err != nil {
+				return err
+			}
+			result, err := a.rehearse(cmd.Context(), f, args, "run", leg)
+			return a.conclude(result, err, asJSON)
+		},
+	}
+	f.add(c)
+	l.add(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	return c
+}
+
+func (a *app) compareCommand() *cobra.Command {
+	var f projectFlags
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "compare [DIR]",
+		Short: "Show what staging would have said beside the truth",
+		Long: `Rehearse the change twice: once with every facet flat, which is what staging
+would have said, and once under production's profile. Then show which checks
+differ. The exit status is that of the worse leg.`,
+		Example: "  rehearse compare\n  rehearse compare examples/docgen",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			result, err := a.rehearse(cmd.Context(), f, args, "compare", rehearse.Staging(), rehearse.Production())
+			return a.conclude(result, err, asJSON)
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	return c
+}
+
+// lease is how long the environment of a rehearsal may live; it ends much sooner
+// by itself.
+const lease = 2 * time.Hour
+
+// rehearse loads a project and rehearses its legs.
+func (a *app) rehearse(ctx context.Context, f projectFlags, args []string, kind string, legs ...rehearse.Leg) (*rehearsal.Result, error) {
+	p, err := a.load(ctx, f, args)
+	if err != nil {
+		return nil, err
+	}
+	var plans []*rehearse.Plan
+	for _, leg := range legs {
+		made, err := p.plan(leg)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, made)
+	}
+	d, err := a.driver(f.driver, p.variables()...)
+	if err != nil {
+		return nil, err
+	}
+	a.sweep(ctx)
+	watch := a.newProgress()
+	defer watch.close()
+	return rehearsal.Run(ctx, rehearsal.Options{
+		Kind: kind, Plans: plans, Driver: d, Store: a.store(), Lease: lease, Root: filepath.Join(p.dir, ".rehearse"),
+		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.env,
+		Observe: watch.observer(),
+	})
+}
+
+// sweep takes away what dead environments have left. It is a courtesy: what it
+// cannot remove is for gc to say.
+func (a *app) sweep(ctx context.Context) {
+	removed, _ := a.store().Collect(ctx, a.drivers()...)
+	for _, r := range removed {
+		fmt.Fprintln(a.stderr, "swept", r)
+	}
+}
+
+// conclude prints the report of a rehearsal and decides the exit code.
+func (a *app) conclude(result *rehearsal.Result, failed error, asJSON bool) error {
+	if result == nil || len(result.Report.Legs) == 0 {
+		return failed
+	}
+	if rehearse.KindOf(failed) == rehearse.Interrupted {
+		fmt.Fprintf(a.stderr, "evidence so far: %s\n", shortPath(result.Dir))
+		return failed
+	}
+	if err := a.printReport(result, asJSON); err != nil {
+		return errors.Join(failed, err)
+	}
+	a.exit = outcomeCode(report.Overall(result.Report))
+	return failed
+}
+
+func (a *app) printReport(result *rehearsal.Result, asJSON bool) error {
+	if asJSON {
+		return report.JSON(a.stdout, result.Report)
+	}
+	width, _ := terminal(a.stdout)
+	if err := report.Terminal(a.stdout, result.Report, report.TerminalOptions{Color: a.color(a.stdout), Width: width}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.stdout, "\nreport: %s\n", shortPath(filepath.Join(result.Dir, "report.html")))
+	return err
+}
+
+func printJSON(a *app, v any) error {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

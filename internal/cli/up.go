@@ -1,0 +1,300 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/control"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/environment"
+)
+
+func (a *app) upCommand() *cobra.Command {
+	var f projectFlags
+	var l legFlags
+	var detach, asJSON bool
+	var ttl time.Duration
+	var supervise bool
+	c := &cobra.Command{
+		Use:   "up [DIR]",
+		Short: "Start a standing environment",
+		Long: `Start an environment and keep it until Ctrl-C, rehearse down, or the end of its
+lease. With -d it goes on in the background.
+
+Each call makes an environment of its own: several of one project stand side by
+side, with the same names and ports inside, and different addresses outside.`,
+		Example: "  rehearse up\n  rehearse up -d --ttl 2h\n  rehearse open\n  rehearse down",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			leg, err := l.make()
+			if err != nil {
+				return err
+			}
+			if ttl <= 0 {
+				return usageError("--ttl must be above 0, not %v", ttl)
+			}
+			p, err := a.load(cmd.Context(), f, args)
+			if err != nil {
+				return err
+			}
+			made, err := p.plan(leg)
+			if err != nil {
+				return err
+			}
+			d, err := a.driver(f.driver, p.variables()...)
+			if err != nil {
+				return err
+			}
+			switch {
+			case supervise:
+				return a.superviseDetached(cmd.Context(), made, d, ttl)
+			case detach:
+				return a.upDetached(cmd.Context(), asJSON)
+			}
+			a.sweep(cmd.Context())
+			return a.upForeground(cmd.Context(), made, d, ttl, asJSON)
+		},
+	}
+	f.add(c)
+	l.add(c)
+	c.Flags().BoolVarP(&detach, "detach", "d", false, "go on in the background when it is ready")
+	c.Flags().BoolVar(&asJSON, "json", false, "print the environment as JSON when it is ready")
+	c.Flags().DurationVar(&ttl, "ttl", 8*time.Hour, "how long the environment may stand")
+	c.Flags().BoolVar(&supervise, "supervise", false, "")
+	_ = c.Flags().MarkHidden("supervise")
+	return c
+}
+
+// standing is what commands can learn of a standing environment.
+type standing struct {
+	environment.Meta
+	Services []environment.Status `json:"services"`
+	Links    []rehearse.LinkStats `json:"links"`
+	Facts    []rehearse.Fact      `json:"facts"`
+}
+
+// stand runs an environment until ctx ends, somebody asks it down, or its lease
+// is over. ready is called once every service is ready.
+func (a *app) stand(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration, o environment.Options, ready func(standing) error) (err error) {
+	store := a.store()
+	record, err := store.Create(environment.Meta{
+		Project: p.Project, Dir: p.Dir, Leg: p.Leg.Name, Driver: d.Name(), Purpose: "up", Expires: time.Now().Add(ttl),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, record.Close()) }()
+	logs := filepath.Join(filepath.Dir(record.Place()), "logs")
+	if err := os.MkdirAll(logs, 0o700); err != nil {
+		return err
+	}
+	o.ID, o.Plan, o.Driver, o.Dir, o.Journal = record.ID, p, d, record.Place(), record
+	o.OpenLog = func(name rehearse.ServiceName) (io.WriteCloser, error) {
+		return os.OpenFile(filepath.Join(logs, string(name)+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	}
+	env, err := environment.Up(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		err = errors.Join(err, env.Down(down))
+	}()
+	describe := func(ctx context.Context) standing {
+		return standing{Meta: record.Meta, Services: env.Status(ctx), Links: env.Links(), Facts: env.Facts()}
+	}
+	end, stop := context.WithTimeout(ctx, ttl)
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- control.Serve(end, record.Socket(), controlHandler(env, describe, stop)) }()
+	if err := ready(describe(ctx)); err != nil {
+		stop()
+		return errors.Join(err, <-served)
+	}
+	<-end.Done()
+	return <-served
+}
+
+func controlHandler(env *environment.Environment, describe func(context.Context) standing, down func()) control.Handler {
+	return func(ctx context.Context, q control.Request, files []*os.File) (any, error) {
+		switch q.Op {
+		case "status":
+			return describe(ctx), nil
+		case "down":
+			down()
+			return nil, nil
+		case "exec":
+			if len(files) != 3 {
+				return nil, fmt.Errorf("exec comes with %d streams, not 3", len(files))
+			}
+			return env.Exec(ctx, q.Service, driver.Command{Args: q.Args, Env: q.Env, Stdin: files[0], Stdout: files[1], Stderr: files[2]})
+		}
+		return nil, fmt.Errorf("this environment does not know how to %q", q.Op)
+	}
+}
+
+func (a *app) upForeground(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration, asJSON bool) error {
+	watch := a.newProgress()
+	closed := false
+	done := func() {
+		if !closed {
+			closed = true
+			watch.close()
+		}
+	}
+	defer done()
+	err := a.stand(ctx, p, d, ttl, environment.Options{OnEvent: watch.service, Talk: watch.talk()}, func(s standing) error {
+		done()
+		if err := a.printStanding(s, asJSON); err != nil {
+			return err
+		}
+		if !asJSON {
+			fmt.Fprintln(a.stderr, "\nCtrl-C takes it down.")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if rehearse.KindOf(context.Cause(ctx)) == rehearse.Interrupted {
+		fmt.Fprintln(a.stderr, "rehearse: down, nothing is left")
+	}
+	return nil
+}
+
+func (a *app) printStanding(s standing, asJSON bool) error {
+	if asJSON {
+		return printJSON(a, s)
+	}
+	fmt.Fprintf(a.stdout, "environment %s · project %s · leg %s · until %s\n", s.ID, s.Project, s.Leg, s.Expires.Local().Format("15:04"))
+	return a.printServices(s)
+}
+
+// report is what a supervisor in the background tells of its start.
+type startReport struct {
+	Event *rehearse.ServiceEvent `json:"event,omitempty"`
+	Talk  string                 `json:"talk,omitempty"`
+	Ready *standing              `json:"ready,omitempty"`
+	Error *startFailure          `json:"error,omitempty"`
+}
+
+// startFailure carries an error to another process.
+type startFailure struct {
+	Kind  rehearse.Kind `json:"kind"`
+	Text  string        `json:"text"`
+	Hints []string      `json:"hints"`
+}
+
+// upDetached starts this same command again in the background and shows how it
+// starts.
+func (a *app) upDetached(ctx context.Context, asJSON bool) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(self, append(withoutDetach(os.Args[1:]), "--supervise")...)
+	cmd.ExtraFiles = []*os.File{w}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return errors.Join(err, w.Close())
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	// Until it is ready it is ours: Ctrl-C here is Ctrl-C there.
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+	defer stop()
+	watch := a.newProgress()
+	talk := watch.talk()
+	var last startReport
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var rep startReport
+		if err := json.Unmarshal(lines.Bytes(), &rep); err != nil {
+			continue
+		}
+		switch {
+		case rep.Event != nil:
+			watch.service(*rep.Event)
+		case rep.Talk != "":
+			_, _ = io.WriteString(talk, rep.Talk)
+		default:
+			last = rep
+		}
+		if last.Ready != nil {
+			break
+		}
+	}
+	watch.close()
+	switch {
+	case last.Ready != nil:
+		return errors.Join(cmd.Process.Release(), a.printStanding(*last.Ready, asJSON))
+	case last.Error != nil:
+		_ = cmd.Wait() // it has said why
+		return &rehearse.Error{Kind: last.Error.Kind, Msg: last.Error.Text, Hint: strings.Join(last.Error.Hints, "\n")}
+	}
+	return fmt.Errorf("the environment's process ended without a word: %w", cmd.Wait())
+}
+
+// withoutDetach takes -d out of a command line.
+func withoutDetach(args []string) []string {
+	var out []string
+	for i, arg := range args {
+		switch {
+		case arg == "--":
+			return append(out, args[i:]...)
+		case arg == "-d", arg == "--detach", strings.HasPrefix(arg, "--detach="):
+		default:
+			out = append(out, arg)
+		}
+	}
+	return out
+}
+
+// superviseDetached is the command in the background. It tells its start over
+// file 3.
+func (a *app) superviseDetached(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration) error {
+	f := os.NewFile(3, "start")
+	enc := json.NewEncoder(f)
+	syscall.CloseOnExec(3)
+	err := a.stand(ctx, p, d, ttl, environment.Options{
+		OnEvent: func(ev rehearse.ServiceEvent) { _ = enc.Encode(startReport{Event: &ev}) }, // nobody listens after the start
+		Talk:    writerFunc(func(b []byte) { _ = enc.Encode(startReport{Talk: string(b)}) }),
+	}, func(s standing) error {
+		if err := enc.Encode(startReport{Ready: &s}); err != nil {
+			return fmt.Errorf("tell of the start: %w", err)
+		}
+		return f.Close()
+	})
+	if err != nil {
+		_ = enc.Encode(startReport{Error: &startFailure{Kind: rehearse.KindOf(err), Text: err.Error(), Hints: hints(err)}})
+	}
+	return err
+}
+
+type writerFunc func([]byte)
+
+func (w writerFunc) Write(b []byte) (int, error) {
+	w(b)
+	return len(b), nil
+}

@@ -1,0 +1,303 @@
+// Package environment turns a plan and a driver into one running, isolated copy
+// of the project, and back into nothing.
+//
+// [Up] opens every link, prepares and starts every service in the order that the
+// needs allow, waits until each is really ready, and undoes itself when that
+// fails. [Environment.Down] takes it apart in reverse. A [Store] keeps the
+// records by which [Store.Collect] finds what a dead process has left.
+//
+//	          ┌ link ┐          ┌ link ┐
+//	ingress ──┤      ├─ service ┤      ├─ service        one driver.Environment
+//	          └──────┘          └──────┘
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/link"
+)
+
+// Options are what an environment is made from.
+type Options struct {
+	ID      rehearse.EnvironmentID
+	Plan    *rehearse.Plan
+	Driver  driver.Driver
+	Dir     string         // the environment's own directory, which exists
+	Journal driver.Journal // of what is created outside Dir
+	Talk    io.Writer      // of builds and data preparation; nil: discarded
+	// OnEvent is told of every change of a service's state, in order, from one
+	// goroutine at a time. It must not block for long. May be nil.
+	OnEvent func(rehearse.ServiceEvent)
+	// OpenLog opens the file that a service's output is appended to. Nil: the
+	// output is kept only as far as the last lines.
+	OpenLog func(rehearse.ServiceName) (io.WriteCloser, error)
+}
+
+// Environment is a running environment.
+type Environment struct {
+	o        Options
+	inner    driver.Environment
+	services map[rehearse.ServiceName]*service
+	order    []rehearse.ServiceName
+
+	links     map[rehearse.LinkID]*link.Link
+	linkOrder []rehearse.LinkID
+	addresses map[rehearse.LinkID][]endpoint
+
+	stopLinks context.CancelFunc
+	stopAll   context.CancelCauseFunc
+	running   sync.WaitGroup // links and services
+	failures  chan error     // of services before they were ready, in the order in which they failed
+	events    sync.Mutex
+
+	down    sync.Once
+	downErr error
+}
+
+type endpoint struct {
+	port    int // the upstream's
+	address driver.Address
+}
+
+// Up makes an environment and waits until every service is ready. When it fails,
+// or ctx ends, it leaves nothing behind.
+func Up(ctx context.Context, o Options) (_ *Environment, err error) {
+	if o.Talk == nil {
+		o.Talk = io.Discard
+	}
+	inner, err := o.Driver.Open(ctx, driver.Spec{ID: o.ID, Plan: o.Plan, Dir: o.Dir, Journal: o.Journal, Log: o.Talk})
+	if err != nil {
+		return nil, err
+	}
+	linkCtx, stopLinks := context.WithCancel(context.WithoutCancel(ctx))
+	lifeCtx, stopAll := context.WithCancelCause(context.WithoutCancel(ctx))
+	e := &Environment{
+		o: o, inner: inner,
+		services:  map[rehearse.ServiceName]*service{},
+		links:     map[rehearse.LinkID]*link.Link{},
+		addresses: map[rehearse.LinkID][]endpoint{},
+		stopLinks: stopLinks, stopAll: stopAll,
+		failures: make(chan error, len(o.Plan.Services)),
+	}
+	defer func() {
+		if err != nil {
+			// What failed is the news; that tidying up failed too comes second.
+			err = errors.Join(err, e.Down(context.WithoutCancel(ctx)))
+		}
+	}()
+	for _, s := range o.Plan.Services {
+		e.services[s.Name] = newService(e, s)
+		e.order = append(e.order, s.Name)
+	}
+	if err := e.openLinks(ctx, linkCtx); err != nil {
+		return nil, err
+	}
+	return e, e.startAll(ctx, lifeCtx)
+}
+
+// openLinks opens every listener before any service starts: a client's names are
+// fixed when it does.
+func (e *Environment) openLinks(ctx, life context.Context) error {
+	for _, spec := range e.o.Plan.Links {
+		l := link.New(spec, e.o.Plan.Seed^hash(string(spec.ID)))
+		e.links[spec.ID] = l
+		e.linkOrder = append(e.linkOrder, spec.ID)
+		for _, port := range spec.Ports {
+			ln, addr, err := e.inner.Listen(ctx, spec.Client, spec.Names, port)
+			if err != nil {
+				return fmt.Errorf("open link %s: %w", spec.ID, err)
+			}
+			e.addresses[spec.ID] = append(e.addresses[spec.ID], endpoint{port, addr})
+			e.running.Go(func() {
+				_ = l.Serve(life, ln, func(ctx context.Context) (net.Conn, error) { // ends with the environment
+					return e.inner.Dial(ctx, spec.Upstream, port)
+				})
+			})
+		}
+	}
+	return nil
+}
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}
+
+// startAll starts every service and waits until all are ready, or one has failed
+// for good.
+func (e *Environment) startAll(ctx, life context.Context) error {
+	for _, name := range e.order {
+		s := e.services[name]
+		e.running.Go(func() { s.run(life) })
+	}
+	for _, name := range e.order {
+		s := e.services[name]
+		select {
+		case <-s.settled:
+			if s.failure != nil {
+				return <-e.failures
+			}
+		case err := <-e.failures:
+			return err
+		case <-ctx.Done():
+			return &rehearse.Error{Kind: rehearse.Interrupted, Msg: "interrupted while starting", Err: ctx.Err()}
+		}
+	}
+	return nil
+}
+
+// Down stops every service in reverse order of need, gives each the time that
+// the Compose file grants, and removes everything. ctx bounds the polite part;
+// what has not stopped by then is killed. It may be called more than once.
+func (e *Environment) Down(ctx context.Context) error {
+	e.down.Do(func() {
+		e.stopAll(errStopping)
+		for _, level := range e.levelsDown() {
+			var stopping sync.WaitGroup
+			for _, s := range level {
+				stopping.Go(func() { s.stop(ctx) })
+			}
+			stopping.Wait()
+		}
+		e.stopLinks()
+		e.downErr = e.inner.Close(context.WithoutCancel(ctx))
+		e.running.Wait()
+		for _, s := range e.services {
+			e.downErr = errors.Join(e.downErr, s.log.close())
+		}
+	})
+	return e.downErr
+}
+
+var errStopping = errors.New("the environment is going down")
+
+// levelsDown are the services in groups that may stop side by side: whoever
+// needs a service stops before it.
+func (e *Environment) levelsDown() [][]*service {
+	depth := map[rehearse.ServiceName]int{}
+	deepest := 0
+	for _, name := range e.order { // needs come first in the plan's order
+		for _, n := range e.services[name].spec.Needs {
+			if d, ok := depth[n.Service]; ok {
+				depth[name] = max(depth[name], d+1)
+			}
+		}
+		deepest = max(deepest, depth[name])
+	}
+	levels := make([][]*service, deepest+1)
+	for _, name := range e.order {
+		i := deepest - depth[name]
+		levels[i] = append(levels[i], e.services[name])
+	}
+	return levels
+}
+
+// Plan is what the environment was made from.
+func (e *Environment) Plan() *rehearse.Plan { return e.o.Plan }
+
+// ID names the environment.
+func (e *Environment) ID() rehearse.EnvironmentID { return e.o.ID }
+
+// Facts says how the environment was made.
+func (e *Environment) Facts() []rehearse.Fact { return e.inner.Facts() }
+
+// Link finds a running link.
+func (e *Environment) Link(id rehearse.LinkID) (*link.Link, bool) {
+	l, ok := e.links[id]
+	return l, ok
+}
+
+// Links is what every link has seen so far, in the plan's order.
+func (e *Environment) Links() []rehearse.LinkStats {
+	out := make([]rehearse.LinkStats, 0, len(e.linkOrder))
+	for _, id := range e.linkOrder {
+		out = append(out, e.links[id].Stats())
+	}
+	return out
+}
+
+// Ingress is where traffic for a service comes in; ok is false when the plan
+// lets none in. Port 0 is the service's first.
+func (e *Environment) Ingress(id rehearse.LinkID, port int) (a driver.Address, ok bool) {
+	for _, ep := range e.addresses[id] {
+		if port == 0 || ep.port == port {
+			return ep.address, true
+		}
+	}
+	return driver.Address{}, false
+}
+
+// URL is where a person or a test reaches a service from this host; empty when
+// the plan lets no traffic in.
+func (e *Environment) URL(name rehearse.ServiceName) string {
+	a, ok := e.Ingress(rehearse.MakeLinkID(rehearse.Ingress, name), 0)
+	if !ok {
+		return ""
+	}
+	return "http://" + net.JoinHostPort(a.Host, fmt.Sprint(a.Port))
+}
+
+// Exec runs a command inside a service.
+func (e *Environment) Exec(ctx context.Context, name rehearse.ServiceName, cmd driver.Command) (int, error) {
+	return e.inner.Exec(ctx, name, cmd)
+}
+
+// Dial connects to a service's port from inside.
+func (e *Environment) Dial(ctx context.Context, name rehearse.ServiceName, port int) (net.Conn, error) {
+	return e.inner.Dial(ctx, name, port)
+}
+
+// Status is where a service is now.
+type Status struct {
+	Service rehearse.ServiceName  `json:"service"`
+	State   rehearse.ServiceState `json:"state"`
+	Since   time.Time             `json:"since"`
+	URL     string                `json:"url,omitempty"`
+	Usage   driver.Usage          `json:"usage"`
+	Detail  string                `json:"detail,omitempty"`
+}
+
+// Status lists every service, in the plan's order.
+func (e *Environment) Status(ctx context.Context) []Status {
+	out := make([]Status, 0, len(e.order))
+	for _, name := range e.order {
+		st := e.services[name].status()
+		st.URL = e.URL(name)
+		if u, err := e.inner.Usage(ctx, name); err == nil { // a service may end while we ask
+			st.Usage = u
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// Failures lists services that have failed since they were ready and have not
+// come back.
+func (e *Environment) Failures() []rehearse.ServiceName {
+	var out []rehearse.ServiceName
+	for _, name := range e.order {
+		if e.services[name].status().State == rehearse.Failed {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (e *Environment) tell(ev rehearse.ServiceEvent) {
+	if e.o.OnEvent == nil {
+		return
+	}
+	e.events.Lock()
+	defer e.events.Unlock()
+	e.o.OnEvent(ev)
+}

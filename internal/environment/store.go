@@ -1,0 +1,324 @@
+package environment
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+)
+
+// Store keeps one directory per environment:
+//
+//	ROOT/ID/meta.json      what it is, and until when
+//	ROOT/ID/lock           held, by the kernel, as long as its process lives
+//	ROOT/ID/journal.jsonl  what was created outside the directory
+//	ROOT/ID/control.sock   where commands reach it
+//	ROOT/ID/place/         the driver's
+//
+// A directory whose lock is free belongs to a process that has died.
+type Store struct {
+	Root string
+	Now  func() time.Time // nil: time.Now
+}
+
+// Meta is what one can know of an environment without asking it.
+type Meta struct {
+	ID      rehearse.EnvironmentID `json:"id"`
+	Project string                 `json:"project"`
+	Dir     string                 `json:"dir"` // the project's
+	Leg     string                 `json:"leg"`
+	Driver  string                 `json:"driver"`
+	PID     int                    `json:"pid"`
+	Created time.Time              `json:"created"`
+	Expires time.Time              `json:"expires"` // the lease's end
+	Purpose string                 `json:"purpose"` // "up", "run", "compare"
+}
+
+// Entry is one environment of the store.
+type Entry struct {
+	Meta
+	Path  string `json:"-"`
+	Alive bool   `json:"alive"` // its process holds the lock
+}
+
+func (s *Store) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+// Record is a living environment's own entry.
+type Record struct {
+	Meta
+	path string
+	lock *os.File
+
+	mu      sync.Mutex
+	journal *os.File
+}
+
+var _ driver.Journal = (*Record)(nil)
+
+// Create makes an entry and takes its lock. The ID is the project's name and a
+// few random letters.
+func (s *Store) Create(m Meta) (*Record, error) {
+	m.Created, m.PID = s.now(), os.Getpid()
+	if err := os.MkdirAll(s.Root, 0o755); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	for {
+		m.ID = newID(m.Project)
+		path := filepath.Join(s.Root, string(m.ID))
+		err := os.Mkdir(path, 0o755)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("make the environment's directory: %w", err)
+		}
+		r, err := openRecord(m, path)
+		if err != nil {
+			return nil, errors.Join(err, os.RemoveAll(path))
+		}
+		return r, nil
+	}
+}
+
+func newID(project string) rehearse.EnvironmentID {
+	const letters = "0123456789abcdefghjkmnpqrstvwxyz" // without those that look like others
+	b := []byte(project + "-")
+	for range 5 {
+		b = append(b, letters[rand.IntN(len(letters))])
+	}
+	return rehearse.EnvironmentID(b)
+}
+
+func openRecord(m Meta, path string) (*Record, error) {
+	r := &Record{Meta: m, path: path}
+	var err error
+	if r.lock, err = os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o644); err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock the environment: %w", err), r.lock.Close())
+	}
+	if err := r.write(); err != nil {
+		return nil, errors.Join(err, r.lock.Close())
+	}
+	if r.journal, err = os.OpenFile(filepath.Join(path, "journal.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+		return nil, errors.Join(err, r.lock.Close())
+	}
+	return r, os.MkdirAll(r.Place(), 0o755)
+}
+
+func (r *Record) write() error {
+	data, err := json.MarshalIndent(r.Meta, "", "  ")
+	if err != nil {
+		return err
+	}
+	temporary := filepath.Join(r.path, "meta.json.new")
+	if err := os.WriteFile(temporary, append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, filepath.Join(r.path, "meta.json"))
+}
+
+// Place is the driver's directory.
+func (r *Record) Place() string { return filepath.Join(r.path, "place") }
+
+// Socket is where commands reach the environment.
+func (r *Record) Socket() string { return filepath.Join(r.path, socketName) }
+
+const socketName = "control.sock"
+
+// Socket is where commands reach the environment.
+func (e Entry) Socket() string { return filepath.Join(e.Path, socketName) }
+
+// entry is one line of the journal.
+type entry struct {
+	Intent  bool           `json:"intent"` // before, as against after
+	Exists  bool           `json:"exists"`
+	Remnant driver.Remnant `json:"remnant"`
+}
+
+// Intend writes down what is about to be created, durably.
+func (r *Record) Intend(x driver.Remnant) error {
+	return r.log(entry{Intent: true, Exists: true, Remnant: x})
+}
+
+// Confirm writes down that it exists, or is gone.
+func (r *Record) Confirm(x driver.Remnant, exists bool) error {
+	return r.log(entry{Exists: exists, Remnant: x})
+}
+
+func (r *Record) log(e entry) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, err := r.journal.Write(append(data, '\n')); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	if err := r.journal.Sync(); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	return nil
+}
+
+// Close removes the entry, after everything else of the environment is gone.
+func (r *Record) Close() error {
+	err := errors.Join(r.journal.Close(), os.RemoveAll(r.path))
+	return errors.Join(err, r.lock.Close()) // last: until then the directory is ours
+}
+
+// List reads every entry. An entry that is being made or removed may be missing.
+func (s *Store) List() ([]Entry, error) {
+	dirs, err := os.ReadDir(s.Root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the state directory: %w", err)
+	}
+	var out []Entry
+	for _, d := range dirs {
+		if !d.IsDir() {
+			continue
+		}
+		e := Entry{Path: filepath.Join(s.Root, d.Name())}
+		if data, err := os.ReadFile(filepath.Join(e.Path, "meta.json")); err == nil {
+			if err := json.Unmarshal(data, &e.Meta); err != nil {
+				e.Meta = Meta{} // cut short by a crash: its name still tells who it is
+			}
+		}
+		e.ID = rehearse.EnvironmentID(d.Name())
+		unlock, free := tryLock(e.Path)
+		e.Alive = !free
+		if free {
+			unlock()
+		}
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b Entry) int { return a.Created.Compare(b.Created) })
+	return out, nil
+}
+
+// tryLock takes a dead entry's lock. A directory without a lock file was made an
+// instant ago, or its process died in that instant.
+func tryLock(path string) (unlock func(), free bool) {
+	f, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		st, err := os.Stat(path)
+		return func() {}, err == nil && time.Since(st.ModTime()) > 2*time.Second
+	}
+	if err != nil {
+		return nil, false
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, false
+	}
+	return func() { f.Close() }, true
+}
+
+// Collect removes what dead environments have left: their processes and other
+// remnants, found both by asking the drivers and by reading the journals, and
+// their directories. It returns what it removed, a line for each.
+func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed []string, err error) {
+	entries, err := s.List()
+	if err != nil {
+		return nil, err
+	}
+	alive := map[rehearse.EnvironmentID]bool{}
+	for _, e := range entries {
+		alive[e.ID] = e.Alive
+	}
+	var problems []error
+	// First what runs, so that nothing writes into a directory being removed.
+	for _, d := range drivers {
+		found, err := d.List(ctx)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("driver %s: %w", d.Name(), err))
+			continue
+		}
+		slices.SortStableFunc(found, func(a, b driver.Remnant) int { return strings.Compare(b.Kind, a.Kind) }) // processes before the groups that hold them
+		for _, r := range found {
+			if live, known := alive[r.Environment]; live || !known && s.justMade(r.Environment) {
+				continue
+			}
+			if err := d.Remove(ctx, r); err != nil {
+				problems = append(problems, err)
+				continue
+			}
+			removed = append(removed, fmt.Sprintf("%s %s of %s", r.Kind, r.Name, r.Environment))
+		}
+	}
+	for _, e := range entries {
+		if e.Alive {
+			continue
+		}
+		unlock, free := tryLock(e.Path)
+		if !free {
+			continue // another collector is at it
+		}
+		for _, r := range journalled(e.Path) {
+			for _, d := range drivers {
+				if d.Name() == e.Driver {
+					problems = append(problems, d.Remove(ctx, r))
+				}
+			}
+		}
+		if err := os.RemoveAll(e.Path); err != nil {
+			problems = append(problems, fmt.Errorf("remove what is left of %s: %w", e.ID, err))
+		} else {
+			removed = append(removed, "environment "+string(e.ID))
+		}
+		unlock()
+	}
+	return removed, errors.Join(problems...)
+}
+
+// justMade guards against an environment that was made between the reading of
+// the store and the asking of the host.
+func (s *Store) justMade(id rehearse.EnvironmentID) bool {
+	_, free := tryLock(filepath.Join(s.Root, string(id)))
+	_, err := os.Stat(filepath.Join(s.Root, string(id)))
+	return err == nil && !free
+}
+
+// journalled lists what a dead process created, or may have, and did not remove.
+func journalled(path string) []driver.Remnant {
+	data, err := os.ReadFile(filepath.Join(path, "journal.jsonl"))
+	if err != nil {
+		return nil
+	}
+	exists := map[driver.Remnant]bool{}
+	var order []driver.Remnant
+	for line := range strings.Lines(string(data)) {
+		var e entry
+		if json.Unmarshal([]byte(line), &e) != nil {
+			continue // the last line, cut short: its thing was never made
+		}
+		if _, known := exists[e.Remnant]; !known {
+			order = append(order, e.Remnant)
+		}
+		exists[e.Remnant] = e.Exists
+	}
+	slices.Reverse(order)
+	return slices.DeleteFunc(order, func(r driver.Remnant) bool { return !exists[r] })
+}

@@ -1,0 +1,251 @@
+// Package rehearsal is the one package that knows the order of a rehearsal.
+//
+// For each leg: begin the evidence; bring the environment up; run every step at
+// it while the links are watched; tear it down; judge the evidence. Then write
+// the reports.
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/evidence"
+	"github.com/rehearse-dev/rehearse/internal/load"
+	"github.com/rehearse-dev/rehearse/internal/report"
+	"github.com/rehearse-dev/rehearse/internal/verdict"
+)
+
+// Options are what a rehearsal needs besides its plans.
+type Options struct {
+	Kind    string           // "run" or "compare"
+	Plans   []*rehearse.Plan // one a leg, in the order in which they run
+	Driver  driver.Driver
+	Store   *environment.Store
+	Lease   time.Duration // after which gc may take the environment for forgotten
+	Root    string        // the project's .rehearse directory
+	Run     rehearse.RunID
+	Version string
+	Env     []string // the environment of suites
+	Observe Observer
+}
+
+// Observer is told how a rehearsal goes, for people to watch. Nil callbacks are
+// left out. Calls may come from different goroutines, never two at once for the
+// same callback.
+type Observer struct {
+	Leg     func(plan *rehearse.Plan, id rehearse.EnvironmentID)
+	Service func(rehearse.ServiceEvent)
+	Step    func(rehearse.Step)
+	Load    func(step string, p load.Progress)
+	Suite   io.Writer // a suite's own output; nil: kept only in the run directory
+	Talk    io.Writer // of builds and data preparation
+	Verdict func(rehearse.Verdict)
+}
+
+// Result is what a rehearsal leaves.
+type Result struct {
+	Report rehearse.Report
+	Dir    string // the run directory
+}
+
+// Run rehearses every leg, one after the other. The error says why a rehearsal
+// could not be run to its end; what was found until then is in the result, which
+// is nil only when not even a run directory could be made. A change that fails
+// is no error.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	meta := evidence.Meta{Run: o.Run, Project: o.Plans[0].Project, Version: o.Version, Kind: o.Kind, Started: time.Now()}
+	for _, p := range o.Plans {
+		meta.Legs = append(meta.Legs, p.Leg.Name)
+	}
+	run, err := evidence.Create(o.Root, o.Run, meta)
+	if err != nil {
+		return nil, err
+	}
+	var failed error
+	for _, p := range o.Plans {
+		if failed = rehearseLeg(ctx, o, run, p); failed != nil {
+			break
+		}
+	}
+	result, err := Judge(run.Dir())
+	if err != nil {
+		return &Result{Dir: run.Dir()}, errors.Join(failed, err)
+	}
+	return result, errors.Join(failed, WriteReports(result))
+}
+
+// Judge reads a run directory and gives its verdicts, from the evidence alone.
+func Judge(dir string) (*Result, error) {
+	archive, err := evidence.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := archive.Report()
+	for i := range r.Legs {
+		r.Legs[i].Verdict = verdict.Judge(r.Legs[i].Name, r.Legs[i].Evidence)
+	}
+	return &Result{Report: r, Dir: dir}, nil
+}
+
+// WriteReports writes every report into the run directory.
+func WriteReports(r *Result) error {
+	var errs []error
+	for _, f := range []struct {
+		name  string
+		write func(io.Writer, rehearse.Report) error
+	}{
+		{"report.html", report.HTML}, {"report.json", report.JSON}, {"report.md", report.Markdown}, {"junit.xml", report.JUnit},
+	} {
+		errs = append(errs, writeReport(filepath.Join(r.Dir, f.name), r.Report, f.write))
+	}
+	return errors.Join(errs...)
+}
+
+func writeReport(path string, r rehearse.Report, write func(io.Writer, rehearse.Report) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if err := errors.Join(write(f, r), f.Close()); err != nil {
+		return fmt.Errorf("write the report %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+// leg is one leg under way.
+type leg struct {
+	o    Options
+	plan *rehearse.Plan
+	out  *evidence.Leg
+	env  *environment.Environment
+}
+
+// rehearseLeg runs one leg to its end. It returns an error when the leg could
+// not be rehearsed; that a service did not become ready is not one, for that is
+// the change's doing and stands in the evidence.
+func rehearseLeg(ctx context.Context, o Options, run *evidence.Run, plan *rehearse.Plan) (err error) {
+	started := time.Now()
+	out, err := run.Leg(plan.Leg.Name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+
+	record, err := o.Store.Create(environment.Meta{
+		Project: plan.Project, Dir: plan.Dir, Leg: plan.Leg.Name, Driver: o.Driver.Name(), Purpose: o.Kind,
+		Expires: time.Now().Add(o.Lease),
+	})
+	if err != nil {
+		return err
+	}
+	if o.Observe.Leg != nil {
+		o.Observe.Leg(plan, record.ID)
+	}
+	l := &leg{o: o, plan: plan, out: out}
+	failed := out.Append(rehearse.Record{Begin: &rehearse.Begin{Version: o.Version, Environment: record.ID, Plan: *plan}})
+	if failed == nil {
+		failed = l.run(ctx, record)
+	}
+	end := &rehearse.End{Elapsed: rehearse.Duration(time.Since(started))}
+	if failed != nil {
+		end.Error = firstLine(failed)
+	}
+	end.Left = l.left(ctx, record)
+	if err := out.Append(rehearse.Record{End: end}); err != nil {
+		return errors.Join(failed, err)
+	}
+	if o.Observe.Verdict != nil {
+		if v, err := Judge(run.Dir()); err == nil { // the caller judges again, and sees the error
+			for _, leg := range v.Report.Legs {
+				if leg.Name == plan.Leg.Name {
+					o.Observe.Verdict(leg.Verdict)
+				}
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return &rehearse.Error{Kind: rehearse.Interrupted, Msg: "interrupted", Err: context.Cause(ctx)}
+	}
+	if rehearse.KindOf(failed) == rehearse.NotReady {
+		return nil
+	}
+	return failed
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// run brings the environment up, runs the steps, and tears it down.
+func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
+	var lost error // what could not be written down
+	l.env, err = environment.Up(ctx, environment.Options{
+		ID: record.ID, Plan: l.plan, Driver: l.o.Driver, Dir: record.Place(), Journal: record, Talk: l.o.Observe.Talk,
+		OnEvent: func(ev rehearse.ServiceEvent) {
+			lost = errors.Join(lost, l.out.Append(rehearse.Record{Service: &ev}))
+			if l.o.Observe.Service != nil {
+				l.o.Observe.Service(ev)
+			}
+		},
+		OpenLog: func(name rehearse.ServiceName) (io.WriteCloser, error) { return l.out.OpenLog(name) },
+	})
+	if err != nil {
+		return errors.Join(err, lost)
+	}
+	defer func() {
+		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTime)
+		defer cancel()
+		err = errors.Join(err, l.env.Down(down), lost)
+	}()
+	for _, f := range l.env.Facts() {
+		if err := l.out.Append(rehearse.Record{Fact: &f}); err != nil {
+			return err
+		}
+	}
+	for _, step := range l.plan.Steps {
+		if l.o.Observe.Step != nil {
+			l.o.Observe.Step(step)
+		}
+		if err := l.step(ctx, step); err != nil {
+			return errors.Join(err, l.links())
+		}
+	}
+	return l.links()
+}
+
+// downTime is how long services get to end politely, in all.
+const downTime = 15 * time.Second
+
+// links writes down what every link has seen.
+func (l *leg) links() error {
+	return l.out.Append(rehearse.Record{Links: &rehearse.LinksResult{Links: l.env.Links()}})
+}
+
+// left asks the host, and not our records, what of the environment is still
+// there, and then lets go of the records.
+func (l *leg) left(ctx context.Context, record *environment.Record) []string {
+	var left []string
+	found, err := l.o.Driver.List(context.WithoutCancel(ctx))
+	if err != nil {
+		left = append(left, "it could not be asked: "+err.Error())
+	}
+	for _, r := range found {
+		if r.Environment == record.ID {
+			left = append(left, r.Kind+" "+r.Name)
+		}
+	}
+	if err := record.Close(); err != nil {
+		left = append(left, "its directory: "+err.Error())
+	}
+	return left
+}

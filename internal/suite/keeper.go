@@ -21,6 +21,7 @@ type keeper struct {
 	log           *os.File
 	tee           io.Writer
 	tail          tail
+	open          bool  // the last line has not ended
 	room          int64 // bytes that may still be copied
 	err           error // the first that the log gave
 }
@@ -50,12 +51,17 @@ func (k *keeper) Write(p []byte) (int, error) {
 		_, k.err = k.log.Write(p)
 	}
 	_, _ = k.tee.Write(p)
+	k.open = len(p) > 0 && p[len(p)-1] != '\n'
 	return k.tail.Write(p)
 }
 
 // note says in the output what a reader of the results should know.
 func (k *keeper) note(format string, args ...any) {
-	fmt.Fprintf(k, "rehearse: "+format+"\n", args...)
+	text := fmt.Sprintf("rehearse: "+format+"\n", args...)
+	if k.open {
+		text = "\n" + text
+	}
+	_, _ = io.WriteString(k, text) // never fails
 }
 
 // close says what went wrong with the output, if anything. It may be called more
@@ -130,6 +136,8 @@ func (k *keeper) copy(root *os.Root, name, place string) []string {
 		case d.IsDir() && os.SameFile(info, out):
 			return fs.SkipDir // a copy of the copies would have no end
 		case d.IsDir():
+		case info.IsDir():
+			k.note("%s was left out: it is a link to a directory", file)
 		case !info.Mode().IsRegular():
 			k.note("%s was left out: it is not a file", file)
 		case info.Size() > k.room:

@@ -90,8 +90,8 @@ func Run(ctx context.Context, o Options) (rehearse.SuiteResult, error) {
 		return r, err
 	}
 	env := environ(o)
-	if missing := missing(o.Step.Needs, env, o.Step.Dir); len(missing) > 0 {
-		r.Skipped = needs(missing)
+	if names := missing(o.Step.Needs, env, o.Step.Dir); len(names) > 0 {
+		r.Skipped = needs(names)
 		return r, nil
 	}
 	program, ok := find(o.Step.Command[0], env, o.Step.Dir)

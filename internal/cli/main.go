@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -51,8 +52,8 @@ func Main() int {
 	return a.exit
 }
 
-// findPlaces finds where we keep state and cache: the XDG directories. Root's
-// cache is open to the unprivileged user that services run as then.
+// findPlaces finds where we keep state and cache: the XDG directories. Root's are
+// where the unprivileged user that services run as then can reach them.
 func (a *app) findPlaces() error {
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -60,7 +61,11 @@ func (a *app) findPlaces() error {
 	}
 	a.home = home
 	a.state = os.Getenv("XDG_STATE_HOME")
-	if a.state == "" {
+	switch {
+	case a.state != "":
+	case os.Getuid() == 0:
+		a.state = "/var/lib"
+	default:
 		a.state = filepath.Join(home, ".local", "state")
 	}
 	a.state = filepath.Join(a.state, "rehearse", "environments")
@@ -182,17 +187,23 @@ func printError(w io.Writer, err error) {
 
 func printOne(w io.Writer, err error) {
 	fmt.Fprintf(w, "rehearse: %v\n", err)
-	seen := map[string]bool{}
 	for _, hint := range hints(err) {
-		if !seen[hint] {
-			seen[hint] = true
-			fmt.Fprintf(w, "  hint: %s\n", hint)
-		}
+		fmt.Fprintf(w, "  hint: %s\n", hint)
 	}
 }
 
-// hints collects the hints along an error's tree.
+// hints are the hints along an error's tree, each once.
 func hints(err error) []string {
+	var out []string
+	for _, h := range collectHints(err) {
+		if !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+func collectHints(err error) []string {
 	if err == nil {
 		return nil
 	}
@@ -202,10 +213,10 @@ func hints(err error) []string {
 	}
 	switch u := err.(type) {
 	case interface{ Unwrap() error }:
-		out = append(out, hints(u.Unwrap())...)
+		out = append(out, collectHints(u.Unwrap())...)
 	case interface{ Unwrap() []error }:
 		for _, e := range u.Unwrap() {
-			out = append(out, hints(e)...)
+			out = append(out, collectHints(e)...)
 		}
 	}
 	return out

@@ -96,7 +96,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, args []string, kind 
 	defer watch.close()
 	return rehearsal.Run(ctx, rehearsal.Options{
 		Kind: kind, Plans: plans, Driver: d, Store: a.store(), Lease: lease, Root: filepath.Join(p.dir, ".rehearse"),
-		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.env,
+		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.env, Label: a.label(),
 		Observe: watch.observer(),
 	})
 }

@@ -72,6 +72,19 @@ type Journal interface {
 	Confirm(r Remnant, exists bool) error
 }
 
+// Labels are the environment variables by which processes of an environment are
+// known, wherever they run. state tells the environments of one user or state
+// directory from those of another.
+func Labels(id rehearse.EnvironmentID, state string) []string {
+	return []string{LabelEnvironment + "=" + string(id), LabelState + "=" + state}
+}
+
+// The names of the labels.
+const (
+	LabelEnvironment = "REHEARSE_ENVIRONMENT"
+	LabelState       = "REHEARSE_STATE"
+)
+
 // Remnant is one thing outside of an environment's directory that carries the
 // environment's label.
 type Remnant struct {

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -191,13 +192,16 @@ func (p mariadbPrograms) findings(s rehearse.Service) []rehearse.Fact {
 
 // mariadbConfig is the server's configuration file. Ours comes first, so that
 // what Compose mounts into the image's places overrides it.
-func mariadbConfig(c *Context) (text string, files map[string]string, owned, visible []string) {
+func mariadbConfig(c *Context, mysql bool) (text string, files map[string]string, owned, visible []string) {
 	var b strings.Builder
 	b.WriteString("[mysqld]\n" +
 		// The image's own.
 		"skip-name-resolve\ncharacter-set-server=utf8mb4\n" +
 		// Commits do not wait for a disk, and the log is small enough to copy.
-		"innodb-flush-log-at-trx-commit=0\nloose-innodb-doublewrite=0\nloose-sync-binlog=0\nloose-innodb-log-file-size=16M\nloose-mysqlx=OFF\n")
+		"innodb-flush-log-at-trx-commit=0\nloose-innodb-doublewrite=0\nloose-sync-binlog=0\nloose-innodb-log-file-size=16M\n")
+	if mysql {
+		b.WriteString("mysqlx=OFF\n")
+	}
 	files = map[string]string{}
 	for i, m := range c.Service.Mounts {
 		target := path.Clean(m.Target)
@@ -241,7 +245,7 @@ func launchMariaDB(c *Context) (*Launch, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, files, owned, visible := mariadbConfig(c)
+	config, files, owned, visible := mariadbConfig(c, p.mysql)
 	files[c.Run+"/my.cnf"] = config
 	// The clients of healthchecks and scripts look where Debian's server would be,
 	// unless the last file that they read says otherwise.
@@ -258,7 +262,7 @@ func launchMariaDB(c *Context) (*Launch, error) {
 	args = append(args, "--bind-address="+c.ListenHost, "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+c.Run+"/mysqld.pid")
 	data := []string{"/var/lib/mysql", "/bitnami/mariadb", "/bitnami/mysql"}
 	l := &Launch{
-		Args: args,
+		Args:     args,
 		Env:      map[string]string{"HOME": c.Run},
 		Files:    files,
 		Owns:     slices.Concat(data, []string{mariadbScripts}, owned),
@@ -266,6 +270,9 @@ func launchMariaDB(c *Context) (*Launch, error) {
 		Findings: append(p.findings(c.Service), emptyData(c.Service, "mariadb", data...)...),
 	}
 	l.Findings = append(l.Findings, rehearse.Fact{Name: "mariadb.flush", Value: "off", Note: "commits do not wait for a disk"})
+	if a.rootUnknown {
+		l.Findings = append(l.Findings, rehearse.Fact{Name: "mariadb.root", Value: "random", Note: "nobody knows root's password; the image prints one, or takes its hash"})
+	}
 	for k, v := range c.Service.Env {
 		if k != "HOME" {
 			l.Env[k] = v
@@ -328,6 +335,9 @@ type mariadbFill struct {
 }
 
 func (f *mariadbFill) run(ctx context.Context, s Server) (err error) {
+	if f.account.rootUnknown {
+		f.account.root = rand.Text()
+	}
 	db := openMariaDB("root", "", "", f.port, s.Dial)
 	defer db.Close()
 	admin, err := untilMariaDBAnswers(ctx, db)
@@ -345,6 +355,9 @@ func (f *mariadbFill) run(ctx context.Context, s Server) (err error) {
 			return fmt.Errorf("load time zones: %w", err)
 		}
 	}
+	if err := onlyLocalRoot(ctx, admin); err != nil {
+		return fmt.Errorf("make accounts: %w", err)
+	}
 	for _, statement := range f.account.statements() {
 		if _, err := admin.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("make accounts: %w", err)
@@ -358,29 +371,60 @@ func (f *mariadbFill) run(ctx context.Context, s Server) (err error) {
 	return nil
 }
 
+// onlyLocalRoot removes the roots without password that an installation makes
+// for the names and addresses of its host.
+func onlyLocalRoot(ctx context.Context, admin *sql.Conn) error {
+	rows, err := admin.QueryContext(ctx, "SELECT host FROM mysql.user WHERE user = 'root' AND host <> 'localhost'")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var hosts []string
+	for rows.Next() {
+		var host string
+		if err := rows.Scan(&host); err != nil {
+			return err
+		}
+		hosts = append(hosts, host)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, host := range hosts {
+		if _, err := admin.ExecContext(ctx, "DROP USER 'root'@"+quoteSQL(host)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quoteSQL is a string literal.
+func quoteSQL(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + "'"
+}
+
+// nameSQL is a quoted identifier.
+func nameSQL(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" }
+
 // statements make the accounts that the variables ask for.
 func (a mariadbAccount) statements() []string {
 	var out []string
-	quote := func(s string) string {
-		return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + "'"
-	}
-	name := func(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" }
 	if a.rootHost != "" && a.rootHost != "localhost" {
-		root := "'root'@" + quote(a.rootHost)
-		out = append(out, "CREATE USER "+root+" IDENTIFIED BY "+quote(a.root), "GRANT ALL ON *.* TO "+root+" WITH GRANT OPTION")
+		root := "'root'@" + quoteSQL(a.rootHost)
+		out = append(out, "CREATE USER "+root+" IDENTIFIED BY "+quoteSQL(a.root), "GRANT ALL ON *.* TO "+root+" WITH GRANT OPTION")
 	}
 	if a.database != "" {
-		out = append(out, "CREATE DATABASE IF NOT EXISTS "+name(a.database))
+		out = append(out, "CREATE DATABASE IF NOT EXISTS "+nameSQL(a.database))
 	}
 	if a.user != "" && a.password != "" {
-		user := quote(a.user) + "@'%'"
-		out = append(out, "CREATE USER "+user+" IDENTIFIED BY "+quote(a.password))
+		user := quoteSQL(a.user) + "@'%'"
+		out = append(out, "CREATE USER "+user+" IDENTIFIED BY "+quoteSQL(a.password))
 		if a.database != "" {
 			// In the name of a grant _ and % would be patterns.
-			out = append(out, "GRANT ALL ON "+name(strings.NewReplacer("_", `\_`, "%", `\%`).Replace(a.database))+".* TO "+user)
+			out = append(out, "GRANT ALL ON "+nameSQL(strings.NewReplacer("_", `\_`, "%", `\%`).Replace(a.database))+".* TO "+user)
 		}
 	}
-	return append(out, "ALTER USER 'root'@'localhost' IDENTIFIED BY "+quote(a.root))
+	return append(out, "ALTER USER 'root'@'localhost' IDENTIFIED BY "+quoteSQL(a.root))
 }
 
 // untilMariaDBAnswers asks until the server, which is starting, answers. The
@@ -425,7 +469,7 @@ func (f *mariadbFill) script(ctx context.Context, s Server, admin *sql.Conn, scr
 		}
 	}
 	if f.account.database != "" {
-		text = "USE `" + strings.ReplaceAll(f.account.database, "`", "``") + "`;\n" + text
+		text = "USE " + nameSQL(f.account.database) + ";\n" + text
 	}
 	_, err = admin.ExecContext(ctx, text)
 	return err

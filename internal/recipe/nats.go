@@ -54,23 +54,25 @@ func launchNATS(c *Context) (*Launch, error) {
 	case len(given) == 0:
 		l.Args = append(l.Args, "-m", "8222")
 	}
+	ownStore := false
 	if config := valueOf(given, "c", "config"); config != "" {
-		given = options(without(given, "c", "config"))
+		text, _ := textAt(c.Service, config)
+		ownStore = strings.Contains(text, "store_dir")
 		if source, ok := onHost(c.Service, config); ok {
 			config = source
 			l.Visible = append(l.Visible, source)
 		}
 		l.Args = append(l.Args, "-c", config)
-		// The file may name any directory: its own mount stays.
-		data = nil
+	}
+	if store := valueOf(given, "sd", "store_dir"); store != "" {
+		data = append(data, store)
+	}
+	if ownStore {
+		data = nil // the server takes no second word on it, so the volume stays
 	} else {
-		if store := valueOf(given, "sd", "store_dir"); store != "" {
-			data = append(data, store)
-		}
-		given = options(without(given, "sd", "store_dir"))
 		l.Args = append(l.Args, "-sd", c.Data)
 	}
-	l.Args = append(l.Args, without(given, "a", "addr", "net", "p", "port", "P", "pid", "l", "log")...)
+	l.Args = append(l.Args, without(given, "c", "config", "sd", "store_dir", "a", "addr", "net", "p", "port", "P", "pid", "l", "log")...)
 	l.Owns = data
 	l.Findings = append(l.Findings, emptyData(c.Service, "nats", data...)...)
 	return l, nil

@@ -187,7 +187,7 @@ func launchPostgres(c *Context) (*Launch, error) {
 		// The binaries may lie in a cache in the user's home directory.
 		Visible:  append(scripts.paths(), filepath.Dir(bin)),
 		Files:    map[string]string{c.Run + "/password": a.password + "\n"},
-		Env:      map[string]string{"PGPASSWORD": a.password, "PGUSER": a.user, "PGDATABASE": a.database, "PGHOST": "127.0.0.1", "PGPORT": strconv.Itoa(c.ListenPort), "PATH": bin + ":/usr/local/bin:/usr/bin:/bin"},
+		Env:      map[string]string{"PGPASSWORD": a.password, "PGUSER": a.user, "PGDATABASE": a.database, "PGHOST": dialHost(c.ListenHost), "PGPORT": strconv.Itoa(c.ListenPort), "PATH": bin + ":/usr/local/bin:/usr/bin:/bin"},
 		Findings: findings,
 	}
 	for k, v := range c.Service.Env {

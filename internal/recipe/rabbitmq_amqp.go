@@ -31,8 +31,12 @@ func askAMQP(conn io.ReadWriter, a rabbitmqAccount) error {
 	if a.unknown {
 		return nil
 	}
-	var b []byte
-	b = binary.BigEndian.AppendUint32(b, 0) // no client properties
+	// The one capability makes the broker say why it refuses a login. Without it
+	// the connection just ends, three seconds later.
+	can := append(appendShort(nil, "authentication_failure_close"), 't', 1)
+	properties := append(appendShort(nil, "capabilities"), 'F')
+	properties = appendLong(properties, string(can))
+	b := appendLong(nil, string(properties))
 	b = appendShort(b, "PLAIN")
 	b = appendLong(b, "\x00"+a.user+"\x00"+a.password)
 	b = appendShort(b, "en_US")

@@ -167,3 +167,11 @@ func Tag(image string) string {
 func recipes() []*Recipe {
 	return []*Recipe{postgres, redis, nats, mariadb, rabbitmq, memcached, nginx, nginxUnprivileged}
 }
+
+// dialHost is where to dial, from beside it, what listens on a host.
+func dialHost(listen string) string {
+	if listen == "0.0.0.0" {
+		return "127.0.0.1"
+	}
+	return listen
+}

@@ -35,6 +35,7 @@ type Options struct {
 	Run     rehearse.RunID
 	Version string
 	Env     []string // the environment of suites
+	Label   string   // marks the processes of suites as ours, so that gc finds them
 	Observe Observer
 }
 

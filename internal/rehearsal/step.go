@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/load"
 	"github.com/rehearse-dev/rehearse/internal/suite"
 )
@@ -117,7 +118,7 @@ func (l *leg) suite(ctx context.Context, s *rehearse.SuiteStep) error {
 		return err
 	}
 	result, err := suite.Run(ctx, suite.Options{
-		Step: step, Env: l.o.Env, OutDir: filepath.Join(l.out.Dir(), rel), RelTo: l.out.Dir(), Tee: l.o.Observe.Suite,
+		Step: step, Env: append(driver.Labels(l.env.ID(), l.o.Label), l.o.Env...), OutDir: filepath.Join(l.out.Dir(), rel), RelTo: l.out.Dir(), Tee: l.o.Observe.Suite,
 	})
 	if err != nil {
 		return fmt.Errorf("suite %q: %w", s.Name, err)

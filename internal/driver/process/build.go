@@ -61,7 +61,7 @@ func (e *environment) build(ctx context.Context, s *service) (string, error) {
 		}
 	}
 	cmd := exec.CommandContext(ctx, program, args[1:]...)
-	cmd.Dir, cmd.Env = p.Dir, e.o.Env
+	cmd.Dir, cmd.Env = p.Dir, append(e.labels(), e.o.Env...) // so that gc finds it
 	tail := &lastLines{next: e.spec.Log}
 	cmd.Stdout, cmd.Stderr = tail, tail
 	if err := cmd.Run(); err != nil {

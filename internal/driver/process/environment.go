@@ -124,12 +124,8 @@ func (e *environment) Dial(ctx context.Context, upstream rehearse.ServiceName, p
 	if err != nil {
 		return nil, err
 	}
-	return e.dialNetwork(ctx, string(upstream), s, port)
-}
-
-func (e *environment) dialNetwork(ctx context.Context, network string, s *service, port int) (net.Conn, error) {
 	if e.tier == TierNamespaces {
-		return e.iso.dial(ctx, network, port)
+		return e.iso.dial(ctx, string(upstream), port)
 	}
 	host, real := e.listenAddress(s, port)
 	var d net.Dialer

@@ -68,10 +68,10 @@ func (d *Driver) Remove(ctx context.Context, r driver.Remnant) error {
 
 func labelsIn(environ []byte) (id, state string) {
 	for kv := range bytes.SplitSeq(environ, []byte{0}) {
-		if v, ok := bytes.CutPrefix(kv, []byte(labelEnvironment+"=")); ok {
+		if v, ok := bytes.CutPrefix(kv, []byte(driver.LabelEnvironment+"=")); ok {
 			id = string(v)
 		}
-		if v, ok := bytes.CutPrefix(kv, []byte(labelState+"=")); ok {
+		if v, ok := bytes.CutPrefix(kv, []byte(driver.LabelState+"=")); ok {
 			state = string(v)
 		}
 	}

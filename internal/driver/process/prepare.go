@@ -183,6 +183,11 @@ func (e *environment) prepareRecipe(ctx context.Context, s *service) (*launch, e
 	for _, dir := range made.Visible {
 		l.mounts = append(l.mounts, jailMount{Kind: "bind", Source: dir, Target: dir, ReadOnly: true})
 	}
+	if e.tier != TierNamespaces {
+		if err := writeFiles(l.files); err != nil {
+			return nil, err
+		}
+	}
 	if made.Template != nil {
 		if l.template, err = e.templateFor(ctx, s, l, made.Template); err != nil {
 			return nil, err
@@ -194,11 +199,6 @@ func (e *environment) prepareRecipe(ctx context.Context, s *service) (*launch, e
 			if err := copyTemplate(l.template, data, plainUID(), plainUID()); err != nil {
 				return nil, err
 			}
-		}
-	}
-	if e.tier != TierNamespaces {
-		if err := writeFiles(l.files); err != nil {
-			return nil, err
 		}
 	}
 	return l, nil

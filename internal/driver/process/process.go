@@ -130,16 +130,8 @@ func tryTier(tier string) error {
 	return l.Close()
 }
 
-// The labels by which our processes are known.
-const (
-	labelEnvironment = "REHEARSE_ENVIRONMENT"
-	labelState       = "REHEARSE_STATE"
-)
-
 // labels are the variables in the environment of everything that runs in it.
-func (e *environment) labels() []string {
-	return []string{labelEnvironment + "=" + string(e.spec.ID), labelState + "=" + e.o.Label}
-}
+func (e *environment) labels() []string { return driver.Labels(e.spec.ID, e.o.Label) }
 
 // lookupEnv finds a variable the way a shell would.
 func lookupEnv(env []string, name string) string {

@@ -93,7 +93,7 @@ func startRecipe(t *testing.T, o process.Options, s rehearse.Service) running {
 	run := running{service: s, said: &talk{}, out: &talk{}}
 	plan := &rehearse.Plan{Project: "recipes", Dir: openDir(t), Services: []rehearse.Service{s}}
 	e, err := process.New(o).Open(t.Context(), driver.Spec{
-		ID: rehearse.EnvironmentID(filepath.Base(openDir(t))), Plan: plan, Dir: t.TempDir(), Journal: unwritten{}, Log: run.said,
+		ID: rehearse.EnvironmentID(filepath.Base(openDir(t))), Plan: plan, Dir: openDir(t), Journal: unwritten{}, Log: run.said,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -218,6 +218,29 @@ func (r running) get(t *testing.T, port int, path string, header ...string) (sta
 	return resp.StatusCode, string(data)
 }
 
+// TestRecipesWithoutNamespaces starts each service where it has no ports and no
+// file system of its own.
+func TestRecipesWithoutNamespaces(t *testing.T) {
+	for _, x := range []struct {
+		pkg, program string
+		service      rehearse.Service
+	}{
+		{"redis-server", "redis-server", rehearse.Service{Name: "s", Image: "redis", Command: []string{"--requirepass", "secret"}}},
+		{"memcached", "memcached", rehearse.Service{Name: "s", Image: "memcached"}},
+		{"nats-server", "nats-server", rehearse.Service{Name: "s", Image: "nats", Command: []string{"-js"}}},
+		{"nginx-light", "nginx", rehearse.Service{Name: "s", Image: "nginx"}},
+		{"mariadb-server", "mariadbd", rehearse.Service{Name: "s", Image: "mariadb", Env: map[string]string{"MARIADB_ROOT_PASSWORD": "secret"}}},
+		{"postgresql", "initdb", rehearse.Service{Name: "s", Image: "postgres", Env: map[string]string{"POSTGRES_PASSWORD": "secret"}}},
+	} {
+		t.Run(x.service.Image, func(t *testing.T) {
+			needs(t, x.pkg, x.program)
+			o := options(t)
+			o.Tier = process.TierPorts
+			startRecipe(t, o, x.service)
+		})
+	}
+}
+
 func TestRecipeRedis(t *testing.T) {
 	needs(t, "redis-server", "redis-server", "valkey-server")
 	t.Run("password", func(t *testing.T) {
@@ -296,13 +319,13 @@ func TestRecipeNATS(t *testing.T) {
 		}
 	})
 	t.Run("config", func(t *testing.T) {
-		conf := writeFile(t, openDir(t), "nats.conf", "http_port: 8222\nauthorization { token: \"t\" }\njetstream { store_dir: /data }\n")
+		conf := writeFile(t, openDir(t), "nats.conf", "http_port: 8222\nport: 4222\nauthorization { token: \"t\" }\njetstream { store_dir: /data }\n")
 		r := startRecipe(t, options(t), rehearse.Service{
 			Name: "bus", Image: "nats", Command: []string{"-c", "/etc/nats/nats.conf"},
 			Mounts: []rehearse.Mount{{Type: "bind", Source: conf, Target: "/etc/nats/nats.conf"}, {Type: "volume", Source: "bus", Target: "/data"}},
 		})
-		if status, _ := r.get(t, 8222, "/varz"); status != 200 {
-			t.Errorf("GET /varz: %d", status)
+		if status, body := r.get(t, 8222, "/jsz"); status != 200 || !strings.Contains(body, "/data/jetstream") {
+			t.Errorf("GET /jsz: %d %s", status, body)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -85,7 +86,7 @@ func (b *builder) start(args []string, env map[string]string, out driver.Output)
 	} else if err := linkData(data, b.dir); err != nil {
 		return nil, nil, err
 	}
-	p, err := b.e.run(&l, jailRequest{name: fmt.Sprintf("%s.build%d", b.s.spec.Name, b.runs), mounts: []jailMount{}}, out)
+	p, err := b.e.run(&l, jailRequest{name: b.network(), mounts: []jailMount{}}, out)
 	return p, &l, err
 }
 
@@ -133,9 +134,8 @@ func (b *builder) Serve(ctx context.Context, args []string, env map[string]strin
 		<-p.Done()
 		cancel(fmt.Errorf("%s ended early: %s:\n%s", filepath.Base(args[0]), p.Exit().Reason, tail))
 	}()
-	network := fmt.Sprintf("%s.build%d", b.s.spec.Name, b.runs)
 	err = f(ctx, recipe.Server{
-		Dial: func(ctx context.Context, port int) (net.Conn, error) { return b.e.dialNetwork(ctx, network, b.s, port) },
+		Dial: b.dial,
 		Run: func(ctx context.Context, args []string, env map[string]string) error {
 			said := &lastLines{}
 			code, err := b.e.exec(ctx, p, l, driver.Command{Args: args, Env: env, Stdout: said, Stderr: said})
@@ -174,3 +174,16 @@ func ownData(data string) error {
 	}
 	return nil
 }
+
+// dial connects to the port that the server was told to listen on.
+func (b *builder) dial(ctx context.Context, port int) (net.Conn, error) {
+	if b.e.tier == TierNamespaces {
+		return b.e.iso.dial(ctx, b.network(), port)
+	}
+	host, _ := b.e.listenAddress(b.s, port)
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp4", net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+// network is the current run's own: a run never meets the one before.
+func (b *builder) network() string { return fmt.Sprintf("%s.build%d", b.s.spec.Name, b.runs) }

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// webserver is the service of most scripts' projects.
+//
+//	GET  /          says hello
+//	GET  /via?url=U what U answers
+//	GET  /visits    how many POST /visits there have been
+func webserver() int {
+	flags := flag.NewFlagSet("webserver", flag.ExitOnError)
+	port := flags.Int("port", 8080, "where to listen")
+	stubborn := flags.Bool("stubborn", false, "do not end when asked to")
+	_ = flags.Parse(os.Args[1:]) // ExitOnError
+	if *stubborn {
+		signal.Ignore(syscall.SIGTERM)
+	}
+	var visits atomic.Int64
+	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
+	http.HandleFunc("GET /visits", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, visits.Load(), "visits") })
+	http.HandleFunc("POST /visits", func(w http.ResponseWriter, _ *http.Request) { visits.Add(1) })
+	http.HandleFunc("GET /via", func(w http.ResponseWriter, r *http.Request) {
+		resp, err := http.Get(r.FormValue("url"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+		_, _ = io.Copy(w, resp.Body) // the client sees a short answer
+	})
+	fmt.Printf("listening on port %d\n", *port)
+	fmt.Fprintln(os.Stderr, http.ListenAndServe(fmt.Sprintf(":%d", *port), nil))
+	return 1
+}
+
+// fetch is "fetch [-post] URL": it prints the answer's body, and fails unless
+// the status is 200.
+func fetch() int {
+	flags := flag.NewFlagSet("fetch", flag.ExitOnError)
+	post := flags.Bool("post", false, "POST an empty body")
+	_ = flags.Parse(os.Args[1:]) // ExitOnError
+	method := http.MethodGet
+	if *post {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequest(method, flags.Arg(0), nil)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(os.Stdout, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		fmt.Fprintln(os.Stderr, resp.Status, err)
+		return 1
+	}
+	return 0
+}
+
+// interrupt is "interrupt REGEXP... -- COMMAND [ARG...]": it runs the command,
+// passes its output on, presses Ctrl-C once for each expression as soon as a
+// line matches it, and ends with the command's exit code.
+func interrupt() int {
+	cut := slices.Index(os.Args, "--")
+	if cut < 0 {
+		fmt.Fprintln(os.Stderr, "usage: interrupt REGEXP... -- COMMAND [ARG...]")
+		return 2
+	}
+	waiting := os.Args[1:cut]
+	cmd := exec.Command(os.Args[cut+1], os.Args[cut+2:]...)
+	var mu sync.Mutex
+	watch := func(from io.Reader, to io.Writer) {
+		lines := bufio.NewScanner(from)
+		for lines.Scan() {
+			fmt.Fprintln(to, lines.Text())
+			mu.Lock()
+			if len(waiting) > 0 && regexp.MustCompile(waiting[0]).MatchString(lines.Text()) {
+				waiting = waiting[1:]
+				_ = cmd.Process.Signal(os.Interrupt) // it may have ended: its exit code tells
+			}
+			mu.Unlock()
+		}
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		panic(err)
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		panic(err)
+	}
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	var watched sync.WaitGroup
+	watched.Go(func() { watch(stdout, os.Stdout) })
+	watched.Go(func() { watch(stderr, os.Stderr) })
+	watched.Wait()
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	return 0
+}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,7 +44,9 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,
+			"verdict":  verdict,
 			"noleft":   noleft,
+			"crash":    crash,
 			"capture":  capture,
 			"truncate": truncate,
 		},
@@ -51,7 +54,7 @@ func TestScripts(t *testing.T) {
 }
 
 // setup gives a script state and cache directories of its own, and puts the web
-// server into the project, where the jails of services see it.
+// server and fetch into the project, where the jails of services see them.
 func setup(env *testscript.Env) error {
 	// Short, because a Unix socket's path has at most 107 bytes, and open,
 	// because services run as an ordinary user when we are root.
@@ -73,7 +76,12 @@ func setup(env *testscript.Env) error {
 	env.Setenv("XDG_STATE_HOME", filepath.Join(dir, "s"))
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "c"))
 	env.Setenv("REHEARSE_PROCESS_TIER", os.Getenv("REHEARSE_PROCESS_TIER"))
-	return linkSelf(filepath.Join(env.WorkDir, "webserver"))
+	rehearse, err := exec.LookPath("rehearse")
+	if err != nil {
+		return err
+	}
+	env.Setenv("BIN", filepath.Dir(rehearse))
+	return errors.Join(linkSelf(filepath.Join(env.WorkDir, "webserver")), linkSelf(filepath.Join(env.WorkDir, "fetch")))
 }
 
 // linkSelf makes the test binary callable by another name.
@@ -92,10 +100,11 @@ func linkSelf(path string) error {
 	return os.WriteFile(path, data, 0o755)
 }
 
-// condition knows [root].
+// condition knows [mounts]: whether file systems can be mounted here, in a mount
+// namespace.
 func condition(name string) (bool, error) {
-	if name == "root" {
-		return os.Getuid() == 0, nil
+	if name == "mounts" {
+		return exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "rehearse", "/mnt").Run() == nil, nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }
@@ -103,22 +112,46 @@ func condition(name string) (bool, error) {
 // exits N COMMAND [ARG...] runs a command that must end with exactly that exit
 // code. Its output is there for stdout, stderr and cmp.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits N COMMAND [ARG...]")
+	want, command := exitArgs(ts, neg, args)
+	if got := execute(ts, command); got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
 	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	got := 0
-	if err := ts.Exec(args[1], args[2:]...); err != nil {
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) {
-			ts.Fatalf("%v", err)
+}
+
+// verdict N COMMAND [ARG...] is exits for a rehearsal with a load. A machine that
+// is too busy to offer the load gets no verdict, which is the truth but not what
+// the script asks, so it may try a few times.
+func verdict(ts *testscript.TestScript, neg bool, args []string) {
+	want, command := exitArgs(ts, neg, args)
+	got := execute(ts, command)
+	for range 4 {
+		if got != exitCannot || !strings.Contains(ts.ReadFile("stdout"), "This machine is too busy for the profile") {
+			break
 		}
-		got = exit.ExitCode()
+		got = execute(ts, command)
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+func exitArgs(ts *testscript.TestScript, neg bool, args []string) (want int, command []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits|verdict N COMMAND [ARG...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	return want, args[1:]
+}
+
+func execute(ts *testscript.TestScript, command []string) (code int) {
+	err := ts.Exec(command[0], command[1:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return 0
 }
 
 // capture NAME REGEXP sets a variable to what the group in the expression
@@ -149,23 +182,51 @@ func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Truncate(file, st.Size()-n))
 }
 
+// crash PID kills a rehearse that stands for an environment, as kill -9 does, and
+// waits until it has ended.
+func crash(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: crash PID")
+	}
+	pid, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+	store := environment.Store{Root: records(ts.Getenv("XDG_STATE_HOME"))}
+	poll(func() bool {
+		entries, err := store.List()
+		ts.Check(err)
+		return !slices.ContainsFunc(entries, func(e environment.Entry) bool { return e.PID == pid && e.Alive })
+	})
+}
+
+// patience is how long what should happen soon may take. A killed rehearse's
+// services have five seconds to end by themselves.
+const patience = 5 * time.Second
+
+// poll asks until the answer is yes or the patience is at its end.
+func poll(ask func() bool) bool {
+	for deadline := time.Now().Add(patience); ; <-time.After(10 * time.Millisecond) {
+		if ask() {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+}
+
 // noleft asserts that nothing of any environment is left: no process with the
 // label of the script's state directory, and no record.
 func noleft(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: noleft")
 	}
-	// A killed rehearse's services have five seconds to end by themselves.
-	deadline := time.Now().Add(5 * time.Second)
-	for {
-		left := remains(ts.Getenv("XDG_STATE_HOME"))
-		if len(left) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			ts.Fatalf("still there: %s", strings.Join(left, ", "))
-		}
-		<-time.After(10 * time.Millisecond)
+	var left []string
+	if !poll(func() bool {
+		left = remains(ts.Getenv("XDG_STATE_HOME"))
+		return len(left) == 0
+	}) {
+		ts.Fatalf("still there: %s", strings.Join(left, ", "))
 	}
 }
 
@@ -207,8 +268,7 @@ func endAll(t testscript.T, stateHome string) {
 			_ = syscall.Kill(e.PID, syscall.SIGTERM) // it may end this instant
 		}
 	}
-	deadline := time.Now().Add(20 * time.Second)
-	for len(remains(stateHome)) > 0 && len(entries) > 0 && time.Now().Before(deadline) {
-		<-time.After(10 * time.Millisecond)
+	if len(entries) > 0 && !poll(func() bool { return len(remains(stateHome)) == 0 }) {
+		t.Log("still there:", remains(stateHome))
 	}
 }

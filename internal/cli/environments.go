@@ -442,6 +442,13 @@ func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
 			return context.Cause(ctx)
 		case <-time.After(5 * time.Millisecond):
 		}
+		if !e.StillAlive() {
+			// It was killed on its way, or has just gone.
+			if _, err := a.store().Collect(ctx, a.drivers()...); err != nil {
+				return err
+			}
+			break
+		}
 		if time.Since(begun) > time.Minute {
 			return fmt.Errorf("%s has not gone after a minute; look at process %d", e.ID, e.PID)
 		}

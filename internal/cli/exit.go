@@ -33,7 +33,7 @@ func exitCode(err error) int {
 // isCobraUsage recognises what cobra itself says about a command line, for which
 // it has no type.
 func isCobraUsage(err error) bool {
-	for _, prefix := range []string{"unknown command", "accepts ", "requires ", "unknown flag", "unknown shorthand"} {
+	for _, prefix := range []string{"unknown command", "accepts ", "requires ", "unknown flag", "unknown shorthand", "if any flags in the group"} {
 		if strings.HasPrefix(err.Error(), prefix) {
 			return true
 		}

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +43,7 @@ nothing that it can find out, and marks what only you can know.`,
 				return err
 			}
 			var problems rehearse.Problems
-			for name := range files {
+			for _, name := range slices.Backward(slices.Sorted(maps.Keys(files))) { // rehearse.yaml first
 				path := filepath.Join(p.dir, name)
 				if _, err := os.Stat(path); err == nil && !force {
 					problems = append(problems, &rehearse.Error{Kind: rehearse.Invalid, File: shortPath(path), Msg: "it is there already", Hint: "Look at what init would write with --print, or replace it with --force."})
@@ -50,8 +52,8 @@ nothing that it can find out, and marks what only you can know.`,
 			if err := problems.Err(); err != nil {
 				return err
 			}
-			for name, content := range files {
-				path := filepath.Join(p.dir, name)
+			for _, name := range slices.Backward(slices.Sorted(maps.Keys(files))) {
+				path, content := filepath.Join(p.dir, name), files[name]
 				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
 					return err
 				}

@@ -79,7 +79,11 @@ func (a *app) printPlan(p *rehearse.Plan, all bool) error {
 		return err
 	}
 	if hidden > 0 {
-		fmt.Fprintf(a.stdout, "and %d links that the networks allow but nothing declares (--all)\n", hidden)
+		noun := "links"
+		if hidden == 1 {
+			noun = "link"
+		}
+		fmt.Fprintf(a.stdout, "and %d %s that the networks allow but nothing declares (--all)\n", hidden, noun)
 	}
 	if len(p.Steps) > 0 {
 		steps := table{head: []string{"STEP", "WHAT", "CHECKS"}}

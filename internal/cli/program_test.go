@@ -22,6 +22,7 @@ import (
 //	GET  /          says hello
 //	GET  /via?url=U what U answers
 //	GET  /visits    how many POST /visits there have been
+//	GET  /crash     ends the server
 func webserver() int {
 	flags := flag.NewFlagSet("webserver", flag.ExitOnError)
 	port := flags.Int("port", 8080, "where to listen")
@@ -34,6 +35,10 @@ func webserver() int {
 	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
 	http.HandleFunc("GET /visits", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, visits.Load(), "visits") })
 	http.HandleFunc("POST /visits", func(w http.ResponseWriter, _ *http.Request) { visits.Add(1) })
+	http.HandleFunc("GET /crash", func(http.ResponseWriter, *http.Request) {
+		fmt.Println("out of memory")
+		os.Exit(9)
+	})
 	http.HandleFunc("GET /via", func(w http.ResponseWriter, r *http.Request) {
 		resp, err := http.Get(r.FormValue("url"))
 		if err != nil {

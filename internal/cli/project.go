@@ -27,11 +27,14 @@ type projectFlags struct {
 	seed     uint64
 }
 
+// defaultConfig may be missing: a Compose file alone can be rehearsed.
+const defaultConfig = "rehearse.yaml"
+
 func (f *projectFlags) add(c *cobra.Command) {
 	c.Flags().StringArrayVarP(&f.files, "file", "f", nil, "a Compose file, each overriding those before it (default: compose.yaml)")
 	c.Flags().StringArrayVar(&f.profiles, "profile", nil, "a Compose profile to activate")
 	c.Flags().StringArrayVar(&f.envFiles, "env-file", nil, "a file of variables for the Compose file (default: .env)")
-	c.Flags().StringVar(&f.config, "config", "rehearse.yaml", "the file that says what production is like")
+	c.Flags().StringVar(&f.config, "config", defaultConfig, "the file that says what production is like")
 	c.Flags().StringVar(&f.driver, "driver", "process", "where services run: "+strings.Join(driverNames, ", "))
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "the seed of every random choice (default: rehearse.yaml's, else 1)")
 	_ = c.RegisterFlagCompletionFunc("driver", cobra.FixedCompletions(driverNames, cobra.ShellCompDirectiveNoFileComp))
@@ -53,6 +56,9 @@ func (a *app) load(ctx context.Context, f projectFlags, args []string) (*project
 	if len(args) > 0 {
 		dir = args[0]
 	}
+	if _, err := a.driver(f.driver); err != nil {
+		return nil, err
+	}
 	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
 		return nil, usageError("%s is not a directory", dir)
 	}
@@ -67,6 +73,9 @@ func (a *app) load(ctx context.Context, f projectFlags, args []string) (*project
 	configFile := f.config
 	if !filepath.IsAbs(configFile) {
 		configFile = filepath.Join(dir, configFile)
+	}
+	if _, err := os.Stat(configFile); errors.Is(err, os.ErrNotExist) && f.config != defaultConfig {
+		return nil, &rehearse.Error{Kind: rehearse.Invalid, File: f.config, Msg: "there is no such file", Hint: "Its path counts from the project's directory."}
 	}
 	var problems rehearse.Problems
 	gather := func(err error) error {

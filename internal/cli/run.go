@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -134,7 +135,11 @@ func (a *app) printReport(result *rehearsal.Result, asJSON bool) error {
 	if err := report.Terminal(a.stdout, result.Report, report.TerminalOptions{Color: a.color(a.stdout), Width: width}); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.stdout, "\nreport: %s\n", shortPath(filepath.Join(result.Dir, "report.html")))
+	page := filepath.Join(result.Dir, "report.html")
+	if st, err := os.Stat(page); err != nil || st.Size() == 0 {
+		return nil // the disk was full, or judge found a run that was cut short
+	}
+	_, err := fmt.Fprintf(a.stdout, "\nreport: %s\n", shortPath(page))
 	return err
 }
 

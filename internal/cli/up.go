@@ -58,13 +58,13 @@ side, with the same names and ports inside, and different addresses outside.`,
 			if err != nil {
 				return err
 			}
-			switch {
-			case supervise:
+			if supervise {
 				return a.superviseDetached(cmd.Context(), made, d, ttl)
-			case detach:
-				return a.upDetached(cmd.Context(), asJSON)
 			}
 			a.sweep(cmd.Context())
+			if detach {
+				return a.upDetached(cmd.Context(), asJSON)
+			}
 			return a.upForeground(cmd.Context(), made, d, ttl, asJSON)
 		},
 	}

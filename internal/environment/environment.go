@@ -101,7 +101,10 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err := e.openLinks(ctx, linkCtx); err != nil {
 		return nil, err
 	}
-	return e, e.startAll(ctx, lifeCtx)
+	if err := e.startAll(ctx, lifeCtx); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // openLinks opens every listener before any service starts: a client's names are

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
@@ -30,6 +28,9 @@ type service struct {
 	spec rehearse.Service
 	log  *serviceLog
 
+	// started is closed when its process has been started for the first time, or
+	// it is settled without.
+	started chan struct{}
 	// settled is closed when the service is ready, completed, or has failed for
 	// good before; failure is valid after that.
 	settled chan struct{}
@@ -45,8 +46,8 @@ type service struct {
 func newService(e *Environment, spec rehearse.Service) *service {
 	return &service{
 		env: e, spec: spec, log: newServiceLog(e.o.OpenLog, spec.Name),
-		settled: make(chan struct{}),
-		state:   rehearse.Waiting, since: time.Now(),
+		started: make(chan struct{}), settled: make(chan struct{}),
+		state: rehearse.Waiting, since: time.Now(),
 	}
 }
 
@@ -99,9 +100,12 @@ func (s *service) awaitNeeds(life context.Context) error {
 			continue // an optional need of a service that a profile leaves out
 		}
 		reached := other.settled
+		if n.Condition == rehearse.Started {
+			reached = other.started
+		}
 		select {
 		case <-reached:
-			if other.failure != nil && !n.Optional {
+			if other.isSettled() && other.failure != nil && !n.Optional {
 				return &needFailed{other.spec.Name, other.failure}
 			}
 		case <-life.Done():
@@ -179,6 +183,9 @@ func (s *service) startUntilSettled(life context.Context) {
 		case <-life.Done():
 		}
 		pause = min(2*pause, 10*time.Second)
+		if isSettled {
+			deadline = time.Now().Add(time.Duration(s.spec.Ready.Timeout)) // it was ready once: its time begins anew
+		}
 	}
 }
 
@@ -194,6 +201,7 @@ func (s *service) startOnce(life context.Context, begun, deadline time.Time) (dr
 	s.mu.Lock()
 	s.proc = p
 	s.mu.Unlock()
+	s.noteStart()
 	defer out.flush()
 	defer errs.flush()
 	if life.Err() == nil && !s.spec.Job {
@@ -234,6 +242,11 @@ func (s *service) giveUp(life context.Context, err error, ev rehearse.ServiceEve
 		return
 	}
 	ev.State = rehearse.Failed
+	if rehearse.KindOf(err) != rehearse.NotReady {
+		// What the host lacks, or we broke, is no failure of the service's: the
+		// change must not answer for it in the verdict.
+		ev.State = rehearse.Stopped
+	}
 	s.enter(ev)
 	s.settle(err)
 }
@@ -254,8 +267,18 @@ func (s *service) settle(failure error) {
 	}
 	s.failure = failure
 	close(s.settled)
+	s.noteStart()
 	if failure != nil {
 		s.env.failures <- failure
+	}
+}
+
+// noteStart is called by the goroutine in run alone.
+func (s *service) noteStart() {
+	select {
+	case <-s.started:
+	default:
+		close(s.started)
 	}
 }
 
@@ -293,11 +316,5 @@ func (s *service) stopSignal() os.Signal {
 	if r, ok := recipe.ByName(s.spec.Recipe); ok && name == "" {
 		name = r.StopSignal
 	}
-	if n, err := strconv.Atoi(name); err == nil {
-		return unix.Signal(n)
-	}
-	if sig := unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(name), "SIG")); sig != 0 {
-		return sig
-	}
-	return unix.SIGTERM
+	return driver.Signal(name)
 }

@@ -60,6 +60,8 @@ func (s *Store) now() time.Time {
 	return time.Now()
 }
 
+const lockName = "lock"
+
 // Record is a living environment's own entry.
 type Record struct {
 	Meta
@@ -81,21 +83,34 @@ func (s *Store) Create(m Meta) (*Record, error) {
 	}
 	for {
 		m.ID = newID(m.Project)
-		path := filepath.Join(s.Root, string(m.ID))
-		err := os.Mkdir(path, 0o755)
+		unborn := filepath.Join(s.Root, unbornPrefix+string(m.ID))
+		err := os.Mkdir(unborn, 0o755)
 		if errors.Is(err, os.ErrExist) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("make the environment's directory: %w", err)
 		}
-		r, err := openRecord(m, path)
+		r, err := openRecord(m, unborn)
 		if err != nil {
-			return nil, errors.Join(err, os.RemoveAll(path))
+			return nil, errors.Join(err, os.RemoveAll(unborn))
 		}
-		return r, nil
+		// The entry appears with its lock held, so that nobody who looks at the
+		// store at the wrong moment takes it for dead, or its lock away.
+		r.path = filepath.Join(s.Root, string(m.ID))
+		err = os.Rename(unborn, r.path)
+		if err == nil {
+			return r, nil
+		}
+		err = errors.Join(err, r.journal.Close(), os.RemoveAll(unborn), r.lock.Close())
+		if !errors.Is(err, os.ErrExist) {
+			return nil, fmt.Errorf("make the environment's directory: %w", err)
+		}
 	}
 }
+
+// unbornPrefix begins the name of a directory that is not an entry yet.
+const unbornPrefix = ".new-"
 
 func newID(project string) rehearse.EnvironmentID {
 	const letters = "0123456789abcdefghjkmnpqrstvwxyz" // without those that look like others
@@ -109,7 +124,7 @@ func newID(project string) rehearse.EnvironmentID {
 func openRecord(m Meta, path string) (*Record, error) {
 	r := &Record{Meta: m, path: path}
 	var err error
-	if r.lock, err = os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o644); err != nil {
+	if r.lock, err = os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR, 0o644); err != nil {
 		return nil, err
 	}
 	if err := unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
@@ -147,6 +162,15 @@ const socketName = "control.sock"
 // Socket is where commands reach the environment.
 func (e Entry) Socket() string { return filepath.Join(e.Path, socketName) }
 
+// StillAlive asks again whether the environment's process lives.
+func (e Entry) StillAlive() bool {
+	unlock, free := tryLock(e.Path)
+	if free {
+		unlock()
+	}
+	return !free
+}
+
 // entry is one line of the journal.
 type entry struct {
 	Intent  bool           `json:"intent"` // before, as against after
@@ -182,8 +206,23 @@ func (r *Record) log(e entry) error {
 
 // Close removes the entry, after everything else of the environment is gone.
 func (r *Record) Close() error {
-	err := errors.Join(r.journal.Close(), os.RemoveAll(r.path))
+	err := errors.Join(r.journal.Close(), remove(r.path))
 	return errors.Join(err, r.lock.Close()) // last: until then the directory is ours
+}
+
+// remove removes an entry whose lock the caller holds. The lock file goes last:
+// what is left when we are killed in between is seen to be dead.
+func remove(path string) error {
+	files, err := os.ReadDir(path)
+	for _, f := range files {
+		if f.Name() != lockName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(path, f.Name())))
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(path)
 }
 
 // List reads every entry. An entry that is being made or removed may be missing.
@@ -197,7 +236,7 @@ func (s *Store) List() ([]Entry, error) {
 	}
 	var out []Entry
 	for _, d := range dirs {
-		if !d.IsDir() {
+		if !d.IsDir() || strings.HasPrefix(d.Name(), unbornPrefix) {
 			continue
 		}
 		e := Entry{Path: filepath.Join(s.Root, d.Name())}
@@ -207,24 +246,20 @@ func (s *Store) List() ([]Entry, error) {
 			}
 		}
 		e.ID = rehearse.EnvironmentID(d.Name())
-		unlock, free := tryLock(e.Path)
-		e.Alive = !free
-		if free {
-			unlock()
-		}
+		e.Alive = e.StillAlive()
 		out = append(out, e)
 	}
 	slices.SortFunc(out, func(a, b Entry) int { return a.Created.Compare(b.Created) })
 	return out, nil
 }
 
-// tryLock takes a dead entry's lock. A directory without a lock file was made an
-// instant ago, or its process died in that instant.
+// tryLock takes a dead entry's lock. A directory without a lock file is the last
+// that is left of an entry that was being removed.
 func tryLock(path string) (unlock func(), free bool) {
-	f, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR, 0)
+	f, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		st, err := os.Stat(path)
-		return func() {}, err == nil && time.Since(st.ModTime()) > 2*time.Second
+		_, err := os.Stat(path)
+		return func() {}, err == nil
 	}
 	if err != nil {
 		return nil, false
@@ -276,21 +311,52 @@ func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed 
 		if !free {
 			continue // another collector is at it
 		}
-		for _, r := range journalled(e.Path) {
-			for _, d := range drivers {
-				if d.Name() == e.Driver {
-					problems = append(problems, d.Remove(ctx, r))
-				}
-			}
-		}
-		if err := os.RemoveAll(e.Path); err != nil {
+		if err := collectEntry(ctx, e, drivers); err != nil {
 			problems = append(problems, fmt.Errorf("remove what is left of %s: %w", e.ID, err))
 		} else {
 			removed = append(removed, "environment "+string(e.ID))
 		}
 		unlock()
 	}
+	problems = append(problems, s.collectUnborn())
 	return removed, errors.Join(problems...)
+}
+
+// collectEntry removes a dead entry and what its journal speaks of. The journal
+// stays until all of that is gone.
+func collectEntry(ctx context.Context, e Entry, drivers []driver.Driver) error {
+	var problems []error
+	for _, r := range journalled(e.Path) {
+		for _, d := range drivers {
+			if d.Name() == e.Driver {
+				problems = append(problems, d.Remove(ctx, r))
+			}
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	return remove(e.Path)
+}
+
+// collectUnborn removes the directories of processes that died while they made
+// an entry, which takes far less than the two seconds that they are given.
+func (s *Store) collectUnborn() error {
+	dirs, err := filepath.Glob(filepath.Join(s.Root, unbornPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, dir := range dirs {
+		if st, err := os.Stat(dir); err != nil || s.now().Sub(st.ModTime()) < 2*time.Second {
+			continue
+		}
+		if unlock, free := tryLock(dir); free {
+			problems = append(problems, os.RemoveAll(dir))
+			unlock()
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // justMade guards against an environment that was made between the reading of

@@ -16,6 +16,12 @@ import (
 	"github.com/rehearse-dev/rehearse"
 )
 
+// portable is a text without the places of this one environment, for the key of
+// a template that others share.
+func portable(c *Context, text string) string {
+	return strings.NewReplacer(c.Data, "DATA", c.Run, "RUN").Replace(text)
+}
+
 // find looks a program up that minds the name it is called by. Debian's
 // redis-server is a link to redis-check-rdb and so is its sibling, and a lookup
 // that follows links would start the wrong one.

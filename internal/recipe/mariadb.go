@@ -253,13 +253,14 @@ func launchMariaDB(c *Context) (*Launch, error) {
 	port := listenPort(c, 3306, portOf(given, 3306, "port", "P"))
 	socket := c.Run + "/mysqld.sock"
 	args := []string{p.server, "--defaults-file=" + c.Run + "/my.cnf", "--datadir=" + c.Data}
+	var flags []string
 	for _, flag := range without(given, "port", "P", "bind-address", "datadir", "h", "socket", "pid-file", "user", "u", "defaults-file") {
 		if name, ok := strings.CutPrefix(flag, "--"); ok && p.standIn && !strings.HasPrefix(name, "loose-") {
 			flag = "--loose-" + name
 		}
-		args = append(args, flag)
+		flags = append(flags, flag)
 	}
-	args = append(args, "--bind-address="+c.ListenHost, "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+c.Run+"/mysqld.pid")
+	args = append(append(args, flags...), "--bind-address="+c.ListenHost, "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+c.Run+"/mysqld.pid")
 	data := []string{"/var/lib/mysql", "/bitnami/mariadb", "/bitnami/mysql"}
 	l := &Launch{
 		Args:     args,
@@ -285,9 +286,9 @@ func launchMariaDB(c *Context) (*Launch, error) {
 	f := &mariadbFill{account: a, programs: p, port: port, socket: socket, env: l.Env, scripts: scripts}
 	l.Template = &Template{
 		Key: append([]string{
-			p.server, stamp.ModTime().String(), fmt.Sprint(stamp.Size()), strings.Join(args, " "), config, fmt.Sprintf("%+v", a),
+			p.server, stamp.ModTime().String(), fmt.Sprint(stamp.Size()), strings.Join(flags, " "), portable(c, config), fmt.Sprintf("%+v", a),
 			fmt.Sprint(scripts.environment(c.Service)),
-		}, append(scripts.digests(), mariadbDigests(files, visible)...)...),
+		}, append(scripts.digests(), mariadbDigests(c, files, visible)...)...),
 		Build: func(ctx context.Context, b Builder) error {
 			init := []string{p.server, "--no-defaults", "--initialize-insecure", "--datadir=" + c.Data}
 			if !p.mysql {
@@ -307,10 +308,10 @@ func launchMariaDB(c *Context) (*Launch, error) {
 }
 
 // mariadbDigests are the contents of the configuration, for the template's key.
-func mariadbDigests(files map[string]string, visible []string) []string {
+func mariadbDigests(c *Context, files map[string]string, visible []string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		out = append(out, name, files[name])
+		out = append(out, portable(c, name), portable(c, files[name]))
 	}
 	for _, source := range visible {
 		texts, _, err := textsIn(source, source)
@@ -334,7 +335,7 @@ type mariadbFill struct {
 	scripts  scripts
 }
 
-func (f *mariadbFill) run(ctx context.Context, s Server) (err error) {
+func (f *mariadbFill) run(ctx context.Context, s Server) error {
 	if f.account.rootUnknown {
 		f.account.root = rand.Text()
 	}
@@ -344,11 +345,7 @@ func (f *mariadbFill) run(ctx context.Context, s Server) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		// The server ignores the SIGINT that ends a build.
-		_, stopErr := admin.ExecContext(context.WithoutCancel(ctx), "SHUTDOWN")
-		err = errors.Join(err, stopErr)
-	}()
+	defer admin.Close()
 	if f.programs.timezones != "" && f.programs.client != "" && f.env["MARIADB_INITDB_SKIP_TZINFO"]+f.env["MYSQL_INITDB_SKIP_TZINFO"] == "" {
 		load := `"$1" /usr/share/zoneinfo 2>/dev/null | "$2" --no-defaults --protocol=socket --socket="$3" -uroot mysql`
 		if err := s.Run(ctx, []string{"/bin/sh", "-c", load, "sh", f.programs.timezones, f.programs.client, f.socket}, f.env); err != nil {
@@ -430,10 +427,16 @@ func (a mariadbAccount) statements() []string {
 // untilMariaDBAnswers asks until the server, which is starting, answers. The
 // connection is kept: the accounts change under it.
 func untilMariaDBAnswers(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	for {
 		conn, err := db.Conn(ctx)
 		if err == nil {
 			return conn, nil
+		}
+		var refused *mysql.MySQLError
+		if errors.As(err, &refused) {
+			return nil, err // it answers, and will not think better of it
 		}
 		select {
 		case <-ctx.Done():

@@ -212,7 +212,7 @@ func launchPostgres(c *Context) (*Launch, error) {
 	}
 	l.Template = &Template{
 		Key: append([]string{
-			bin, stamp.ModTime().String(), fmt.Sprint(stamp.Size()), strings.Join(init, " "), a.user, a.password, a.database,
+			bin, stamp.ModTime().String(), fmt.Sprint(stamp.Size()), portable(c, strings.Join(init, " ")), a.user, a.password, a.database,
 			fmt.Sprint(scripts.environment(c.Service)),
 		}, scripts.digests()...),
 		Build: func(ctx context.Context, b Builder) error {
@@ -220,7 +220,7 @@ func launchPostgres(c *Context) (*Launch, error) {
 				return err
 			}
 			return b.Serve(ctx, args, l.Env, func(ctx context.Context, s Server) error {
-				return fillPostgres(ctx, s, a, c.ListenPort, bin, l.Env, scripts)
+				return fillPostgres(ctx, s, a, 5432, bin, l.Env, scripts)
 			})
 		},
 	}
@@ -263,6 +263,8 @@ func fillPostgres(ctx context.Context, s Server, a account, port int, bin string
 
 // untilPostgresAnswers asks until the server, which is starting, answers.
 func untilPostgresAnswers(ctx context.Context, s Server, a account, port int) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	for {
 		c, err := connectPostgres(ctx, a, "postgres", port, s.Dial)
 		if err == nil {

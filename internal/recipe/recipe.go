@@ -98,7 +98,8 @@ type Builder interface {
 	// Run runs a command to its end, as the service's user. The error holds the
 	// last lines of its output.
 	Run(ctx context.Context, args []string, env map[string]string) error
-	// Serve runs a server while f runs, then stops it with SIGINT and waits.
+	// Serve runs a server while f runs, then stops it with the
+	// recipe's signal and waits.
 	Serve(ctx context.Context, args []string, env map[string]string, f func(context.Context, Server) error) error
 }
 

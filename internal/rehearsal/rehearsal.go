@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -97,29 +98,35 @@ func Judge(dir string) (*Result, error) {
 	return &Result{Report: r, Dir: dir}, nil
 }
 
-// WriteReports writes every report into the run directory.
+// WriteReports writes every report into the run directory, up to the first that
+// cannot be written.
 func WriteReports(r *Result) error {
-	var errs []error
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer, rehearse.Report) error
 	}{
 		{"report.html", report.HTML}, {"report.json", report.JSON}, {"report.md", report.Markdown}, {"junit.xml", report.JUnit},
 	} {
-		errs = append(errs, writeReport(filepath.Join(r.Dir, f.name), r.Report, f.write))
+		err := writeReport(filepath.Join(r.Dir, f.name), r.Report, f.write)
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			return &rehearse.Error{
+				Kind: rehearse.Unavailable, Msg: "write the report", Err: err,
+				Hint: "The disk that holds the run directory is full: make room there. The verdict can be had again with rehearse judge.",
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func writeReport(path string, r rehearse.Report, write func(io.Writer, rehearse.Report) error) error {
 	f, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
+		return err
 	}
-	if err := errors.Join(write(f, r), f.Close()); err != nil {
-		return fmt.Errorf("write the report %s: %w", filepath.Base(path), err)
-	}
-	return nil
+	return errors.Join(write(f, r), f.Close())
 }
 
 // leg is one leg under way.
@@ -206,7 +213,8 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 	defer func() {
 		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTime)
 		defer cancel()
-		err = errors.Join(err, l.env.Down(down), lost)
+		gone := l.env.Down(down) // its events may be lost too
+		err = errors.Join(err, gone, lost)
 	}()
 	for _, f := range l.env.Facts() {
 		if err := l.out.Append(rehearse.Record{Fact: &f}); err != nil {

@@ -26,12 +26,17 @@ const maxMessage = 4 << 20
 // socketpair makes the two ends of a channel: one to keep, one to hand to a
 // child as a file.
 func socketpair() (*channel, *os.File, error) {
+	// No process may be started between the making and the marking: it would hold
+	// the socket open, and the shim that waits for its end would wait for ever.
+	syscall.ForkLock.RLock()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(fds[0])
+		unix.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a control socket: %w", err)
-	}
-	for _, fd := range fds {
-		unix.CloseOnExec(fd)
 	}
 	mine, err := newChannel(os.NewFile(uintptr(fds[0]), "control"))
 	theirs := os.NewFile(uintptr(fds[1]), "control")

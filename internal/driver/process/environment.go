@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -217,6 +218,14 @@ func outputStreams(out driver.Output) (streams [3]*os.File, wait func(), err err
 	}
 	streams[0] = null
 	for i, w := range []io.Writer{out.Stdout, out.Stderr} {
+		if i == 1 && w != nil && sameWriter(w, out.Stdout) {
+			// One writer for both gets both in order, from one goroutine.
+			if streams[2], err = duplicate(streams[1]); err != nil {
+				closeAll(streams[:2])
+				return streams, nil, err
+			}
+			continue
+		}
 		if f, ok := w.(*os.File); ok {
 			dup, err := duplicate(f)
 			if err != nil {
@@ -234,6 +243,11 @@ func outputStreams(out driver.Output) (streams [3]*os.File, wait func(), err err
 			closeAll(streams[:i+1])
 			return streams, nil, err
 		}
+		if uid := plainUID(); uid != 0 {
+			// Programs that open /dev/stdout open the pipe anew, as the user that
+			// they run as.
+			_ = pw.Chown(uid, uid)
+		}
 		streams[i+1] = pw
 		wg.Go(func() {
 			defer r.Close()
@@ -244,12 +258,21 @@ func outputStreams(out driver.Output) (streams [3]*os.File, wait func(), err err
 	return streams, wg.Wait, nil
 }
 
+// sameWriter compares two writers, of which some cannot be compared.
+func sameWriter(a, b io.Writer) bool {
+	return reflect.TypeOf(a).Comparable() && a == b
+}
+
 func duplicate(f *os.File) (*os.File, error) {
+	syscall.ForkLock.RLock()
 	fd, err := syscall.Dup(int(f.Fd()))
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return nil, err
 	}
-	syscall.CloseOnExec(fd)
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 

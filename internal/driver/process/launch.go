@@ -253,7 +253,7 @@ func (e *environment) rewriteHosts(client rehearse.ServiceName, value string) st
 	for _, u := range e.clients[client].upstreams {
 		for _, name := range u.names {
 			pattern := regexp.MustCompile(`(^|//|@|,)` + regexp.QuoteMeta(name) + `(:(\d+))?($|[/,?])`)
-			value = pattern.ReplaceAllStringFunc(value, func(hit string) string {
+			replace := func(hit string) string {
 				m := pattern.FindStringSubmatch(hit)
 				port := m[2]
 				for _, p := range u.ports {
@@ -262,7 +262,9 @@ func (e *environment) rewriteHosts(client rehearse.ServiceName, value string) st
 					}
 				}
 				return m[1] + u.host + port + m[4]
-			})
+			}
+			// Twice, because a comma that ends one name begins the next.
+			value = pattern.ReplaceAllStringFunc(pattern.ReplaceAllStringFunc(value, replace), replace)
 		}
 	}
 	return value

@@ -31,8 +31,9 @@ type shim struct {
 }
 
 func runShim() error {
-	// A terminal's Ctrl-C is for rehearse, which then stops us in order.
-	signal.Ignore(unix.SIGINT, unix.SIGHUP)
+	// A terminal's Ctrl-C is for rehearse, which then stops us in order. The
+	// signals are caught and dropped: if we ignored them, so would the services.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGHUP)
 	ch, err := newChannel(os.NewFile(controlFD, "control"))
 	if err != nil {
 		return err

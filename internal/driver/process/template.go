@@ -148,7 +148,7 @@ func (b *builder) Serve(ctx context.Context, args []string, env map[string]strin
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = errors.Join(err, cause)
 	}
-	_ = p.Signal(syscall.SIGINT)
+	_ = p.Signal(b.stopSignal())
 	select {
 	case <-p.Done():
 	case <-time.After(30 * time.Second):
@@ -175,15 +175,24 @@ func ownData(data string) error {
 	return nil
 }
 
-// dial connects to the port that the server was told to listen on.
+// dial connects to a port of the server, as the recipe knows it.
 func (b *builder) dial(ctx context.Context, port int) (net.Conn, error) {
 	if b.e.tier == TierNamespaces {
 		return b.e.iso.dial(ctx, b.network(), port)
 	}
-	host, _ := b.e.listenAddress(b.s, port)
+	host, real := b.e.listenAddress(b.s, port)
 	var d net.Dialer
-	return d.DialContext(ctx, "tcp4", net.JoinHostPort(host, strconv.Itoa(port)))
+	return d.DialContext(ctx, "tcp4", net.JoinHostPort(host, strconv.Itoa(real)))
 }
 
 // network is the current run's own: a run never meets the one before.
 func (b *builder) network() string { return fmt.Sprintf("%s.build%d", b.s.spec.Name, b.runs) }
+
+// stopSignal is the image's own.
+func (b *builder) stopSignal() os.Signal {
+	r, ok := recipe.ByName(b.s.spec.Recipe)
+	if !ok {
+		return syscall.SIGTERM
+	}
+	return driver.Signal(r.StopSignal)
+}

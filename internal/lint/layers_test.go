@@ -1,0 +1,173 @@
+package lint_test
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// room is one package and which of ours it may import besides the root package,
+// which everyone may.
+type room struct {
+	pkg     string
+	imports []string
+	why     string // where the imports are an exception to "a leaf imports only the root"
+}
+
+// house is every package, bottom up: a package may import only what stands above
+// its own line. Sideways never: where two need to talk, the noun goes to the root
+// package, or the caller introduces them.
+var house = []room{
+	{pkg: "."},
+
+	// Leaves: one thing each, none knows of another.
+	{pkg: "internal/compose"},
+	{pkg: "internal/config"},
+	{pkg: "internal/profile"},
+	{pkg: "internal/shape"},
+	{pkg: "internal/driver"},
+	{pkg: "internal/recipe"},
+	{pkg: "internal/load"},
+	{pkg: "internal/suite"},
+	{pkg: "internal/evidence"},
+	{pkg: "internal/verdict"},
+	{pkg: "internal/report"},
+	{pkg: "internal/control"},
+
+	// The data plane never learns of plans, drivers or verdicts.
+	{pkg: "internal/link", imports: in("shape")},
+
+	{pkg: "internal/plan", imports: in("compose config recipe"),
+		why: "a plan is made of what was read, and a recipe's ports and query are part of it"},
+
+	// Drivers never import one another.
+	{pkg: "internal/driver/drivertest", imports: in("driver")},
+	{pkg: "internal/driver/memory", imports: in("driver")},
+	{pkg: "internal/driver/process", imports: in("driver recipe"),
+		why: "images run from the host's binaries only here"},
+
+	{pkg: "internal/environment", imports: in("driver link recipe"),
+		why: "a recipe's query is how readiness is asked, whatever the driver"},
+	{pkg: "internal/rehearsal", imports: in("driver environment evidence load report suite verdict"),
+		why: "the one package that knows the order of a rehearsal"},
+	{pkg: "internal/cli", imports: in("compose config control driver driver/process environment evidence load plan profile recipe rehearsal report"),
+		why: "wires everything together; the only importer of concrete drivers"},
+	{pkg: "cmd/rehearse", imports: in("cli")},
+
+	// Only tests.
+	{pkg: "internal/lint"},
+	{pkg: "internal/bench"},
+	{pkg: "internal/killtest"},
+	{pkg: "scripts/testreport"},
+}
+
+// in makes paths of a list of packages below internal.
+func in(names string) []string {
+	var out []string
+	for name := range strings.FieldsSeq(names) {
+		out = append(out, "internal/"+name)
+	}
+	return out
+}
+
+// drivers are the concrete ones, which a plan and an environment must not know.
+var drivers = in("driver/process driver/docker driver/kube driver/memory")
+
+func TestHouse(t *testing.T) {
+	above := map[string]bool{}
+	for _, r := range house {
+		for _, i := range r.imports {
+			if !above[i] {
+				t.Errorf("the table lets %s import %s, which does not stand above it: turn the import round, or move the shared noun to the root package", r.pkg, i)
+			}
+		}
+		above[r.pkg] = true
+	}
+}
+
+func TestLayers(t *testing.T) {
+	level := map[string]int{}
+	for i, r := range house {
+		level[r.pkg] = i
+	}
+	for _, s := range sources(t) {
+		own, known := level[s.pkg]
+		if !known {
+			t.Errorf("%s: package %s is in no layer: say where it belongs in the table of internal/lint/layers_test.go", s.file, s.pkg)
+			continue
+		}
+		for _, imported := range slices.Sorted(maps.Keys(s.imports)) {
+			other, ok := ours(imported)
+			if !ok || other == s.pkg {
+				continue
+			}
+			if s.test {
+				checkTestImport(t, s, other, level[other] < own)
+				continue
+			}
+			checkImport(t, s, house[own], other)
+		}
+	}
+}
+
+func checkImport(t *testing.T, s source, own room, other string) {
+	t.Helper()
+	switch {
+	case s.pkg == ".":
+		t.Errorf("%s imports %s: the root package holds the nouns and imports only the standard library; do this in the package that needs it", s.file, other)
+	case other == ".", slices.Contains(own.imports, other):
+	case slices.Contains(drivers, other):
+		t.Errorf("%s imports the concrete driver %s: take a driver.Driver, which internal/cli makes", s.file, other)
+	case len(own.imports) == 0 && strings.HasPrefix(s.pkg, "internal/"):
+		t.Errorf("%s imports %s: a leaf imports only the root package; let its caller pass what it needs, or move the shared noun to the root", s.file, other)
+	default:
+		t.Errorf("%s imports %s, which %s may not: let its caller pass what it needs, or record the import with its reason in internal/lint/layers_test.go", s.file, other, s.pkg)
+	}
+}
+
+// checkTestImport lets a test import what its package could, and any driver: the
+// one in memory stands in for all, and the conformance suite runs in each.
+func checkTestImport(t *testing.T, s source, other string, above bool) {
+	t.Helper()
+	if !above && !slices.Contains(drivers, other) && other != "internal/driver/drivertest" {
+		t.Errorf("%s imports %s, which stands above %s: move the test to the higher of the two", s.file, other, s.pkg)
+	}
+}
+
+func TestTestOnlyPackages(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		for _, only := range in("lint bench killtest driver/drivertest driver/memory") {
+			if _, ok := s.imports[module+"/"+only]; ok {
+				t.Errorf("%s imports %s, which is for tests only", s.file, only)
+			}
+		}
+	}
+}
+
+func TestPackageDocs(t *testing.T) {
+	documented := map[string]bool{}
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		wanted := "Package " + s.parsed.Name.Name + " "
+		if s.parsed.Name.Name == "main" {
+			wanted = "Command " + path.Base(s.pkg) + " "
+		}
+		doc := s.parsed.Doc.Text()
+		if doc != "" && !strings.HasPrefix(doc, wanted) {
+			t.Errorf("%s: the package's comment must begin with %q", s.file, wanted)
+		}
+		documented[s.pkg] = documented[s.pkg] || doc != ""
+	}
+	for _, pkg := range slices.Sorted(maps.Keys(documented)) {
+		if !documented[pkg] {
+			t.Errorf("%s has no package comment: say what it is, what most people call, and what it guarantees", pkg)
+		}
+	}
+}

@@ -113,14 +113,16 @@ type LoadResult struct {
 
 // SuiteResult says how one of the team's own suites ended.
 type SuiteResult struct {
-	Step      string   `json:"step"`
-	ExitCode  int      `json:"exitCode"`
-	Elapsed   Duration `json:"elapsed"`
-	Skipped   string   `json:"skipped,omitempty"` // why it did not run
-	TimedOut  bool     `json:"timedOut,omitempty"`
-	Tests     []Test   `json:"tests,omitempty"`
-	Output    string   `json:"output,omitempty"`    // a file in the leg's directory
-	Tail      []string `json:"tail,omitempty"`      // the last lines of its output, when it failed
+	Step     string   `json:"step"`
+	ExitCode int      `json:"exitCode"`
+	Elapsed  Duration `json:"elapsed"`
+	Skipped  string   `json:"skipped,omitempty"` // why it did not run
+	TimedOut bool     `json:"timedOut,omitempty"`
+	Tests    []Test   `json:"tests,omitempty"`
+	Output   string   `json:"output,omitempty"` // a file in the leg's directory
+	Tail     []string `json:"tail,omitempty"`   // the last lines of its output, when it failed
+	// Notes say what of its results could not be read or kept.
+	Notes     []string `json:"notes,omitempty"`
 	Artifacts []string `json:"artifacts,omitempty"` // files and directories in the leg's directory
 }
 

@@ -126,7 +126,10 @@ func writeReport(path string, r rehearse.Report, write func(io.Writer, rehearse.
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(f, r), f.Close())
+	if err := errors.Join(write(f, r), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path)) // half a report is worse than none
+	}
+	return nil
 }
 
 // leg is one leg under way.

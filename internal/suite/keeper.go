@@ -24,6 +24,7 @@ type keeper struct {
 	open          bool  // the last line has not ended
 	room          int64 // bytes that may still be copied
 	err           error // the first that the log gave
+	notes         []string
 }
 
 func newKeeper(o Options) (*keeper, error) {
@@ -57,7 +58,8 @@ func (k *keeper) Write(p []byte) (int, error) {
 
 // note says in the output what a reader of the results should know.
 func (k *keeper) note(format string, args ...any) {
-	text := fmt.Sprintf("rehearse: "+format+"\n", args...)
+	k.notes = append(k.notes, fmt.Sprintf(format, args...))
+	text := "rehearse: " + k.notes[len(k.notes)-1] + "\n"
 	if k.open {
 		text = "\n" + text
 	}

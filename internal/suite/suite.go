@@ -136,6 +136,7 @@ func Run(ctx context.Context, o Options) (rehearse.SuiteResult, error) {
 			r.Artifacts = append(r.Artifacts, k.copy(root, name, "artifacts")...)
 		}
 	}
+	r.Notes = k.notes
 	if err := k.close(); err != nil {
 		return r, wrap(err)
 	}

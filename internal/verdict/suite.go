@@ -58,6 +58,9 @@ func judgeSuite(step rehearse.SuiteStep, ev *rehearse.Evidence) rehearse.Finding
 		f.Outcome = rehearse.Unverified
 		f.Detail = "The suite skipped every one of its tests."
 	}
+	for _, n := range r.Notes {
+		f.Detail = strings.TrimSpace(f.Detail + " " + sentence(n))
+	}
 	value := float64(r.ExitCode)
 	f.Value = &value
 	switch {

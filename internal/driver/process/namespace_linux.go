@@ -136,8 +136,8 @@ func (n *namespaces) start(spec jailSpec, network string, groups []*os.File) (*j
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()
 	r, _, err := n.guest.call(request{Op: "shim", Netns: network}, theirs, os.Stderr)
+	theirs.Close() // now: as long as we hold it, we do not see the shim's end
 	if err != nil {
 		ch.close()
 		return nil, fmt.Errorf("start a supervisor: %w", err)

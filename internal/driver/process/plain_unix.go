@@ -70,7 +70,9 @@ func (p *plain) start(spec jailSpec, _ string, groups []*os.File) (*jailProcess,
 		Path: self, Args: []string{shimArg}, Env: append(os.Environ(), p.env...), ExtraFiles: []*os.File{theirs}, Stderr: os.Stderr,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	theirs.Close() // now: as long as we hold it, we do not see the shim's end
+	if err != nil {
 		ch.close()
 		return nil, fmt.Errorf("start a supervisor: %w", err)
 	}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Every check and every test, as one report: scripts/test.sh. Only the checks:
+# scripts/test.sh lint. The last line is "N passed, N failed, N skipped".
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+go build -o "$work/testreport" ./scripts/testreport || exit 3
+
+gofmt_clean() {
+	local files
+	files=$(find . -name '*.go' -not -path '*/node_modules/*' -not -path '*/.rehearse/*' -exec gofmt -l {} +) || return 1
+	[ -z "$files" ] || { echo "not formatted; gofmt -w these:"; echo "$files"; return 1; }
+}
+
+builds() { # for the systems that have a release
+	local target
+	for target in linux/amd64 linux/arm64 darwin/arm64; do
+		echo "$target"
+		CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go build ./... || return 1
+	done
+}
+
+app() (cd examples/docgen/app && "$@")
+
+export -f gofmt_clean builds app
+
+check() { "$work/testreport" check "$@"; }
+
+checks() {
+	check gofmt bash -c gofmt_clean
+	check mod-tidy go mod tidy -diff
+	check mod-verify go mod verify
+	check vet go vet ./...
+	check vet-docgen bash -c 'app go vet ./...'
+	# Pinned in a module of its own, so that it is not a dependency of ours.
+	check staticcheck go tool -modfile=tools/go.mod staticcheck ./...
+	check build bash -c builds
+}
+
+tests() {
+	go test -race -shuffle=on -timeout 20m -json ./...
+	app go test -race -shuffle=on -timeout 5m -json ./...
+}
+
+case "${1:-all}" in
+lint) checks ;;
+all) checks; tests ;;
+*) echo "usage: scripts/test.sh [lint]" >&2; exit 2 ;;
+esac 2>&1 | "$work/testreport" -skips scripts/expected-skips.txt

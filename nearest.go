@@ -8,7 +8,12 @@ import (
 // Nearest finds the known word that a mistyped one most likely meant: the one
 // with the smallest edit distance, if that is small for the word's length.
 func Nearest(word string, known []string) (string, bool) {
-	best, bestDistance := "", len(word)/3+2
+	const longest = 64 // no word that we know is longer
+	if len(word) > longest {
+		return "", false
+	}
+	// A short word must be closer: "web" is no mistyped "db".
+	best, bestDistance := "", min(len(word)/3+2, max(2, len(word)-1))
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := editDistance(word, k); d < bestDistance {
 			best, bestDistance = k, d

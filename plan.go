@@ -157,10 +157,13 @@ type Step struct {
 
 // Name is the step's name in reports: the name of its suite or traffic profile.
 func (s Step) Name() string {
-	if s.Load != nil {
+	switch {
+	case s.Load != nil:
 		return s.Load.Name
+	case s.Suite != nil:
+		return s.Suite.Name
 	}
-	return s.Suite.Name
+	return ""
 }
 
 // LoadStep drives a traffic profile at a service.

@@ -108,7 +108,8 @@ func (t *Threshold) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Holds reports whether an observed value is within the bound.
+// Holds reports whether an observed value is within the bound. Nothing is within
+// the zero threshold's.
 func (t Threshold) Holds(v float64) bool {
 	c := cmp.Compare(v, t.Bound)
 	switch t.Op {
@@ -125,7 +126,7 @@ func (t Threshold) Holds(v float64) bool {
 	case "!=":
 		return c != 0
 	}
-	panic("rehearse: internal error: threshold with operator " + t.Op)
+	return false // the zero threshold, which nothing meets
 }
 
 // Format prints a value of the threshold's aggregate in its unit.

@@ -58,13 +58,14 @@ type Request struct {
 	Contains []string `json:"contains,omitempty"`
 }
 
-// At is the arrival rate at a time since the start, in requests per second.
+// At is the arrival rate at a time since the start, in requests per second. Where
+// two points have the same time the rate jumps, and the later point counts.
 func (t Traffic) At(since time.Duration) float64 {
 	if len(t.Rate) == 0 {
 		return 0
 	}
 	prev := t.Rate[0]
-	if since <= time.Duration(prev.At) {
+	if since < time.Duration(prev.At) {
 		return prev.PerSecond
 	}
 	for _, next := range t.Rate[1:] {
@@ -82,19 +83,20 @@ func (t Traffic) Total() float64 { return t.Before(time.Duration(t.Duration)) }
 
 // Before is the expected number of arrivals before a time since the start.
 func (t Traffic) Before(since time.Duration) float64 {
+	if len(t.Rate) == 0 {
+		return 0
+	}
 	since = min(since, time.Duration(t.Duration))
+	prev := RatePoint{PerSecond: t.Rate[0].PerSecond}
 	var total float64
-	var last time.Duration
-	area := func(to time.Duration) {
-		if to = min(to, since); to > last {
-			total += (t.At(last) + t.At(to)) / 2 * (to - last).Seconds()
-			last = to
+	for _, next := range append(t.Rate[:len(t.Rate):len(t.Rate)], RatePoint{At: t.Duration, PerSecond: t.Rate[len(t.Rate)-1].PerSecond}) {
+		from, to := time.Duration(prev.At), min(time.Duration(next.At), since)
+		if to > from {
+			end := prev.PerSecond + (next.PerSecond-prev.PerSecond)*float64(to-from)/float64(time.Duration(next.At)-from)
+			total += (prev.PerSecond + end) / 2 * (to - from).Seconds()
 		}
+		prev = next
 	}
-	for _, p := range t.Rate {
-		area(time.Duration(p.At))
-	}
-	area(since)
 	return total
 }
 

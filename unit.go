@@ -3,6 +3,7 @@ package rehearse
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func ParseRate(s string) (Rate, error) {
 		if err != nil || v <= 0 || v > 1e6 {
 			break
 		}
-		return Rate(v * float64(u.rate)), nil
+		return Rate(math.Round(v * float64(u.rate))), nil
 	}
 	return 0, fmt.Errorf("%q is not a rate; write a number and a unit, as in 100Mbit or 1Gbit", s)
 }

@@ -161,7 +161,7 @@ type Command struct {
 
 // Usage is what a service uses.
 type Usage struct {
-	Memory    int64         // resident, in bytes
+	Memory    int64         // resident, in bytes; shared memory in equal shares where the host tells
 	CPU       time.Duration // since its start
 	Processes int
 }

@@ -14,7 +14,8 @@ import (
 
 // rabbitmq runs the official image's broker: the default user, password and
 // virtual host, configuration files, definitions and enabled plugins. The
-// management plugin is on where the tag says so.
+// management plugin is on where the tag says so. Without namespaces all brokers of
+// a host share one of Erlang's name servers, and only port 5672 can be had.
 var rabbitmq = &Recipe{
 	Name:    "rabbitmq",
 	Images:  []string{"rabbitmq"},
@@ -121,8 +122,6 @@ func launchRabbitMQ(c *Context) (*Launch, error) {
 	// The last of two lines with the same key wins.
 	config := []string{
 		"default_user = " + a.user, "default_pass = " + a.password, "default_vhost = " + a.vhost, "loopback_users = none",
-		// Its first start would wait for a disk that fills up elsewhere.
-		"disk_free_limit.absolute = 50MB",
 	}
 	for _, text := range rabbitmqConfigs(c.Service) {
 		for line := range strings.Lines(strings.ReplaceAll(text, rabbitmqEtc+"/", etc+"/")) {
@@ -189,7 +188,7 @@ func launchRabbitMQ(c *Context) (*Launch, error) {
 		"RABBITMQ_GENERATED_CONFIG_DIR": c.Data + "/config",
 		"RABBITMQ_SCHEMA_DIR":           c.Data + "/schema",
 		"RABBITMQ_PID_FILE":             c.Run + "/rabbitmq.pid",
-		// Not a fresh start of the epmd daemon that outlives the broker.
+		// Erlang's name server, which the broker starts, is nobody else's business.
 		"ERL_EPMD_ADDRESS": "127.0.0.1",
 	})
 	return l, nil

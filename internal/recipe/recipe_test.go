@@ -306,7 +306,7 @@ func TestRabbitMQFiles(t *testing.T) {
 	}
 	l := launchOf(t, s, nil)
 	want := map[string]string{
-		"/r/etc/rabbitmq.conf": "default_user = app\ndefault_pass = p\ndefault_vhost = work\nloopback_users = none\ndisk_free_limit.absolute = 50MB\n" +
+		"/r/etc/rabbitmq.conf": "default_user = app\ndefault_pass = p\ndefault_vhost = work\nloopback_users = none\n" +
 			"default_vhost = work\nlisteners.tcp.1 = 0.0.0.0:5672\n",
 		"/r/etc/enabled_plugins": "[rabbitmq_management,rabbitmq_prometheus].\n",
 	}

@@ -28,6 +28,8 @@ type environment struct {
 	facts    []rehearse.Fact
 	clients  map[rehearse.ServiceName]*clientView
 	services map[rehearse.ServiceName]*service
+	gone     bool           // nothing new may be started
+	starting sync.WaitGroup // calls of Start
 	close    sync.Once
 }
 
@@ -142,6 +144,14 @@ func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out 
 	if s.launch == nil {
 		return nil, fmt.Errorf("service %q has not been prepared", name)
 	}
+	e.mu.Lock()
+	if e.gone {
+		e.mu.Unlock()
+		return nil, errGone
+	}
+	e.starting.Add(1)
+	e.mu.Unlock()
+	defer e.starting.Done()
 	group, err := e.limit(s)
 	if err != nil {
 		return nil, err
@@ -181,11 +191,13 @@ func (e *environment) run(l *launch, q jailRequest, out driver.Output) (*jailPro
 		_ = p.Kill()
 		return nil, err
 	}
+	p.mu.Lock()
 	p.onGone = func() {
 		copied()
 		q.group.remove()
 	}
 	p.cause = q.group.cause
+	p.mu.Unlock()
 	_, err = p.run(program{Args: l.args, Env: l.env, Dir: l.dir, Main: true}, streams)
 	closeAll(streams[:])
 	if err != nil {
@@ -374,12 +386,17 @@ func (e *environment) fact(f rehearse.Fact) {
 // Close ends everything at once.
 func (e *environment) Close(ctx context.Context) error {
 	e.close.Do(func() {
+		e.mu.Lock()
+		e.gone = true
+		e.mu.Unlock()
 		e.iso.close()
+		e.starting.Wait() // they fail now, and make no control group any more
 		for _, s := range e.services {
 			s.mu.Lock()
 			p := s.proc
 			s.mu.Unlock()
 			if p != nil {
+				_ = p.Kill() // one that was started meanwhile
 				<-p.Done()
 			}
 		}

@@ -112,10 +112,11 @@ func (p *jailProcess) gone() {
 				delete(p.others, pid)
 				w <- 128 + int(syscall.SIGKILL)
 			}
+			onGone := p.onGone
 			p.mu.Unlock()
 			p.shim.ch.close()
-			if p.onGone != nil {
-				p.onGone()
+			if onGone != nil {
+				onGone()
 			}
 			close(p.done)
 		}()

@@ -49,7 +49,6 @@ func startNamespaces(dir string, env []string) (*namespaces, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()
 	n := &namespaces{
 		dir: scratch, control: ch, ended: make(chan struct{}),
 		shims: map[int]*jailProcess{}, early: map[int]int{}, pools: map[string]*socketPool{},
@@ -71,7 +70,9 @@ func startNamespaces(dir string, env []string) (*namespaces, error) {
 			_ = cmd.Wait() // however it ended, it has ended
 		}
 	}()
-	if err := <-started; err != nil {
+	err = <-started
+	theirs.Close() // now: as long as we hold it, we do not see the guest's end
+	if err != nil {
 		ch.close()
 		return nil, fmt.Errorf("start the environment's namespaces: %w", err)
 	}

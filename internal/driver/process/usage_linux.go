@@ -79,7 +79,27 @@ func usageOf(pids []int) driver.Usage {
 		}
 		u.Processes++
 		u.CPU += time.Duration(number(14)+number(15)) * clockTick
-		u.Memory += number(24) * int64(os.Getpagesize())
+		if own, ok := proportional(pid); ok {
+			u.Memory += own
+		} else {
+			u.Memory += number(24) * int64(os.Getpagesize())
+		}
 	}
 	return u
+}
+
+// proportional is a process's memory with what it shares divided among those who
+// share it. PostgreSQL's processes would else count their buffers once each.
+func proportional(pid int) (bytes int64, ok bool) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "Pss:" {
+			kib, err := strconv.ParseInt(f[1], 10, 64)
+			return kib << 10, err == nil
+		}
+	}
+	return 0, false
 }

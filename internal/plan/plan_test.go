@@ -295,8 +295,8 @@ rehearsal:
 		"rehearse.yaml:8: unknown region us-eest-1; did you mean us-east-1?",
 		"rehearse.yaml:10: the distance between eu-west-1 and us-east-1 is given twice",
 		"rehearse.yaml:12: unknown link docgen:bd; did you mean docgen:db?",
-		"rehearse.yaml:16: unknown service doc; did you mean db?",
-		"rehearse.yaml:18: unknown service web; did you mean db?",
+		"rehearse.yaml:16: unknown service doc",
+		"rehearse.yaml:18: unknown service web",
 		"rehearse.yaml:20: unknown suite e2ee; did you mean e2e?",
 		"rehearse.yaml:21: unknown traffic peek; did you mean peak?",
 	}

@@ -90,10 +90,10 @@ func BenchmarkUpInside(b *testing.B) {
 		b.Run(leg.Name, func(b *testing.B) {
 			d := newDocgen(b)
 			p := d.plan(b, leg)
-			d.stand(b, p).leave(b) // fills the cache
+			d.one(b, p).leave(b) // fills the cache
 			var up, open, db, app, down times
 			for b.Loop() {
-				s := d.stand(b, p)
+				s := d.one(b, p)
 				up, open = append(up, s.ready.Sub(s.began)), append(open, s.at["db starting"].Sub(s.began))
 				db = append(db, s.at["db ready"].Sub(s.at["db starting"]))
 				app = append(app, s.at["docgen ready"].Sub(s.at["docgen starting"]))
@@ -120,14 +120,19 @@ func BenchmarkTen(b *testing.B) {
 		b.Run(leg.Name, func(b *testing.B) {
 			d := newDocgen(b)
 			p := d.plan(b, leg)
-			d.stand(b, p).leave(b) // fills the cache
+			d.one(b, p).leave(b) // fills the cache
 			var all, each, down times
 			for b.Loop() {
 				var standing [n]*stand
 				var wait sync.WaitGroup
 				began := time.Now()
 				for i := range n {
-					wait.Go(func() { standing[i] = d.stand(b, p) })
+					wait.Go(func() {
+						var err error
+						if standing[i], err = d.up(b.Context(), p); err != nil {
+							b.Error(err)
+						}
+					})
 				}
 				wait.Wait()
 				all = append(all, time.Since(began))
@@ -152,6 +157,9 @@ func BenchmarkTen(b *testing.B) {
 		})
 	}
 }
+
+// interrupted is the exit code after Ctrl-C.
+const interrupted = 130
 
 // command is the built program.
 type command struct {
@@ -186,8 +194,8 @@ func (c command) upAndDown(b *testing.B, leg rehearse.Leg) (up, down time.Durati
 	if _, err := io.Copy(io.Discard, out); err != nil {
 		b.Fatal(err)
 	}
-	if exit := (*exec.ExitError)(nil); !errors.As(cmd.Wait(), &exit) && ctx.Err() != nil {
-		b.Fatalf("it did not end: %v\n%s", ctx.Err(), &talk)
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != interrupted {
+		b.Fatalf("after Ctrl-C: %v\n%s", err, &talk)
 	}
 	return up, time.Since(began)
 }
@@ -200,38 +208,42 @@ type stand struct {
 	at           map[string]time.Time // "db ready" → when
 }
 
-// stand may be called from any goroutine; after a failure it returns nil.
-func (d docgen) stand(b *testing.B, p *rehearse.Plan) *stand {
+// one makes an environment, or ends the benchmark.
+func (d docgen) one(b *testing.B, p *rehearse.Plan) *stand {
+	b.Helper()
+	s, err := d.up(b.Context(), p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+// up may be called from any goroutine.
+func (d docgen) up(ctx context.Context, p *rehearse.Plan) (*stand, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		b.Error(err)
-		return nil
+		return nil, err
 	}
 	drv := process.New(process.Options{Cache: filepath.Join(d.cache, "rehearse"), Label: filepath.Base(filepath.Dir(d.dir)), Env: d.env, Home: home})
 	s := &stand{began: time.Now(), at: map[string]time.Time{}}
 	store := &environment.Store{Root: d.state}
 	s.record, err = store.Create(environment.Meta{Project: p.Project, Dir: p.Dir, Leg: p.Leg.Name, Driver: drv.Name(), Purpose: "up", Expires: s.began.Add(time.Hour)})
 	if err != nil {
-		b.Error(err)
-		return nil
+		return nil, err
 	}
-	s.environment, err = environment.Up(b.Context(), environment.Options{
+	s.environment, err = environment.Up(ctx, environment.Options{
 		ID: s.record.ID, Plan: p, Driver: drv, Dir: s.record.Place(), Journal: s.record,
 		OnEvent: func(ev rehearse.ServiceEvent) { s.at[string(ev.Service)+" "+string(ev.State)] = time.Now() },
 	})
 	if err != nil {
-		b.Error(errors.Join(err, s.record.Close()))
-		return nil
+		return nil, errors.Join(err, s.record.Close())
 	}
 	s.ready = time.Now()
-	return s
+	return s, nil
 }
 
 // leave takes the environment down until nothing is left of it.
 func (s *stand) leave(b *testing.B) time.Duration {
-	if s == nil {
-		b.FailNow() // it has said why; the goroutines of a round ask before they call
-	}
 	began := time.Now()
 	if err := errors.Join(s.environment.Down(context.WithoutCancel(b.Context())), s.record.Close()); err != nil {
 		b.Error(err)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,7 +55,12 @@ func newDocgen(b *testing.B) docgen {
 	if err := os.Mkdir(filepath.Join(d.dir, "e2e"), 0o755); err != nil { // where its suite would be
 		b.Fatal(err)
 	}
-	d.env = append(os.Environ(), "XDG_STATE_HOME="+d.state, "XDG_CACHE_HOME="+d.cache)
+	goCache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	// Go would put its own cache where XDG_CACHE_HOME says.
+	d.env = append(os.Environ(), "XDG_STATE_HOME="+d.state, "XDG_CACHE_HOME="+d.cache, "GOCACHE="+strings.TrimSpace(string(goCache)))
 	return d
 }
 
@@ -66,7 +72,6 @@ func openDir(b *testing.B) string {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		// Go's build cache is written for good.
 		if err := os.RemoveAll(dir); err != nil {
 			b.Error(err)
 		}

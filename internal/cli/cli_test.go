@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -75,7 +76,6 @@ func setup(env *testscript.Env) error {
 	}
 	env.Setenv("XDG_STATE_HOME", filepath.Join(dir, "s"))
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "c"))
-	env.Setenv("REHEARSE_PROCESS_TIER", os.Getenv("REHEARSE_PROCESS_TIER"))
 	rehearse, err := exec.LookPath("rehearse")
 	if err != nil {
 		return err
@@ -100,10 +100,15 @@ func linkSelf(path string) error {
 	return os.WriteFile(path, data, 0o755)
 }
 
-// condition knows [mounts]: whether file systems can be mounted here, in a mount
-// namespace.
+// condition knows [namespaces]: whether services get a network of their own here,
+// so that those of all scripts can listen on the same port. And [mounts]: whether
+// file systems can be mounted, in a mount namespace.
 func condition(name string) (bool, error) {
-	if name == "mounts" {
+	switch name {
+	case "namespaces":
+		c := process.New(process.Options{}).Capabilities(context.Background())
+		return c.Tier == process.TierNamespaces, nil
+	case "mounts":
 		return exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "rehearse", "/mnt").Run() == nil, nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)

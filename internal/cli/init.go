@@ -59,8 +59,12 @@ nothing that it can find out, and marks what only you can know.`,
 				}
 				fmt.Fprintf(a.stderr, "wrote %s\n", shortPath(path))
 			}
-			fmt.Fprintln(a.stderr, "next: look for TODO in it, then run rehearse plan")
-			return nil
+			next := "next: rehearse plan, then rehearse run"
+			if strings.Contains(files["rehearse.yaml"], "FILL IN") {
+				next = "next: fill in what is marked FILL IN, then rehearse plan"
+			}
+			_, err = fmt.Fprintln(a.stderr, next)
+			return err
 		},
 	}
 	f.add(c)
@@ -155,7 +159,7 @@ func serviceConfig(p *compose.Project, s rehearse.Service) string {
 		fmt.Fprintf(&b, "      command: %s\n", flow(command))
 	}
 	if len(s.Ports) == 0 && !known {
-		b.WriteString("    # ports: [8080]    # TODO: where does it listen? The Compose file does not say.\n")
+		b.WriteString("    # ports: [8080]    # FILL IN: where does it listen? The Compose file does not say.\n")
 	}
 	return b.String()
 }
@@ -177,7 +181,7 @@ func guessProcess(p *compose.Project, s rehearse.Service) (build, command []stri
 		if len(command) > 0 {
 			return nil, command, "Without Docker: what the Compose file starts in " + s.Image + ", if this host has it."
 		}
-		return nil, []string{"TODO"}, "TODO: how does what is in " + s.Image + " start without Docker? There is no recipe for it."
+		return nil, []string{"FILL IN"}, "FILL IN: how does what is in " + s.Image + " start without Docker? There is no recipe for it."
 	}
 	dir := s.Build.Context
 	has := func(name string) bool {
@@ -206,7 +210,7 @@ func guessProcess(p *compose.Project, s rehearse.Service) (build, command []stri
 	case len(started) > 0:
 		return nil, started, "What its image starts; the program must be on this host."
 	}
-	return nil, []string{"TODO"}, "TODO: how does this service start without Docker?"
+	return nil, []string{"FILL IN"}, "FILL IN: how does this service start without Docker?"
 }
 
 // goMain finds the package to build: the only one below cmd, else the directory

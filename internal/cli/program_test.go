@@ -6,12 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,12 +22,12 @@ import (
 // webserver is the service of most scripts' projects.
 //
 //	GET  /          says hello
-//	GET  /via?url=U what U answers
+//	GET  /via?url=U what U answers; env:NAME is the variable's value
 //	GET  /visits    how many POST /visits there have been
 //	GET  /crash     ends the server
 func webserver() int {
 	flags := flag.NewFlagSet("webserver", flag.ExitOnError)
-	port := flags.Int("port", 8080, "where to listen")
+	listen := flags.String("listen", ":8080", "where to listen")
 	stubborn := flags.Bool("stubborn", false, "do not end when asked to")
 	_ = flags.Parse(os.Args[1:]) // ExitOnError
 	if *stubborn {
@@ -40,7 +42,11 @@ func webserver() int {
 		os.Exit(9)
 	})
 	http.HandleFunc("GET /via", func(w http.ResponseWriter, r *http.Request) {
-		resp, err := http.Get(r.FormValue("url"))
+		url := r.FormValue("url")
+		if name, ok := strings.CutPrefix(url, "env:"); ok {
+			url = os.Getenv(name)
+		}
+		resp, err := http.Get(url)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
@@ -49,8 +55,9 @@ func webserver() int {
 		w.WriteHeader(resp.StatusCode)
 		_, _ = io.Copy(w, resp.Body) // the client sees a short answer
 	})
-	fmt.Printf("listening on port %d\n", *port)
-	fmt.Fprintln(os.Stderr, http.ListenAndServe(fmt.Sprintf(":%d", *port), nil))
+	_, port, _ := net.SplitHostPort(*listen)
+	fmt.Println("listening on port", port)
+	fmt.Fprintln(os.Stderr, http.ListenAndServe(*listen, nil))
 	return 1
 }
 

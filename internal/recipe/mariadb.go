@@ -283,7 +283,7 @@ func launchMariaDB(c *Context) (*Launch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the database server: %w", err)
 	}
-	f := &mariadbFill{account: a, programs: p, port: port, socket: socket, env: l.Env, scripts: scripts}
+	f := &mariadbFill{account: a, programs: p, port: portOf(given, 3306, "port", "P"), socket: socket, env: l.Env, scripts: scripts}
 	l.Template = &Template{
 		Key: append([]string{
 			p.server, stamp.ModTime().String(), fmt.Sprint(stamp.Size()), strings.Join(flags, " "), portable(c, config), fmt.Sprintf("%+v", a),
@@ -329,7 +329,7 @@ func mariadbDigests(c *Context, files map[string]string, visible []string) []str
 type mariadbFill struct {
 	account  mariadbAccount
 	programs mariadbPrograms
-	port     int
+	port     int // that the server is known by, as Dial takes it
 	socket   string
 	env      map[string]string
 	scripts  scripts

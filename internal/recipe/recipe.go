@@ -105,6 +105,8 @@ type Builder interface {
 
 // Server is a running server of a template that is being built.
 type Server struct {
+	// Dial takes the port by which the recipe knows the service, wherever the
+	// server was told to listen.
 	Dial Dial
 	// Run runs a command beside the server, to its end.
 	Run func(ctx context.Context, args []string, env map[string]string) error

@@ -19,8 +19,10 @@ import (
 // find looks a recipe's program up in PATH, then in the usual places; of several
 // places that match a pattern, the highest version wins.
 func (e *environment) find(r *recipe.Recipe, program string, places []string) (string, error) {
+	// The path stays as it was found: some programs are links, and go by the name
+	// that they are called by.
 	if path, err := e.lookHost(program, "/"); err == nil {
-		return filepath.EvalSymlinks(path)
+		return path, nil
 	}
 	if path := newest(program, append(places, "/usr/sbin", "/usr/local/sbin", "/sbin")); path != "" {
 		return path, nil

@@ -413,8 +413,10 @@ func (j *jail) files(place string) error {
 			continue
 		}
 		target := j.in(path)
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return fmt.Errorf("write %s: %w", path, err)
+		for dir := filepath.Dir(path); dir != place; dir = filepath.Dir(dir) {
+			if err := j.mkdirOwned(j.in(dir)); err != nil {
+				return fmt.Errorf("write %s: %w", path, err)
+			}
 		}
 		if err := os.WriteFile(target, []byte(content), 0o600); err != nil {
 			return fmt.Errorf("write %s: %w", path, err)

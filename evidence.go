@@ -89,8 +89,8 @@ type Sample struct {
 	// Passed and Missed count the request's checks: its status and its texts.
 	Passed int `json:"p,omitempty"`
 	Missed int `json:"m,omitempty"`
-	// Dropped is true for a request that the generator could not send in time;
-	// it says nothing of the service.
+	// Dropped is true for a request that the generator could not send in time, or
+	// took back when it was interrupted; it says nothing of the service.
 	Dropped bool `json:"d,omitempty"`
 }
 

@@ -91,15 +91,17 @@ func newLab(t *testing.T) *lab {
 	if out, err := exec.Command("go", "build", "-o", l.binary, "../../cmd/rehearse").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+	t.Cleanup(func() { // after a test that has failed
+		l.start(t, "down", "--all").wait(t, time.Minute)
+		l.start(t, "gc").wait(t, time.Minute)
+	})
 	for inode := range listening() {
 		l.before[inode] = true
 	}
 	l.must(t, "up", "-d") // makes the template; the figures below are of a warm start
 	l.learn(t)
 	l.must(t, "down")
-	if left := l.left(); len(left) > 0 {
-		t.Fatalf("after a down there are left:\n  %s", strings.Join(left, "\n  "))
-	}
+	poll(t, endsWithin, "after down", l.left)
 	return l
 }
 
@@ -270,16 +272,21 @@ func sleepUntil(moment time.Time, end <-chan struct{}) {
 	}
 }
 
+// chance gives the random moments of a test, and says how to get them again.
+func chance(t *testing.T) *rand.Rand {
+	s := *seed
+	if s == 0 {
+		s = rand.Uint64()
+	}
+	t.Logf("-kill-seed %d", s)
+	return rand.New(rand.NewPCG(s, 0))
+}
+
 // TestKilledAtRandomMoments is the promise of the README: whenever rehearse is
 // killed, nothing is left.
 func TestKilledAtRandomMoments(t *testing.T) {
 	l := newLab(t)
-	if *seed == 0 {
-		*seed = rand.Uint64()
-	}
-	random := rand.New(rand.NewPCG(*seed, 0))
-	t.Logf("-kill-seed %d", *seed)
-
+	random := chance(t)
 	begun := time.Now()
 	l.upAndDown(t).wait(t, time.Minute)
 	cycle := map[string]time.Duration{"up": time.Since(begun)}
@@ -347,7 +354,7 @@ func (l *lab) killDetached(t *testing.T, c *running, delay time.Duration, client
 // may be left then, without any gc.
 func TestInterruptedAtRandomMoments(t *testing.T) {
 	l := newLab(t)
-	random := rand.New(rand.NewPCG(*seed, 1))
+	random := chance(t)
 	whole := l.must(t, "run")
 	for round := range 10 {
 		delay := time.Duration(random.Int64N(int64(whole)))

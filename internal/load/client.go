@@ -126,7 +126,7 @@ func word(ctx context.Context, err error) (word string, dropped bool) {
 	)
 	switch {
 	case ctx.Err() != nil:
-		return "canceled", false
+		return "canceled", true // by us: it says nothing of the service
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "local", true
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):

@@ -34,11 +34,11 @@
 //	eof        the connection ended before the answer did
 //	dns        the host's name was not found
 //	status     the answer is complete, its status not among the accepted ones
-//	canceled   the load was interrupted
 //	other      none of these
 //
 // and, for a dropped request, which says nothing of the service:
 //
+//	canceled   the load was interrupted while the request was in flight
 //	crowded    too many requests were in flight already
 //	local      this host had no port or file descriptor left
 //	template   the request's templates could not be filled in

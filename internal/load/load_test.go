@@ -218,12 +218,12 @@ func TestInterrupted(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want the context's error", err)
 		}
-		if result.Asked != 600 || result.Sent != 4 || len(result.Samples) != 4 || result.Elapsed != 400*time.Millisecond {
-			t.Errorf("asked %d, sent %d, %d samples in %v; want 600, 4, 4 in 400ms", result.Asked, result.Sent, len(result.Samples), result.Elapsed)
+		if result.Asked != 600 || result.Sent != 0 || len(result.Samples) != 4 || result.Elapsed != 400*time.Millisecond {
+			t.Errorf("asked %d, sent %d, %d samples in %v; want 600, 0, 4 in 400ms", result.Asked, result.Sent, len(result.Samples), result.Elapsed)
 		}
 		for _, s := range result.Samples {
-			if s.Error != "canceled" {
-				t.Errorf("%+v, want it canceled", s)
+			if s.Error != "canceled" || !s.Dropped {
+				t.Errorf("%+v, want it canceled, and to say nothing of the service", s)
 			}
 		}
 	})

@@ -76,8 +76,26 @@ func Make(in Input) (*rehearse.Plan, error) {
 	for _, s := range order {
 		p.Services = append(p.Services, *s)
 	}
+	p.Leg.Facets = m.inForce(p)
 	p.Notes = append(p.Notes, m.notes(p)...)
 	return p, nil
+}
+
+// inForce are the facets of the leg of which the files say something. A facet
+// without a profile is not in force, whatever the leg asks for.
+func (m *maker) inForce(p *rehearse.Plan) []rehearse.Facet {
+	says := map[rehearse.Facet]bool{
+		rehearse.FacetNetwork: slices.ContainsFunc(p.Links, func(l rehearse.LinkSpec) bool { return !l.Shape.IsZero() }),
+		rehearse.FacetTraffic: slices.ContainsFunc(p.Steps, func(s rehearse.Step) bool { return s.Load != nil }),
+		rehearse.FacetData:    slices.ContainsFunc(p.Services, func(s rehearse.Service) bool { return len(s.SQL) > 0 }),
+	}
+	out := []rehearse.Facet{}
+	for _, f := range rehearse.Facets() {
+		if p.Leg.Has(f) && says[f] {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // maker collects a plan and what is wrong with it.

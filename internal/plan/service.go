@@ -89,7 +89,7 @@ func (m *maker) cannotRun(s *rehearse.Service) {
 		why = "it is a one-shot job of the image " + s.Image
 	}
 	e := m.cfg.Problem(0, "the process driver cannot run the service "+string(s.Name)+": "+why,
-		"Add services."+string(s.Name)+".process.command to rehearse.yaml, or use --driver docker.")
+		"Add services."+string(s.Name)+".process.command to rehearse.yaml.")
 	if e.File == "" && len(m.in.Compose.Files) > 0 {
 		e.File = m.in.Compose.Files[0]
 	}

@@ -42,7 +42,7 @@ func flagsOf(s rehearse.Service, servers ...string) ([]string, error) {
 func notOurs(s rehearse.Service, command string) error {
 	return &rehearse.Error{
 		Kind: rehearse.Unavailable, Msg: fmt.Sprintf("service %q: its command does more than start the server: %s", s.Name, command),
-		Hint: fmt.Sprintf("Add services.%s.process.command to rehearse.yaml, or use --driver docker.", s.Name),
+		Hint: fmt.Sprintf("Add services.%s.process.command to rehearse.yaml.", s.Name),
 	}
 }
 

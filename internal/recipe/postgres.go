@@ -149,7 +149,7 @@ func postgresBinaries(c *Context) (bin string, findings []rehearse.Fact, err err
 			Note: fmt.Sprintf("%s asks for PostgreSQL %s, but this host has %s", c.Service.Name, major, have),
 		}}, nil
 	}
-	hint := "Install it: apt-get install postgresql-" + major + " (or your system's package), or use --driver docker."
+	hint := "Install it: apt-get install postgresql-" + major + " (or your system's package)."
 	if fetchErr != nil {
 		hint += " It could not be fetched either: " + fetchErr.Error() + "."
 	}

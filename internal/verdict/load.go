@@ -60,6 +60,10 @@ func judgeOffered(step rehearse.LoadStep, r *rehearse.LoadResult, samples []rehe
 		f.Outcome = rehearse.Unverified
 		f.Got = "nothing asked"
 		f.Detail = "The traffic profile asked for no request, so the load shows nothing."
+	case slices.ContainsFunc(samples, func(s rehearse.Sample) bool { return s.Error == "canceled" }):
+		f.Outcome = rehearse.Unverified
+		f.Detail = "The load was interrupted before its end."
+		return f
 	case float64(r.Sent) < offeredShare*float64(r.Asked):
 		f.Outcome = rehearse.Unverified
 		f.Detail = fmt.Sprintf("The load generator could send only %d of the %d requests that the profile asks for.", r.Sent, r.Asked)

@@ -175,5 +175,5 @@ func or(s, otherwise string) string {
 func logFile(name rehearse.ServiceName) string { return "logs/" + string(name) + ".log" }
 
 func logHint(name rehearse.ServiceName) string {
-	return fmt.Sprintf("Run \"rehearse logs %s\" to read everything that it printed.", name)
+	return fmt.Sprintf("Everything that it printed is in logs/%s.log in the leg's directory.", name)
 }

@@ -35,7 +35,7 @@ func (e *environment) find(r *recipe.Recipe, program string, places []string) (s
 	}
 	return "", &rehearse.Error{
 		Kind: rehearse.Unavailable, Msg: fmt.Sprintf("%s needs %s, which is not on this host", r.Name, program),
-		Hint: hint + " (or your system's package for it), or use --driver docker.",
+		Hint: hint + " (or your system's package for it).",
 	}
 }
 

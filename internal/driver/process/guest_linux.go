@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -80,6 +81,9 @@ func (g *guest) prepare(b boot) error {
 	}
 	if err := loopbackUp(); err != nil {
 		return err
+	}
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0o644); err != nil {
+		return fmt.Errorf("forbid forwarding between services: %w", err)
 	}
 	home, err := unix.Open("/proc/self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -182,7 +186,14 @@ func (g *guest) listen(service string, number int, addr string) ([]*os.File, err
 	if err != nil {
 		return nil, fmt.Errorf("wire %s: %w", service, err)
 	}
-	l, err := net.Listen("tcp4", addr)
+	// On the client's own wire only: another service could else reach this link
+	// by sending to its address over the other's wire.
+	var bound error
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		err := raw.Control(func(fd uintptr) { bound = unix.BindToDevice(int(fd), wireEnd(number)) })
+		return errors.Join(err, bound)
+	}}
+	l, err := config.Listen(context.Background(), "tcp4", addr)
 	if err != nil {
 		return nil, err
 	}

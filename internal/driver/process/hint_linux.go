@@ -16,5 +16,5 @@ func namespacesHint() string {
 	if v, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err == nil && strings.TrimSpace(string(v)) == "0" {
 		return "User namespaces are switched off; run: sudo sysctl -w user.max_user_namespaces=10000"
 	}
-	return "Inside a container, start it with --security-opt seccomp=unconfined and --security-opt systempaths=unconfined, or use --driver docker on the host."
+	return "Inside a container, start it with --security-opt seccomp=unconfined and --security-opt systempaths=unconfined."
 }

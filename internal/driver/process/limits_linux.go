@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -205,7 +206,13 @@ func removeGroup(dir string) error {
 			}
 		}
 	}
-	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
+	err = unix.Rmdir(dir)
+	// A process that has been killed is in its group until its end is complete.
+	for patience := time.Now().Add(2 * time.Second); errors.Is(err, unix.EBUSY) && time.Now().Before(patience); {
+		time.Sleep(5 * time.Millisecond)
+		err = unix.Rmdir(dir)
+	}
+	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("remove control group %s: %w", dir, err)
 	}
 	return nil

@@ -32,7 +32,7 @@ func descendants(int) []int { return nil }
 func startNamespaces(string, []string) (isolation, error) { return nil, errLinuxOnly }
 
 func namespacesHint() string {
-	return "Isolation needs Linux; use --driver docker where that matters."
+	return "Isolation needs Linux."
 }
 
 type controlGroup struct{}

@@ -14,6 +14,9 @@ import (
 // own; all others are the guest's, one per upstream, and links listen on them.
 const wireName = "links"
 
+// wireEnd is the guest's end of a service's wire.
+func wireEnd(number int) string { return fmt.Sprintf("%s%d", wireName, number) }
+
 // wireAddress is address i of service number n's subnet.
 func wireAddress(n, i int) net.IP { return net.IPv4(10, 213, byte(n), byte(i+1)).To4() }
 
@@ -36,7 +39,7 @@ func wire(home, service, number int) error {
 		return err
 	}
 	defer outside.Close()
-	peer := fmt.Sprintf("%s%d", wireName, number)
+	peer := wireEnd(number)
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = wireName
 	if err := inside.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: peer, PeerNamespace: netlink.NsFd(home)}); err != nil {
@@ -66,6 +69,8 @@ func wire(home, service, number int) error {
 	if err := outside.RouteAdd(&netlink.Route{LinkIndex: far.Attrs().Index, Dst: subnet, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: netlink.SCOPE_HOST}); err != nil {
 		return fmt.Errorf("claim the subnet: %w", err)
 	}
+	// The service's own address is the one exception. It is found first, because
+	// without rules of policy the kernel keeps both tables in one tree.
 	return outside.RouteAdd(&netlink.Route{
 		LinkIndex: far.Attrs().Index, Dst: &net.IPNet{IP: wireAddress(number, 0), Mask: net.CIDRMask(32, 32)}, Scope: netlink.SCOPE_LINK,
 	})

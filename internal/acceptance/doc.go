@@ -1,0 +1,2 @@
+// Package acceptance runs the product as the README says, on the case study.
+package acceptance

@@ -79,6 +79,9 @@ func setup(env *testscript.Env) error {
 	}
 	env.Setenv("XDG_STATE_HOME", filepath.Join(dir, "s"))
 	env.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "c"))
+	// Under the race detector a process waits a second before it ends, unless told
+	// otherwise.
+	env.Setenv("GORACE", "atexit_sleep_ms=0")
 	rehearse, err := exec.LookPath("rehearse")
 	if err != nil {
 		return err

@@ -166,7 +166,7 @@ func (a *app) printServices(s standing) error {
 	t := table{head: []string{"SERVICE", "STATE", "SINCE", "URL", "MEMORY", "CPU", "PROCESSES"}}
 	for _, v := range s.Services {
 		t.add(string(v.Service), string(v.State), time.Since(v.Since).Round(time.Second).String(), dash(v.URL),
-			fmt.Sprintf("%.1f MiB", float64(v.Usage.Memory)/(1<<20)), v.Usage.CPU.Round(10*time.Millisecond).String(), fmt.Sprint(v.Usage.Processes))
+			fmt.Sprintf("%.1f MiB", float64(v.Usage.Memory)/(1<<20)), time.Duration(v.Usage.CPU).Round(10*time.Millisecond).String(), fmt.Sprint(v.Usage.Processes))
 	}
 	return t.print(a)
 }

@@ -92,7 +92,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, args []string, kind 
 	if err != nil {
 		return nil, err
 	}
-	a.sweep(ctx)
+	defer a.sweepBeside(ctx)()
 	watch := a.newProgress()
 	defer watch.close()
 	return rehearsal.Run(ctx, rehearsal.Options{
@@ -102,12 +102,19 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, args []string, kind 
 	})
 }
 
-// sweep takes away what dead environments have left. It is a courtesy: what it
-// cannot remove is for gc to say.
-func (a *app) sweep(ctx context.Context) {
-	removed, _ := a.store().Collect(ctx, a.drivers()...)
-	for _, r := range removed {
-		fmt.Fprintln(a.stderr, "swept", r)
+// sweepBeside takes away what dead environments have left, while something else
+// goes on; the function that it returns waits for that. It is a courtesy: what
+// it cannot remove is for gc to say.
+func (a *app) sweepBeside(ctx context.Context) (wait func()) {
+	done := make(chan []string, 1)
+	go func() {
+		removed, _ := a.store().Collect(ctx, a.drivers()...)
+		done <- removed
+	}()
+	return func() {
+		for _, r := range <-done {
+			fmt.Fprintln(a.stderr, "swept", r)
+		}
 	}
 }
 

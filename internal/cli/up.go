@@ -46,24 +46,30 @@ side, with the same names and ports inside, and different addresses outside.`,
 			if ttl <= 0 {
 				return usageError("--ttl must be above 0, not %v", ttl)
 			}
-			p, err := a.load(cmd.Context(), f, args)
-			if err != nil {
-				return err
-			}
-			made, err := p.plan(leg)
-			if err != nil {
-				return err
-			}
-			d, err := a.driver(f.driver, p.variables()...)
-			if err != nil {
-				return err
+			plan := func() (*rehearse.Plan, driver.Driver, error) {
+				p, err := a.load(cmd.Context(), f, args)
+				if err != nil {
+					return nil, nil, err
+				}
+				made, err := p.plan(leg)
+				if err != nil {
+					return nil, nil, err
+				}
+				d, err := a.driver(f.driver, p.variables()...)
+				return made, d, err
 			}
 			if supervise {
-				return a.superviseDetached(cmd.Context(), made, d, ttl)
+				return a.superviseDetached(cmd.Context(), plan, ttl)
 			}
-			a.sweep(cmd.Context())
+			defer a.sweepBeside(cmd.Context())()
 			if detach {
+				// The process in the background reads the files, and says what is
+				// wrong with them.
 				return a.upDetached(cmd.Context(), asJSON)
+			}
+			made, d, err := plan()
+			if err != nil {
+				return err
 			}
 			return a.upForeground(cmd.Context(), made, d, ttl, asJSON)
 		},
@@ -186,10 +192,10 @@ func (a *app) printStanding(s standing, asJSON bool) error {
 
 // report is what a supervisor in the background tells of its start.
 type startReport struct {
-	Event *rehearse.ServiceEvent `json:"event,omitempty"`
-	Talk  string                 `json:"talk,omitempty"`
-	Ready *standing              `json:"ready,omitempty"`
-	Error *startFailure          `json:"error,omitempty"`
+	Event  *rehearse.ServiceEvent `json:"event,omitempty"`
+	Talk   string                 `json:"talk,omitempty"`
+	Ready  *standing              `json:"ready,omitempty"`
+	Errors []startFailure         `json:"errors,omitempty"`
 }
 
 // startFailure carries an error to another process.
@@ -249,9 +255,9 @@ func (a *app) upDetached(ctx context.Context, asJSON bool) error {
 	switch {
 	case last.Ready != nil:
 		return errors.Join(cmd.Process.Release(), a.printStanding(*last.Ready, asJSON))
-	case last.Error != nil:
+	case last.Errors != nil:
 		_ = cmd.Wait() // it has said why
-		return &rehearse.Error{Kind: last.Error.Kind, Msg: last.Error.Text, Hint: strings.Join(last.Error.Hints, "\n")}
+		return errorOf(last.Errors)
 	}
 	return fmt.Errorf("the environment's process ended without a word: %w", cmd.Wait())
 }
@@ -273,23 +279,48 @@ func withoutDetach(args []string) []string {
 
 // superviseDetached is the command in the background. It tells its start over
 // file 3.
-func (a *app) superviseDetached(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration) error {
+func (a *app) superviseDetached(ctx context.Context, plan func() (*rehearse.Plan, driver.Driver, error), ttl time.Duration) error {
 	f := os.NewFile(3, "start")
 	enc := json.NewEncoder(f)
 	syscall.CloseOnExec(3)
-	err := a.stand(ctx, p, d, ttl, environment.Options{
-		OnEvent: func(ev rehearse.ServiceEvent) { _ = enc.Encode(startReport{Event: &ev}) }, // nobody listens after the start
-		Talk:    writerFunc(func(b []byte) { _ = enc.Encode(startReport{Talk: string(b)}) }),
-	}, func(s standing) error {
-		if err := enc.Encode(startReport{Ready: &s}); err != nil {
-			return fmt.Errorf("tell of the start: %w", err)
-		}
-		return f.Close()
-	})
+	p, d, err := plan()
+	if err == nil {
+		err = a.stand(ctx, p, d, ttl, environment.Options{
+			OnEvent: func(ev rehearse.ServiceEvent) { _ = enc.Encode(startReport{Event: &ev}) }, // nobody listens after the start
+			Talk:    writerFunc(func(b []byte) { _ = enc.Encode(startReport{Talk: string(b)}) }),
+		}, func(s standing) error {
+			if err := enc.Encode(startReport{Ready: &s}); err != nil {
+				return fmt.Errorf("tell of the start: %w", err)
+			}
+			return f.Close()
+		})
+	}
 	if err != nil {
-		_ = enc.Encode(startReport{Error: &startFailure{Kind: rehearse.KindOf(err), Text: err.Error(), Hints: hints(err)}})
+		_ = enc.Encode(startReport{Errors: failuresOf(err)})
 	}
 	return err
+}
+
+// failuresOf takes an error apart for another process.
+func failuresOf(err error) []startFailure {
+	var problems rehearse.Problems
+	if !errors.As(err, &problems) {
+		return []startFailure{{Kind: rehearse.KindOf(err), Text: err.Error(), Hints: hints(err)}}
+	}
+	var out []startFailure
+	for _, p := range problems {
+		out = append(out, startFailure{Kind: p.Kind, Text: p.Error(), Hints: hints(p)})
+	}
+	return out
+}
+
+// errorOf puts it together again.
+func errorOf(failures []startFailure) error {
+	var problems rehearse.Problems
+	for _, f := range failures {
+		problems = append(problems, &rehearse.Error{Kind: f.Kind, Msg: f.Text, Hint: strings.Join(f.Hints, "\n")})
+	}
+	return problems.Err()
 }
 
 type writerFunc func([]byte)

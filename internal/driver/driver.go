@@ -15,7 +15,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"time"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -161,7 +160,7 @@ type Command struct {
 
 // Usage is what a service uses.
 type Usage struct {
-	Memory    int64         // resident, in bytes; shared memory in equal shares where the host tells
-	CPU       time.Duration // since its start
-	Processes int
+	Memory    int64             `json:"memory"` // resident, in bytes; shared memory in equal shares where the host tells
+	CPU       rehearse.Duration `json:"cpu"`    // since its start
+	Processes int               `json:"processes"`
 }

@@ -190,6 +190,7 @@ func (e *Environment) levelsDown() [][]*service {
 	depth := map[rehearse.ServiceName]int{}
 	deepest := 0
 	for _, name := range e.order { // needs come first in the plan's order
+		depth[name] = 0
 		for _, n := range e.services[name].spec.Needs {
 			if d, ok := depth[n.Service]; ok {
 				depth[name] = max(depth[name], d+1)

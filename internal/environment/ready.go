@@ -22,7 +22,7 @@ var errExited = errors.New("the service has ended")
 // How often a probe is asked: soon at first, because most services are quick,
 // then ever less often.
 const (
-	firstPause = 10 * time.Millisecond
+	firstPause = 5 * time.Millisecond
 	lastPause  = 500 * time.Millisecond
 	// probeTime is how long one question may take.
 	probeTime = 5 * time.Second
@@ -80,7 +80,7 @@ func until(ctx context.Context, p driver.Process, ask func(context.Context) erro
 			return err
 		case <-time.After(pause):
 		}
-		pause = min(pause*3/2, lastPause)
+		pause = min(pause*5/4, lastPause)
 	}
 }
 

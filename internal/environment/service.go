@@ -266,11 +266,11 @@ func (s *service) settle(failure error) {
 		return
 	}
 	s.failure = failure
+	if failure != nil {
+		s.env.failures <- failure // before those who need it fail of it: the first failure is the cause
+	}
 	close(s.settled)
 	s.noteStart()
-	if failure != nil {
-		s.env.failures <- failure
-	}
 }
 
 // noteStart is called by the goroutine in run alone.
@@ -292,6 +292,15 @@ func (s *service) stop(ctx context.Context) {
 	}
 	select {
 	case <-p.Done():
+		// It went before it was asked to, in the instant before it would have
+		// been noticed.
+		if s.status().State == rehearse.Ready {
+			exit := p.Exit()
+			s.enter(rehearse.ServiceEvent{
+				State: rehearse.Failed, ExitCode: &exit.Code, LogTail: s.log.tail(),
+				Detail: fmt.Sprintf("it had ended (%s) when the environment was to go down", exit.Reason),
+			})
+		}
 		return
 	default:
 	}

@@ -60,7 +60,10 @@ func (s *Store) now() time.Time {
 	return time.Now()
 }
 
-const lockName = "lock"
+const (
+	lockName    = "lock"
+	journalName = "journal.jsonl"
+)
 
 // Record is a living environment's own entry.
 type Record struct {
@@ -99,13 +102,20 @@ func (s *Store) Create(m Meta) (*Record, error) {
 		// store at the wrong moment takes it for dead, or its lock away.
 		r.path = filepath.Join(s.Root, string(m.ID))
 		err = os.Rename(unborn, r.path)
+		if errors.Is(err, os.ErrExist) {
+			if err := errors.Join(os.RemoveAll(unborn), r.lock.Close()); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err == nil {
-			return r, nil
+			r.journal, err = os.OpenFile(filepath.Join(r.path, journalName), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		}
-		err = errors.Join(err, r.journal.Close(), os.RemoveAll(unborn), r.lock.Close())
-		if !errors.Is(err, os.ErrExist) {
-			return nil, fmt.Errorf("make the environment's directory: %w", err)
+		if err != nil {
+			err = fmt.Errorf("make the environment's directory: %w", err)
+			return nil, errors.Join(err, os.RemoveAll(unborn), remove(r.path), r.lock.Close())
 		}
+		return r, nil
 	}
 }
 
@@ -131,9 +141,6 @@ func openRecord(m Meta, path string) (*Record, error) {
 		return nil, errors.Join(fmt.Errorf("lock the environment: %w", err), r.lock.Close())
 	}
 	if err := r.write(); err != nil {
-		return nil, errors.Join(err, r.lock.Close())
-	}
-	if r.journal, err = os.OpenFile(filepath.Join(path, "journal.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
 		return nil, errors.Join(err, r.lock.Close())
 	}
 	return r, os.MkdirAll(r.Place(), 0o755)
@@ -167,8 +174,10 @@ func (e Entry) StillAlive() bool {
 	unlock, free := tryLock(e.Path)
 	if free {
 		unlock()
+		return false
 	}
-	return !free
+	_, err := os.Stat(e.Path)
+	return err == nil
 }
 
 // entry is one line of the journal.
@@ -268,6 +277,12 @@ func tryLock(path string) (unlock func(), free bool) {
 		f.Close()
 		return nil, false
 	}
+	// Another collector may have removed the file after we had opened it.
+	ours, err := f.Stat()
+	if now, nowErr := os.Stat(f.Name()); err != nil || nowErr != nil || !os.SameFile(ours, now) {
+		f.Close()
+		return nil, false
+	}
 	return func() { f.Close() }, true
 }
 
@@ -362,14 +377,12 @@ func (s *Store) collectUnborn() error {
 // justMade guards against an environment that was made between the reading of
 // the store and the asking of the host.
 func (s *Store) justMade(id rehearse.EnvironmentID) bool {
-	_, free := tryLock(filepath.Join(s.Root, string(id)))
-	_, err := os.Stat(filepath.Join(s.Root, string(id)))
-	return err == nil && !free
+	return Entry{Path: filepath.Join(s.Root, string(id))}.StillAlive()
 }
 
 // journalled lists what a dead process created, or may have, and did not remove.
 func journalled(path string) []driver.Remnant {
-	data, err := os.ReadFile(filepath.Join(path, "journal.jsonl"))
+	data, err := os.ReadFile(filepath.Join(path, journalName))
 	if err != nil {
 		return nil
 	}

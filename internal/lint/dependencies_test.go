@@ -30,8 +30,8 @@ var libraries = []library{
 	{prefix: "github.com/spf13/pflag", in: in("cli"), why: "cobra's flags"},
 	{prefix: "golang.org/x/term", in: in("cli")},
 	{
-		prefix: "golang.org/x/sys", in: in("control driver/process environment link load suite"),
-		why: "the operating system's own calls, which the standard library has frozen: passed files, namespaces, locks, timers",
+		prefix: "golang.org/x/sys", in: in("control driver driver/process environment link load"),
+		why: "the operating system's own calls, which the standard library has frozen: passed files, namespaces, locks, timers, the names of signals",
 	},
 	{prefix: "github.com/google/go-cmp", why: "tests"},
 	{prefix: "github.com/rogpeppe/go-internal", why: "tests: testscript"},

@@ -60,6 +60,7 @@ var house = []room{
 	{pkg: "internal/lint"},
 	{pkg: "internal/bench"},
 	{pkg: "internal/killtest"},
+	{pkg: "internal/acceptance"},
 	{pkg: "scripts/testreport"},
 }
 
@@ -141,7 +142,7 @@ func TestTestOnlyPackages(t *testing.T) {
 		if s.test {
 			continue
 		}
-		for _, only := range in("lint bench killtest driver/drivertest driver/memory") {
+		for _, only := range in("lint bench killtest acceptance driver/drivertest driver/memory") {
 			if _, ok := s.imports[module+"/"+only]; ok {
 				t.Errorf("%s imports %s, which is for tests only", s.file, only)
 			}

@@ -212,6 +212,9 @@ func (e *environment) run(l *launch, q jailRequest, out driver.Output) (*jailPro
 func startError(l *launch, err error) error {
 	e := &rehearse.Error{Kind: rehearse.NotReady, Msg: "start " + l.args[0], Err: err}
 	switch {
+	case errors.Is(err, syscall.ENOENT) && !strings.Contains(l.args[0], "/"):
+		e.Kind = rehearse.Unavailable
+		e.Hint = "Install it. Services do not see home directories: a program that lies in one needs its absolute path, and to be readable there."
 	case errors.Is(err, syscall.ENOENT):
 		e.Hint = "The program, or the interpreter that its first line names, does not exist as the service sees the host. Services do not see home directories: give an absolute path, or build into ${out}."
 	case errors.Is(err, syscall.EACCES):

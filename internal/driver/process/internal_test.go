@@ -1,7 +1,6 @@
 package process
 
 import (
-	"net"
 	"testing"
 
 	"github.com/rehearse-dev/rehearse"
@@ -45,24 +44,6 @@ func TestRewriteHosts(t *testing.T) {
 	e.tier = TierNamespaces
 	if got := e.rewriteHosts("web", "db:5432"); got != "db:5432" {
 		t.Errorf("with namespaces names resolve, and yet db:5432 became %q", got)
-	}
-}
-
-// TestWireAddresses: no two clients share an address, and no link has its
-// client's own.
-func TestWireAddresses(t *testing.T) {
-	seen := map[string]bool{}
-	for n := 1; n <= 250; n++ {
-		if !wireSubnet(n).Contains(wireAddress(n, 0)) {
-			t.Fatalf("service %d is outside of its subnet", n)
-		}
-		for i := range 5 {
-			a := wireAddress(n, i)
-			if seen[a.String()] || a.Equal(net.IPv4zero) {
-				t.Fatalf("address %v is given twice", a)
-			}
-			seen[a.String()] = true
-		}
 	}
 }
 

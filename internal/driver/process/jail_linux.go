@@ -23,12 +23,7 @@ import (
 //	/rehearse/{home,data,run}    writable, of the environment
 //	/etc/{hosts,passwd,…}        the service's own
 //	mounts                       the project, volumes, configs and secrets
-const (
-	jailHome = "/rehearse/home"
-	jailData = "/rehearse/data"
-	jailRun  = "/rehearse/run"
-)
-
+//
 // hidden are top-level directories of which a jail has its own or none.
 var hidden = []string{"proc", "sys", "dev", "tmp", "run", "root", "home", "boot", "lost+found", "rehearse"}
 

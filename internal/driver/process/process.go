@@ -73,7 +73,7 @@ func (d *Driver) Open(ctx context.Context, spec driver.Spec) (driver.Environment
 		if d.o.Tier != "" && d.o.Tier != tier {
 			continue
 		}
-		iso, err := startIsolation(tier, spec.Dir, e.labels())
+		iso, err := startIsolation(tier, spec.Dir, e.supervisorEnv())
 		if err != nil {
 			reasons = append(reasons, fmt.Errorf("tier %s: %w", tier, err))
 			continue
@@ -132,6 +132,16 @@ func tryTier(tier string) error {
 
 // labels are the variables in the environment of everything that runs in it.
 func (e *environment) labels() []string { return driver.Labels(e.spec.ID, e.o.Label) }
+
+// supervisorEnv is the whole environment of guests and shims. GORACE tunes the
+// race detector, with which tests build us.
+func (e *environment) supervisorEnv() []string {
+	env := e.labels()
+	if v := lookupEnv(e.o.Env, "GORACE"); v != "" {
+		env = append(env, "GORACE="+v)
+	}
+	return env
+}
 
 // lookupEnv finds a variable the way a shell would.
 func lookupEnv(env []string, name string) string {

@@ -36,3 +36,10 @@ type jailMount struct {
 	// Keep names a volume, which all its mounts in the environment share.
 	Keep string `json:"keep,omitempty"`
 }
+
+// The private directories of a service, as it sees them in a jail.
+const (
+	jailHome = "/rehearse/home"
+	jailData = "/rehearse/data"
+	jailRun  = "/rehearse/run"
+)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 )
 
@@ -78,7 +79,7 @@ func usageOf(pids []int) driver.Usage {
 			return n
 		}
 		u.Processes++
-		u.CPU += time.Duration(number(14)+number(15)) * clockTick
+		u.CPU += rehearse.Duration(time.Duration(number(14)+number(15)) * clockTick)
 		if own, ok := proportional(pid); ok {
 			u.Memory += own
 		} else {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,6 +95,9 @@ func (f *envFlag) find(a *app) (environment.Entry, error) {
 func describe(ctx context.Context, e environment.Entry) (standing, error) {
 	var s standing
 	err := control.Call(ctx, e.Socket(), control.Request{Op: "status"}, &s)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		err = &rehearse.Error{Kind: rehearse.Unavailable, Msg: fmt.Sprintf("%s cannot answer yet", e.ID), Hint: "It is starting or going down. rehearse logs shows how far it is."}
+	}
 	return s, err
 }
 
@@ -186,8 +190,11 @@ func (a *app) logsCommand() *cobra.Command {
 				return err
 			}
 			s, err := describe(cmd.Context(), e)
-			if err != nil {
+			if err != nil && rehearse.KindOf(err) != rehearse.Unavailable {
 				return err
+			}
+			if err != nil {
+				services = nil // its names are not known yet: show what there is
 			}
 			for _, name := range services {
 				if !slices.ContainsFunc(s.Services, func(v environment.Status) bool { return string(v.Service) == name }) {
@@ -433,7 +440,13 @@ func (a *app) downCommand() *cobra.Command {
 // takeDown asks an environment to go and waits until it has gone.
 func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
 	begun := time.Now()
-	if err := control.Call(ctx, e.Socket(), control.Request{Op: "down"}, nil); err != nil {
+	err := control.Call(ctx, e.Socket(), control.Request{Op: "down"}, nil)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		// It is still starting, or already going. Its lock is held, so the
+		// process is the one that it says.
+		err = syscall.Kill(e.PID, syscall.SIGTERM)
+	}
+	if err != nil && isDir(e.Path) {
 		return err
 	}
 	for isDir(e.Path) {
@@ -453,7 +466,7 @@ func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
 			return fmt.Errorf("%s has not gone after a minute; look at process %d", e.ID, e.PID)
 		}
 	}
-	_, err := fmt.Fprintf(a.stderr, "%s is down after %v\n", e.ID, rehearse.Round(time.Since(begun)))
+	_, err = fmt.Fprintf(a.stderr, "%s is down after %v\n", e.ID, rehearse.Round(time.Since(begun)))
 	return err
 }
 

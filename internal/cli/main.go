@@ -15,12 +15,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/driver/process"
 )
 
@@ -38,7 +40,7 @@ type app struct {
 // Main runs the command line and returns the exit code.
 func Main() int {
 	process.Main() // never returns in a process that supervises services
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.Environ()}
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: withoutLabels(os.Environ())}
 	if err := a.findPlaces(); err != nil {
 		return a.fail(err)
 	}
@@ -50,6 +52,14 @@ func Main() int {
 		return a.fail(err)
 	}
 	return a.exit
+}
+
+// withoutLabels takes another environment's labels out of ours, when rehearse is
+// run by a suite or a service: what we start must not count as that one's.
+func withoutLabels(env []string) []string {
+	return slices.DeleteFunc(env, func(kv string) bool {
+		return strings.HasPrefix(kv, driver.LabelEnvironment+"=") || strings.HasPrefix(kv, driver.LabelState+"=")
+	})
 }
 
 // findPlaces finds where we keep state and cache: the XDG directories. Root's are

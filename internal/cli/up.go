@@ -125,14 +125,17 @@ func (a *app) stand(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl 
 	}
 	end, stop := context.WithTimeout(ctx, ttl)
 	defer stop()
+	listener, err := control.Listen(record.Socket())
+	if err != nil {
+		return err
+	}
 	served := make(chan error, 1)
-	go func() { served <- control.Serve(end, record.Socket(), controlHandler(env, describe, stop)) }()
+	go func() { served <- control.Serve(end, listener, controlHandler(env, describe, stop)) }()
 	if err := ready(describe(ctx)); err != nil {
 		stop()
 		return errors.Join(err, <-served)
 	}
-	<-end.Done()
-	return <-served
+	return <-served // until the end, or until nobody can reach it any more
 }
 
 func controlHandler(env *environment.Environment, describe func(context.Context) standing, down func()) control.Handler {
@@ -218,7 +221,7 @@ func (a *app) upDetached(ctx context.Context, asJSON bool) error {
 		return err
 	}
 	cmd := exec.Command(self, append(withoutDetach(os.Args[1:]), "--supervise")...)
-	cmd.ExtraFiles = []*os.File{w}
+	cmd.ExtraFiles, cmd.Env = []*os.File{w}, a.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return errors.Join(err, w.Close())

@@ -21,7 +21,7 @@ func (a *app) driver(name string, more ...string) (driver.Driver, error) {
 	switch name {
 	case "process":
 		return process.New(process.Options{
-			Cache: a.cache, Label: a.label(), Env: append(more, a.env...), Home: a.home, Tier: a.getenv("REHEARSE_PROCESS_TIER"),
+			Cache: a.cache, State: a.state, Label: a.label(), Env: append(more, a.env...), Home: a.home, Tier: a.getenv("REHEARSE_PROCESS_TIER"),
 		}), nil
 	}
 	err := usageError("there is no driver %q", name).(*rehearse.Error)

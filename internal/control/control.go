@@ -12,7 +12,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -39,15 +41,40 @@ type Handler func(ctx context.Context, q Request, files []*os.File) (any, error)
 
 const maxRequest = 1 << 20
 
-// Serve answers requests until ctx ends, and waits for those under way.
-func Serve(ctx context.Context, path string, h Handler) error {
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+// Listen opens the socket.
+func Listen(path string) (*net.UnixListener, error) {
+	name, release, err := address(path)
 	if err != nil {
-		return fmt.Errorf("open the control socket: %w", err)
+		return nil, fmt.Errorf("open the control socket: %w", err)
 	}
+	defer release()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("open the control socket: %w", err)
+	}
+	l.SetUnlinkOnClose(false) // its directory goes as a whole
 	if err := os.Chmod(path, 0o600); err != nil {
-		return errors.Join(err, l.Close())
+		return nil, errors.Join(err, l.Close())
 	}
+	return l, nil
+}
+
+// address is a name for a socket that fits into the kernel's 107 bytes: a long
+// path is taken through a file descriptor of its directory, which stays open
+// until release.
+func address(path string) (name string, release func(), err error) {
+	if len(path) < 100 {
+		return path, func() {}, nil
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)), func() { dir.Close() }, nil
+}
+
+// Serve answers requests until ctx ends, and waits for those under way.
+func Serve(ctx context.Context, l *net.UnixListener, h Handler) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	var under sync.WaitGroup
@@ -66,6 +93,13 @@ func Serve(ctx context.Context, path string, h Handler) error {
 
 func answer(ctx context.Context, c *net.UnixConn, h Handler) {
 	defer c.Close()
+	// A client that says nothing, or hears nothing, must not keep the environment
+	// standing. Who asked it down still wants the answer.
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+	})
+	defer stop()
 	q, files, err := readRequest(c)
 	defer func() {
 		for _, f := range files {
@@ -127,8 +161,13 @@ func readRequest(c *net.UnixConn) (q Request, files []*os.File, err error) {
 // Call asks and waits for the answer, whose body is read into out unless that is
 // nil.
 func Call(ctx context.Context, path string, q Request, out any, files ...*os.File) error {
+	name, release, err := address(path)
+	if err != nil {
+		return fmt.Errorf("reach the environment: %w", err)
+	}
+	defer release()
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", path)
+	conn, err := d.DialContext(ctx, "unix", name)
 	if err != nil {
 		return fmt.Errorf("reach the environment: %w", err)
 	}

@@ -134,7 +134,7 @@ func restarts(policy string, code int) int {
 		if code == 0 {
 			return 0
 		}
-		if n, err := strconv.Atoi(limit); err == nil {
+		if n, err := strconv.Atoi(limit); err == nil && n > 0 {
 			return n
 		}
 		return 1 << 30
@@ -181,6 +181,8 @@ func (s *service) startUntilSettled(life context.Context) {
 		select {
 		case <-time.After(pause):
 		case <-life.Done():
+			s.settle(context.Cause(life))
+			return
 		}
 		pause = min(2*pause, 10*time.Second)
 		if isSettled {
@@ -316,7 +318,10 @@ func (s *service) stop(ctx context.Context) {
 		}
 	}
 	_ = p.Kill() // nothing to do about one that will not die: Close is next
-	<-p.Done()
+	select {
+	case <-p.Done():
+	case <-time.After(2 * time.Second):
+	}
 	s.enter(rehearse.ServiceEvent{State: rehearse.Stopped})
 }
 

@@ -15,14 +15,13 @@ import (
 // host is what this host shows of the environments of one state directory. It
 // asks the kernel, and never rehearse.
 type host struct {
-	home   string // XDG_STATE_HOME of every rehearse that the test starts
-	label  string // REHEARSE_STATE of everything that those start
-	groups string // the beginning of the names of their control groups; empty where they have none
-	before map[string]bool
+	home   string          // XDG_STATE_HOME of every rehearse that the test starts
+	label  string          // REHEARSE_STATE of everything that those start
+	groups string          // the beginning of the names of their control groups; empty where they have none
+	before map[string]bool // the listeners, by inode, that were there before
 }
 
-// learn finds out from a standing environment how its things are marked, and
-// remembers which listeners are none of ours.
+// learn finds out from a standing environment how its things are marked.
 func (h *host) learn(t *testing.T) {
 	t.Helper()
 	entries, err := os.ReadDir(h.store())
@@ -54,8 +53,16 @@ func (h *host) learn(t *testing.T) {
 	if h.groups == "" {
 		t.Log("this host lets us make no control groups, so that none can be left")
 	}
+	// What cannot see a standing environment would never see what is left of one.
+	for what, seen := range map[string][]string{
+		"processes": h.running(), "mounts": h.mounts(), "listeners": h.listeners(), "directories": h.directories(),
+	} {
+		if len(seen) == 0 {
+			t.Errorf("of the standing environment no %s are found", what)
+		}
+	}
 	if len(h.groupsLeft()) == 0 && h.groups != "" {
-		t.Errorf("the standing environment's control groups %s* are not found", h.groups)
+		t.Errorf("of the standing environment no control groups %s* are found", h.groups)
 	}
 }
 

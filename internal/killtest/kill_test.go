@@ -370,3 +370,39 @@ func TestInterruptedAtRandomMoments(t *testing.T) {
 		})
 	}
 }
+
+// TestGC kills rehearse while a suite has something in the background that does
+// not end by itself. Only gc finds it, and it touches nothing else.
+func TestGC(t *testing.T) {
+	l := newLab(t)
+	text := strings.Replace(rehearseFile, "sleep 1 & sleep 0.1", "sleep 3333 & wait", 1)
+	if err := os.WriteFile(filepath.Join(l.project, "orphan.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	orphan := func() []string {
+		var out []string
+		for _, p := range l.running() {
+			if strings.Contains(p, "(sleep 3333)") {
+				out = append(out, p)
+			}
+		}
+		return out
+	}
+	l.must(t, "up", "-d")
+	c := l.start(t, "run", "--config", "orphan.yaml")
+	poll(t, time.Minute, "without the suite's process", func() []string {
+		if len(orphan()) == 0 {
+			return []string{"the wait for it"}
+		}
+		return nil
+	})
+	l.kill(t, c, 0)
+	if len(orphan()) == 0 {
+		t.Error("the suite's process has ended with rehearse: this test tests nothing")
+	}
+	l.must(t, "gc")
+	poll(t, endsWithin, "after gc", orphan)
+	l.must(t, "exec", "app", "true") // the standing one still stands
+	l.must(t, "down")
+	poll(t, endsWithin, "after down", l.left)
+}

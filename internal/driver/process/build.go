@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -43,7 +45,8 @@ func (e *environment) build(ctx context.Context, s *service) (string, error) {
 	defer unlock()
 	stamp := filepath.Join(out, ".built")
 	if _, err := os.Stat(stamp); err == nil && cached {
-		return out, nil
+		now := time.Now() // by which it is known to be in use
+		return out, os.Chtimes(out, now, now)
 	}
 	pruneBuilds(home)
 	if err := os.MkdirAll(out, 0o755); err != nil {
@@ -61,7 +64,8 @@ func (e *environment) build(ctx context.Context, s *service) (string, error) {
 		}
 	}
 	cmd := exec.CommandContext(ctx, program, args[1:]...)
-	cmd.Dir, cmd.Env = p.Dir, append(e.labels(), e.o.Env...) // so that gc finds it
+	e.contain(cmd)
+	cmd.Dir = p.Dir
 	tail := &lastLines{next: e.spec.Log}
 	cmd.Stdout, cmd.Stderr = tail, tail
 	if err := cmd.Run(); err != nil {
@@ -74,6 +78,15 @@ func (e *environment) build(ctx context.Context, s *service) (string, error) {
 		}
 	}
 	return out, os.WriteFile(stamp, nil, 0o644)
+}
+
+// contain makes a command of the host end with all that it started, and be known
+// to gc.
+func (e *environment) contain(cmd *exec.Cmd) {
+	cmd.Env = slices.Concat(e.o.Env, e.labels())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 2 * time.Second // for what has left the group and holds the output
 }
 
 // lookHost finds a program as the user's shell would.
@@ -143,12 +156,16 @@ func shortHash(parts ...string) string {
 // lastLines passes output on and remembers its end.
 type lastLines struct {
 	next interface{ Write([]byte) (int, error) }
+
+	mu   sync.Mutex
 	tail []byte
 }
 
 const tailBytes = 2 << 10
 
 func (l *lastLines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.tail = append(l.tail, b...)
 	if len(l.tail) > 2*tailBytes {
 		l.tail = slices.Clone(l.tail[len(l.tail)-tailBytes:])
@@ -161,6 +178,8 @@ func (l *lastLines) Write(b []byte) (int, error) {
 
 // String is the last lines, indented.
 func (l *lastLines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	tail := l.tail
 	if len(tail) > tailBytes {
 		tail = tail[len(tail)-tailBytes:]

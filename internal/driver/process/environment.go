@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
@@ -332,7 +333,17 @@ func (e *environment) exec(ctx context.Context, p *jailProcess, l *launch, cmd d
 	status := p.wait(pid)
 	select {
 	case code := <-status:
-		copied()
+		// What the command left in the background may hold its streams for ever.
+		all := make(chan struct{})
+		go func() {
+			copied()
+			close(all)
+		}()
+		select {
+		case <-all:
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+		}
 		return code, nil
 	case <-ctx.Done():
 		_, _, _ = p.shim.call(request{Op: "signal", PID: pid, Signal: int(syscall.SIGKILL)})

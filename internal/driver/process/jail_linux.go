@@ -38,7 +38,7 @@ func makeJail(spec jailSpec) error {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
 	for _, step := range []func() error{
-		j.skeleton, j.devices, j.private, j.runFiles, j.mounts, j.dataFiles, j.hide, j.etc, j.enter,
+		j.skeleton, j.devices, j.private, j.runFiles, j.mounts, j.dataFiles, j.etc, j.enter,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -307,6 +307,8 @@ func (j *jail) mount(i int, m jailMount) error {
 		return j.bind(j.in(m.Source), m.Target, m.ReadOnly)
 	case "tmpfs":
 		return j.tmpfs(m.Target)
+	case "hide":
+		return j.hide(m.Target)
 	case "volume":
 		dir := filepath.Join(filepath.Dir(j.spec.Work), "volumes", m.Keep)
 		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
@@ -340,21 +342,20 @@ func (j *jail) mount(i int, m jailMount) error {
 	return fmt.Errorf("internal error: mount of kind %q", m.Kind)
 }
 
-// hide covers what no service should see.
-func (j *jail) hide() error {
-	for _, path := range j.spec.Hide {
-		st, err := os.Stat(j.in(path))
-		if err != nil {
-			continue // not there, or not for us to see: nothing to hide
-		}
-		if st.IsDir() {
-			err = unix.Mount("rehearse", j.in(path), "tmpfs", unix.MS_RDONLY, "mode=000")
-		} else {
-			err = unix.Mount(j.in("/dev/null"), j.in(path), "", unix.MS_BIND, "")
-		}
-		if err != nil {
-			return fmt.Errorf("hide %s: %w", path, err)
-		}
+// hide covers a path with nothing. What is mounted below it afterwards can be
+// seen.
+func (j *jail) hide(path string) error {
+	st, err := os.Stat(j.in(path))
+	if err != nil {
+		return nil // not there, or not for us to see: nothing to hide
+	}
+	if st.IsDir() {
+		err = unix.Mount("rehearse", j.in(path), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755")
+	} else {
+		err = unix.Mount(j.in("/dev/null"), j.in(path), "", unix.MS_BIND, "")
+	}
+	if err != nil {
+		return fmt.Errorf("hide %s: %w", path, err)
 	}
 	return nil
 }

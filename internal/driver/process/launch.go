@@ -47,7 +47,6 @@ func (e *environment) jail(l *launch, q jailRequest) jailSpec {
 	if l.template != "" && q.mounts == nil {
 		spec.Mounts = append(spec.Mounts, jailMount{Kind: "data", Source: l.template, Target: jailData})
 	}
-	spec.Hide = secretPlaces(e.o.Home)
 	own := []string{hostname}
 	if hostname != string(s.Name) {
 		own = append(own, string(s.Name))
@@ -75,7 +74,8 @@ func plainUID() int {
 	return 0
 }
 
-// hostMounts are the parts of the host's home directories that services need.
+// hostMounts are the parts of the host that services need beyond its system
+// directories, and what nothing that a pull request brings should see.
 func (e *environment) hostMounts() []jailMount {
 	var m []jailMount
 	// Toolchains live in home directories. Root's home is closed to the
@@ -83,19 +83,30 @@ func (e *environment) hostMounts() []jailMount {
 	if home := e.o.Home; home != "" && home != "/" && os.Getuid() != 0 {
 		m = append(m, jailMount{Kind: "bind", Source: home, Target: home, ReadOnly: true})
 	}
+	// Our own directories hold other services' secrets and data, and other
+	// environments' control sockets.
+	for _, path := range append(secretPlaces(e.o.Home), e.o.State, e.o.Cache, e.spec.Dir) {
+		if path == "" {
+			continue
+		}
+		m = append(m, jailMount{Kind: "hide", Target: path})
+		if real, err := filepath.EvalSymlinks(path); err == nil && real != path {
+			m = append(m, jailMount{Kind: "hide", Target: real})
+		}
+	}
 	return append(m, jailMount{Kind: "cow", Source: e.spec.Plan.Dir, Target: e.spec.Plan.Dir})
 }
 
-// secretPlaces are what nothing that a pull request brings should read.
+// secretPlaces are where people and systems keep secrets.
 func secretPlaces(home string) []string {
-	var out []string
+	out := []string{"/etc/shadow", "/etc/gshadow", "/etc/ssh", "/etc/ssl/private", "/var/lib/docker"}
 	for _, name := range []string{
 		".ssh", ".aws", ".azure", ".kube", ".docker", ".gnupg", ".netrc", ".npmrc", ".pypirc", ".pgpass", ".git-credentials",
 		".config/gcloud", ".config/gh", ".config/git/credentials", ".cargo/credentials.toml", ".local/share/keyrings", ".local/state/rehearse",
 	} {
 		out = append(out, filepath.Join(home, name))
 	}
-	return append(out, "/etc/shadow", "/etc/ssh", "/etc/ssl/private", "/var/run/docker.sock", "/var/lib/docker")
+	return out
 }
 
 // serviceEnv is a service's environment: what Compose says, what rehearse.yaml

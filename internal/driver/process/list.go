@@ -20,6 +20,7 @@ import (
 // List finds our processes by their labels, and our control groups by name.
 func (d *Driver) List(ctx context.Context) ([]driver.Remnant, error) {
 	out := listGroups(d.o.Label)
+	us := ancestors()
 	procs, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		return nil, err
@@ -30,10 +31,10 @@ func (d *Driver) List(ctx context.Context) ([]driver.Remnant, error) {
 			continue // ended, or not ours
 		}
 		id, state := labelsIn(env)
-		if id == "" || state != d.o.Label {
+		pid := filepath.Base(filepath.Dir(file))
+		if id == "" || state != d.o.Label || us[pid] {
 			continue
 		}
-		pid := filepath.Base(filepath.Dir(file))
 		born, alive := birth(pid)
 		if !alive {
 			continue
@@ -89,4 +90,23 @@ func birth(pid string) (born string, alive bool) {
 		return "", false
 	}
 	return fields[19], true
+}
+
+// ancestors are this process and those that it descends from. When somebody runs
+// rehearse inside of an environment, they carry that one's label.
+func ancestors() map[string]bool {
+	out := map[string]bool{}
+	for pid := strconv.Itoa(os.Getpid()); pid != "0" && !out[pid]; {
+		out[pid] = true
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil {
+			break
+		}
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if len(fields) < 2 {
+			break
+		}
+		pid = fields[1]
+	}
+	return out
 }

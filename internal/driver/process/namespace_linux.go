@@ -27,6 +27,7 @@ type namespaces struct {
 	control *channel
 
 	mu    sync.Mutex
+	dead  bool                 // the guest has ended
 	shims map[int]*jailProcess // by the PID that the guest knows them by
 	early map[int]int          // status of shims that ended before they were noted
 	pools map[string]*socketPool
@@ -68,6 +69,7 @@ func startNamespaces(dir string, env []string) (*namespaces, error) {
 		started <- err
 		if err == nil {
 			_ = cmd.Wait() // however it ended, it has ended
+			n.allGone()
 		}
 	}()
 	err = <-started
@@ -151,7 +153,7 @@ func (n *namespaces) start(spec jailSpec, network string, groups []*os.File) (*j
 		return err
 	})
 	n.mu.Lock()
-	if _, ok := n.early[r.PID]; ok {
+	if _, ok := n.early[r.PID]; ok || n.dead {
 		delete(n.early, r.PID)
 		p.gone()
 	} else {
@@ -216,11 +218,18 @@ func (n *namespaces) close() {
 	for _, pool := range n.pools {
 		pool.close()
 	}
+	_ = os.Remove(n.dir)
+}
+
+// allGone is called when the guest has ended, and so has everything in it.
+func (n *namespaces) allGone() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dead = true
 	for pid, p := range n.shims {
 		delete(n.shims, pid)
 		p.gone()
 	}
-	_ = os.Remove(n.dir)
 }
 
 // socketPool keeps unconnected sockets of a namespace at hand, so that a dial

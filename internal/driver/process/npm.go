@@ -53,7 +53,8 @@ func (e *environment) fetch(ctx context.Context, pkg recipe.NPMPackage) (string,
 	defer os.RemoveAll(partial)
 	said := &lastLines{}
 	cmd := exec.CommandContext(ctx, npm, "pack", "--silent", "--pack-destination", partial, pkg.Name+"@"+pkg.Version)
-	cmd.Env, cmd.Dir, cmd.Stderr = e.o.Env, partial, said
+	e.contain(cmd)
+	cmd.Dir, cmd.Stderr = partial, said
 	if err := cmd.Run(); err != nil {
 		return "", &rehearse.Error{Kind: rehearse.Unavailable, Msg: fmt.Sprintf("fetch %s@%s", pkg.Name, pkg.Version), Err: err, Hint: "npm said:\n" + said.String()}
 	}

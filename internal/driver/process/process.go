@@ -40,6 +40,7 @@ import (
 // Options are what the driver must know of the user's machine.
 type Options struct {
 	Cache string   // a directory for builds, templates and downloaded binaries
+	State string   // the directory of all environments' records, which no service may see
 	Label string   // tells our processes from those of another user's state directory
 	Env   []string // the environment for builds; its PATH is also the services'
 	Home  string   // the user's home directory

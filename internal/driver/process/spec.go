@@ -16,7 +16,6 @@ type jailSpec struct {
 	UID, GID         int
 	HostUID, HostGID int
 
-	Hide   []string          `json:"hide,omitempty"`   // paths to cover with nothing
 	Mounts []jailMount       `json:"mounts,omitempty"` // in order
 	Files  map[string]string `json:"files,omitempty"`  // absolute path → content, made in writable places
 	// EtcFiles replace files of /etc: name → content.
@@ -28,7 +27,7 @@ type jailMount struct {
 	// Kind is "bind" (a host path), "cow" (a host directory, writes stay in the
 	// jail), "volume" (a directory of the environment, named by Keep), "file"
 	// (one of the jail's own Files), "data" (a template below the private data
-	// directory) or "tmpfs".
+	// directory), "tmpfs", or "hide" (nothing covers the target, if it is there).
 	Kind     string `json:"kind"`
 	Source   string `json:"source,omitempty"`
 	Target   string `json:"target"`

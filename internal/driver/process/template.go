@@ -47,10 +47,12 @@ func (e *environment) templateFor(ctx context.Context, s *service, l *launch, t 
 	if err := t.Build(ctx, b); err != nil {
 		return "", fmt.Errorf("make the data directory: %w", err)
 	}
-	if err := os.Rename(building, dir); err != nil {
+	// Before it counts as made it must be on the disk: a template that a power
+	// failure has emptied would fail for ever.
+	if err := flush(building); err != nil {
 		return "", err
 	}
-	return dir, nil
+	return dir, os.Rename(building, dir)
 }
 
 // templateOwner tells apart templates whose files belong to different users.

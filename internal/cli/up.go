@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -283,25 +284,49 @@ func withoutDetach(args []string) []string {
 // superviseDetached is the command in the background. It tells its start over
 // file 3.
 func (a *app) superviseDetached(ctx context.Context, plan func() (*rehearse.Plan, driver.Driver, error), ttl time.Duration) error {
-	f := os.NewFile(3, "start")
-	enc := json.NewEncoder(f)
 	syscall.CloseOnExec(3)
+	start := &startTeller{f: os.NewFile(3, "start")}
 	p, d, err := plan()
 	if err == nil {
 		err = a.stand(ctx, p, d, ttl, environment.Options{
-			OnEvent: func(ev rehearse.ServiceEvent) { _ = enc.Encode(startReport{Event: &ev}) }, // nobody listens after the start
-			Talk:    writerFunc(func(b []byte) { _ = enc.Encode(startReport{Talk: string(b)}) }),
+			OnEvent: func(ev rehearse.ServiceEvent) { _ = start.tell(startReport{Event: &ev}) },
+			Talk:    writerFunc(func(b []byte) { _ = start.tell(startReport{Talk: string(b)}) }),
 		}, func(s standing) error {
-			if err := enc.Encode(startReport{Ready: &s}); err != nil {
-				return fmt.Errorf("tell of the start: %w", err)
-			}
-			return f.Close()
+			return start.tell(startReport{Ready: &s})
 		})
 	}
 	if err != nil {
-		_ = enc.Encode(startReport{Errors: failuresOf(err)})
+		_ = start.tell(startReport{Errors: failuresOf(err)})
 	}
 	return err
+}
+
+// startTeller tells of a start until there is no more to tell: it is ready, or
+// has failed, or the listener has gone.
+type startTeller struct {
+	mu sync.Mutex
+	f  *os.File
+}
+
+func (t *startTeller) tell(r startReport) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.f == nil {
+		return nil
+	}
+	_, err = t.f.Write(append(data, '\n'))
+	if err != nil || r.Ready != nil || r.Errors != nil {
+		err = errors.Join(err, t.f.Close())
+		t.f = nil
+	}
+	if err != nil {
+		return fmt.Errorf("tell of the start: %w", err)
+	}
+	return nil
 }
 
 // failuresOf takes an error apart for another process.

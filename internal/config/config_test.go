@@ -63,8 +63,8 @@ func TestFull(t *testing.T) {
 			Timeout:   ms(120_000),
 		}}},
 		Rehearsal: []Step{
-			{Suite: Ref{"e2e", 42}},
-			{Load: Ref{"peak", 43}, For: ms(20_000), Thresholds: thresholds},
+			{Suite: Ref{"e2e", 43}},
+			{Load: Ref{"peak", 44}, For: ms(20_000), Thresholds: thresholds},
 		},
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(rehearse.Threshold{})); d != "" {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,35 +17,34 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/control"
 )
 
-// serve serves until the returned function is called, which returns when Serve
-// has.
-func serve(t *testing.T, h control.Handler) (path string, stop func()) {
+// listen opens a socket below a directory of any length.
+func listen(t *testing.T, path string) *net.UnixListener {
 	t.Helper()
-	// The path of a Unix socket is short; that of t.TempDir may not be.
-	dir, err := os.MkdirTemp("", "control-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	path = filepath.Join(dir, "control.sock")
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error, 1)
 	l, err := control.Listen(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("the socket is open to others: %v, %v", st, err)
+	}
+	return l
+}
+
+// serve serves until the returned function is called, which returns when Serve
+// has.
+func serve(t *testing.T, h control.Handler) (path string, stop func()) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "control.sock")
+	l := listen(t, path)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
 	go func() { served <- control.Serve(ctx, l, h) }()
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
-	}
+	})
 	t.Cleanup(stop)
 	return path, stop
 }
@@ -129,17 +129,9 @@ func TestSilentClient(t *testing.T) {
 // TestDownIsAnswered has a request that ends the server. It is answered all the
 // same.
 func TestDownIsAnswered(t *testing.T) {
-	dir, err := os.MkdirTemp("", "control-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
 	for i := range 20 {
-		path := filepath.Join(dir, fmt.Sprintf("control%d.sock", i))
-		l, err := control.Listen(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		path := filepath.Join(t.TempDir(), fmt.Sprint(i))
+		l := listen(t, path)
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
 		go func() {

@@ -302,10 +302,12 @@ func (a *app) superviseDetached(ctx context.Context, plan func() (*rehearse.Plan
 }
 
 // startTeller tells of a start until there is no more to tell: it is ready, or
-// has failed, or the listener has gone.
+// has failed, or the listener has gone. Whose listener has gone before it was
+// ready is told so each time, and must not stand: nobody would know of it.
 type startTeller struct {
-	mu sync.Mutex
-	f  *os.File
+	mu   sync.Mutex
+	f    *os.File
+	gone error // the listener has
 }
 
 func (t *startTeller) tell(r startReport) error {
@@ -316,17 +318,16 @@ func (t *startTeller) tell(r startReport) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.f == nil {
-		return nil
+		return t.gone
 	}
-	_, err = t.f.Write(append(data, '\n'))
-	if err != nil || r.Ready != nil || r.Errors != nil {
-		err = errors.Join(err, t.f.Close())
+	if _, err := t.f.Write(append(data, '\n')); err != nil {
+		t.gone = fmt.Errorf("tell of the start: %w", err)
+	}
+	if t.gone != nil || r.Ready != nil || r.Errors != nil {
+		_ = t.f.Close() // a pipe: everything is in it
 		t.f = nil
 	}
-	if err != nil {
-		return fmt.Errorf("tell of the start: %w", err)
-	}
-	return nil
+	return t.gone
 }
 
 // failuresOf takes an error apart for another process.

@@ -207,6 +207,12 @@ func (c *running) supervisor() int {
 			continue
 		}
 		for _, f := range strings.Fields(string(children)) {
+			// Before its first child Go makes another, which only tries whether the
+			// kernel has pidfds; to kill that one kills nothing of ours.
+			args, err := os.ReadFile("/proc/" + f + "/cmdline")
+			if err != nil || !strings.Contains(string(args), "--supervise") {
+				continue
+			}
 			if pid, err := strconv.Atoi(f); err == nil {
 				return pid
 			}

@@ -17,6 +17,10 @@ type LinkSpec struct {
 	Names []string `json:"names"`
 	Ports []int    `json:"ports"`
 	Shape Shape    `json:"shape"`
+	// Tier is how truthfully the shape is carried; empty is the best that the
+	// place where the link runs can give.
+	Tier   Tier    `json:"tier,omitempty"`
+	Faults []Fault `json:"faults,omitempty"`
 	// Declared is false for an edge that the Compose file's networks allow but
 	// that no depends_on, link or environment variable speaks of.
 	Declared bool `json:"declared"`
@@ -32,12 +36,59 @@ type Shape struct {
 	Down Path `json:"down,omitzero"` // upstream to client
 }
 
-// Path is one direction of a shape, in tc-netem's terms.
+// Path is one direction of a shape, in tc-netem's terms. A stream is never
+// reordered, whatever its path: TCP hides that from those who use it.
 type Path struct {
 	Delay  Duration `json:"delay,omitempty"`  // one way
-	Jitter Duration `json:"jitter,omitempty"` // standard deviation of the delay, normally distributed; never reorders
-	Rate   Rate     `json:"rate,omitempty"`   // 0: unlimited
+	Jitter Duration `json:"jitter,omitempty"` // how far the delay strays from Delay, see Distribution
+	// Distribution is what the jitter is drawn from; empty is Normal.
+	Distribution Distribution `json:"distribution,omitempty"`
+	// Correlation is how much one draw of the jitter, or of the loss, takes
+	// after the one before it, from 0 to 1.
+	Correlation float64 `json:"correlation,omitempty"`
+	// Loss is the share of packets that are lost, from 0 to 1. A stream loses
+	// nothing by it but time.
+	Loss float64 `json:"loss,omitempty"`
+	// Burst is how many packets are lost in a row, on average; 0 and 1 lose
+	// each on its own (Gilbert's model).
+	Burst float64 `json:"burst,omitempty"`
+	// Duplicate and Reorder are shares of packets. A stream does not see them.
+	Duplicate float64 `json:"duplicate,omitempty"`
+	Reorder   float64 `json:"reorder,omitempty"`
+	Rate      Rate    `json:"rate,omitempty"` // of all connections together; 0: unlimited
+	// ConnectionRate is the rate of each connection; 0: unlimited.
+	ConnectionRate Rate `json:"connectionRate,omitempty"`
+	// Limit is how many bytes may wait for their turn at the rate. What comes
+	// when it is full is lost, or held up where the tier cannot lose it.
+	// 0 is what Window of package shape says.
+	Limit int64 `json:"limit,omitempty"`
 }
+
+// Distribution is what a jitter is drawn from. All but Constant have the mean
+// Delay, except that no delay is ever below 0.
+type Distribution string
+
+// The distributions.
+const (
+	Normal   Distribution = "normal"   // Jitter is the standard deviation
+	Uniform  Distribution = "uniform"  // between Delay − Jitter and Delay + Jitter
+	Pareto   Distribution = "pareto"   // tail index 3, Jitter is the standard deviation: mostly early, now and then very late
+	Constant Distribution = "constant" // no jitter
+)
+
+// Tier is how truthfully a link carries its shape.
+type Tier string
+
+// The tiers, from the plainest to the most truthful.
+const (
+	// TierStream delays chunks of a byte stream.
+	TierStream Tier = "stream"
+	// TierModel releases a stream's bytes as a TCP sender over the path would:
+	// handshake, slow start, bandwidth-delay product, loss and its recovery.
+	TierModel Tier = "model"
+	// TierPacket delays and loses real packets below the kernel's own TCP.
+	TierPacket Tier = "packet"
+)
 
 // IsZero reports whether the path does nothing.
 func (p Path) IsZero() bool { return p == Path{} }
@@ -105,6 +156,7 @@ func (s Shape) String() string {
 type LinkStats struct {
 	ID    LinkID `json:"id"`
 	Shape Shape  `json:"shape"`
+	Tier  Tier   `json:"tier,omitempty"`
 
 	Connections int64 `json:"connections"` // accepted, in all
 	Active      int64 `json:"active"`      // open now
@@ -120,6 +172,10 @@ type LinkStats struct {
 
 	Refused int64 `json:"refused"` // the upstream refused or could not be dialled
 	Resets  int64 `json:"resets"`  // connections that ended in an error
+
+	// Doses are of the faults in force, and then of those that were, the
+	// latest first.
+	Doses []Dose `json:"doses,omitempty"`
 
 	// DelayAsked is the one-way delay that the shape asked of each chunk,
 	// jitter and rate included, and DelayGiven what the chunk got.

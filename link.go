@@ -123,8 +123,14 @@ func (s Shape) String() string {
 			}
 			parts = append(parts, t)
 		}
+		if s.Up.Loss > 0 {
+			parts = append(parts, "loss "+percent(s.Up.Loss))
+		}
 		if s.Up.Rate > 0 {
 			parts = append(parts, s.Up.Rate.String())
+		}
+		if s.Up.ConnectionRate > 0 {
+			parts = append(parts, s.Up.ConnectionRate.String()+" a connection")
 		}
 		return strings.Join(parts, ", ")
 	}
@@ -138,6 +144,9 @@ func (s Shape) String() string {
 		}
 		if d.path.Jitter > 0 {
 			t += " ±" + Round(time.Duration(d.path.Jitter)).String()
+		}
+		if d.path.Loss > 0 {
+			t += " loss " + percent(d.path.Loss)
 		}
 		if d.path.Rate > 0 {
 			t += " " + d.path.Rate.String()

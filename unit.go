@@ -104,3 +104,44 @@ func (r *Rate) UnmarshalJSON(data []byte) error {
 	*r = v
 	return err
 }
+
+// ParseShare reads a share of a whole as a percentage or a fraction: "0.01%",
+// "0.0001".
+func ParseShare(s string) (float64, error) {
+	t, percent := strings.CutSuffix(strings.TrimSpace(s), "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(t), 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || !(v >= 0 && v <= 1) {
+		return 0, fmt.Errorf("%q is not a share; write a percentage, as in 0.1%%, or a fraction from 0 to 1", s)
+	}
+	return v, nil
+}
+
+// percent writes a share as ParseShare reads it.
+func percent(share float64) string {
+	return strconv.FormatFloat(math.Round(share*1e8)/1e6, 'f', -1, 64) + "%"
+}
+
+var byteUnits = []struct {
+	suffix string
+	bytes  int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1}}
+
+// ParseBytes reads a number of bytes: "256KB", "1MiB", "1500B".
+func ParseBytes(s string) (int64, error) {
+	t := strings.TrimSpace(s)
+	for _, u := range byteUnits {
+		n := len(t) - len(u.suffix)
+		if n <= 0 || !strings.EqualFold(t[n:], u.suffix) {
+			continue
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(t[:n]), 64)
+		if err != nil || !(v > 0 && v <= 1e6) {
+			break
+		}
+		return int64(math.Round(v * float64(u.bytes))), nil
+	}
+	return 0, fmt.Errorf("%q is not a number of bytes; write a number and a unit, as in 256KB or 1MiB", s)
+}

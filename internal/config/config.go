@@ -71,13 +71,21 @@ type Network struct {
 	Between []Between `yaml:"between"`
 	Within  *Shape    `yaml:"within"`
 	Links   []Link    `yaml:"links"`
+	// Tier is empty for the best that the host allows.
+	Tier rehearse.Tier `yaml:"tier"`
 }
 
-// Shape is the round trip, jitter and rate of a link, in both directions.
+// Shape is the round trip, and what else a link does to both directions.
 type Shape struct {
-	RTT    rehearse.Duration `yaml:"rtt"`
-	Jitter rehearse.Duration `yaml:"jitter"`
-	Rate   Rate              `yaml:"rate"`
+	RTT            rehearse.Duration     `yaml:"rtt"`
+	Jitter         rehearse.Duration     `yaml:"jitter"`
+	Distribution   rehearse.Distribution `yaml:"distribution"`
+	Correlation    Share                 `yaml:"correlation"`
+	Loss           Share                 `yaml:"loss"`
+	Burst          float64               `yaml:"burst"`
+	Rate           Rate                  `yaml:"rate"`
+	ConnectionRate Rate                  `yaml:"connection_rate"`
+	Limit          Bytes                 `yaml:"limit"`
 }
 
 // Between is the distance of two regions, in either order.
@@ -99,6 +107,26 @@ type Rate rehearse.Rate
 func (r *Rate) UnmarshalYAML(n *yaml.Node) error {
 	v, err := rehearse.ParseRate(n.Value)
 	*r = Rate(v)
+	return err
+}
+
+// Share is a share of a whole that reads from YAML.
+type Share float64
+
+// UnmarshalYAML reads a share as [rehearse.ParseShare] does.
+func (v *Share) UnmarshalYAML(n *yaml.Node) error {
+	share, err := rehearse.ParseShare(n.Value)
+	*v = Share(share)
+	return err
+}
+
+// Bytes is a number of bytes that reads from YAML.
+type Bytes int64
+
+// UnmarshalYAML reads a number of bytes as [rehearse.ParseBytes] does.
+func (v *Bytes) UnmarshalYAML(n *yaml.Node) error {
+	b, err := rehearse.ParseBytes(n.Value)
+	*v = Bytes(b)
 	return err
 }
 

@@ -46,13 +46,14 @@ func TestFull(t *testing.T) {
 			{Name: "db", Line: 14, Value: Service{Region: Ref{"us-east-1", 15}, Dataset: Ref{"customers", 16}}},
 		},
 		Network: Network{
-			Between: []Between{{Regions: []Ref{{"eu-west-1", 20}, {"us-east-1", 20}}, Shape: Shape{ms(84), ms(6), Rate(rehearse.Gbit)}}},
+			Between: []Between{{Regions: []Ref{{"eu-west-1", 20}, {"us-east-1", 20}}, Shape: Shape{RTT: ms(84), Jitter: ms(6), Loss: 0.0001, Rate: Rate(rehearse.Gbit)}}},
 			Within:  &Shape{RTT: rehearse.Duration(500 * time.Microsecond)},
-			Links:   []Link{{Link: Ref{"docgen:db", 23}, Shape: Shape{ms(90), ms(1), Rate(100 * rehearse.Mbit)}}},
+			Links:   []Link{{Link: Ref{"docgen:db", 23}, Shape: Shape{RTT: ms(90), Jitter: ms(1), Rate: Rate(100 * rehearse.Mbit)}}},
+			Tier:    rehearse.TierModel,
 		},
-		Data:    Map[Dataset]{{"customers", 26, Dataset{[]string{"seed.sql"}, []string{"small.sql"}}}},
-		Traffic: Map[Traffic]{{"peak", 29, Traffic{"profiles/peak.traffic.yaml", Ref{"docgen", 29}, 8080}}},
-		Suites: Map[Suite]{{"e2e", 32, Suite{
+		Data:    Map[Dataset]{{"customers", 27, Dataset{[]string{"seed.sql"}, []string{"small.sql"}}}},
+		Traffic: Map[Traffic]{{"peak", 30, Traffic{"profiles/peak.traffic.yaml", Ref{"docgen", 30}, 8080}}},
+		Suites: Map[Suite]{{"e2e", 33, Suite{
 			Command:   []string{"npx", "playwright", "test"},
 			Dir:       "e2e",
 			Env:       map[string]string{"BASE_URL": "${docgen.url}"},
@@ -63,8 +64,8 @@ func TestFull(t *testing.T) {
 			Timeout:   ms(120_000),
 		}}},
 		Rehearsal: []Step{
-			{Suite: Ref{"e2e", 43}},
-			{Load: Ref{"peak", 44}, For: ms(20_000), Thresholds: thresholds},
+			{Suite: Ref{"e2e", 44}},
+			{Load: Ref{"peak", 45}, For: ms(20_000), Thresholds: thresholds},
 		},
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(rehearse.Threshold{})); d != "" {

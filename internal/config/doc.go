@@ -38,10 +38,11 @@
 //
 //	network:                          # how far apart the regions are
 //	  between:
-//	    - {regions: [eu-west-1, us-east-1], rtt: 84ms, jitter: 6ms, rate: 1Gbit}
+//	    - {regions: [eu-west-1, us-east-1], rtt: 84ms, jitter: 6ms, loss: 0.01%, rate: 1Gbit}
 //	  within: {rtt: 0.5ms}            # between different services of one region
 //	  links:                          # one link, whatever the regions say
 //	    - {link: "docgen:db", rtt: 90ms, jitter: 1ms, rate: 100Mbit}
+//	  tier: model                     # default: the most truthful that the host allows
 //
 //	data:
 //	  customers: {sql: [seed.sql], staging: [small.sql]}

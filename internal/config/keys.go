@@ -84,15 +84,29 @@ var network = object(
 		doc: "The distance between different services of one region."},
 	key{name: "links", kind: list(link), example: `[{link: "docgen:db", rtt: 10ms}]`,
 		doc: "The shape of single links, whatever the regions say."},
+	key{name: "tier", kind: tier, standard: "packet where the host allows it, else model", example: "model",
+		doc: "How truthfully links carry their shapes: packet (the kernel's own TCP over a path that delays and loses packets), model (bytes are released as a TCP sender over the path would) or stream (a plain delay line)."},
 )
 
 var shape = []key{
-	{name: "rtt", kind: duration, standard: "0s", example: "84ms",
+	{name: "rtt", kind: delay, standard: "0s", example: "84ms",
 		doc: "The round-trip time that the link adds, half of it each way."},
-	{name: "jitter", kind: duration, standard: "0s", example: "6ms",
-		doc: "The standard deviation of the round-trip time, normally distributed. It never reorders."},
+	{name: "jitter", kind: delay, standard: "0s", example: "6ms",
+		doc: "How far the round-trip time strays: its standard deviation, or for uniform the most. It never reorders."},
+	{name: "distribution", kind: distribution, standard: "normal", example: "pareto",
+		doc: "What the jitter is drawn from: normal, uniform, pareto (mostly early, now and then very late) or constant."},
+	{name: "correlation", kind: share, standard: "0", example: "25%",
+		doc: "How much each jitter takes after the one before it."},
+	{name: "loss", kind: share, standard: "0", example: "0.01%",
+		doc: "The share of packets lost in each direction. A stream loses nothing by it but time."},
+	{name: "burst", kind: number, standard: "1", example: "3",
+		doc: "How many packets are lost in a row, on average."},
 	{name: "rate", kind: rate, standard: "unlimited", example: "1Gbit",
-		doc: "Bits per second in each direction, as tc writes them."},
+		doc: "Bits per second in each direction, of all connections together, as tc writes them."},
+	{name: "connection_rate", kind: rate, standard: "unlimited", example: "100Mbit",
+		doc: "Bits per second in each direction, of each connection."},
+	{name: "limit", kind: byteCount, standard: "50ms worth of the rate", example: "256KB",
+		doc: "How many bytes may wait for their turn at the rate; more are lost."},
 }
 
 var between = kind{

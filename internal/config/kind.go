@@ -60,10 +60,17 @@ var (
 	status      = kind{name: "status", parse: wholeNumber(100, 599), schema: map[string]any{"type": "integer", "minimum": 100, "maximum": 599}}
 	duration    = kind{name: "duration", parse: parseDuration, hint: "Write a number and a unit, as in 84ms, 20s or 2m.",
 		schema: map[string]any{"pattern": `^(0|([0-9]*\.?[0-9]+(ns|us|µs|ms|s|m|h))+)$`}}
-	rate = kind{name: "rate", parse: parseRate,
+	delay = kind{name: "duration", parse: parseDelay, hint: "Write a number and a unit, as in 84ms.", schema: duration.schema}
+	rate  = kind{name: "rate", parse: parseRate,
 		schema: map[string]any{"pattern": `^[0-9]*\.?[0-9]+ ?([KkMmGg])?[Bb][Ii][Tt](/s|ps)?$`}}
-	pattern   = kind{name: "regular expression", parse: parsePattern, schema: map[string]any{"format": "regex"}}
-	threshold = kind{name: "threshold", parse: parseThreshold, schema: map[string]any{
+	share = kind{name: "share", parse: parseShare, hint: "Write a percentage, as in 0.1%, or a fraction from 0 to 1.",
+		schema: map[string]any{"type": []string{"string", "number"}, "pattern": `^[0-9]*\.?[0-9]+ ?%?$`}}
+	byteCount    = kind{name: "number of bytes", parse: parseBytes, schema: map[string]any{"pattern": `^[0-9]*\.?[0-9]+ ?([KkMmGg][Ii]?)?[Bb]$`}}
+	number       = kind{name: "number", parse: parseNumber, schema: map[string]any{"type": "number", "minimum": 1}}
+	tier         = word("packet", "model", "stream")
+	distribution = word("normal", "uniform", "pareto", "constant")
+	pattern      = kind{name: "regular expression", parse: parsePattern, schema: map[string]any{"format": "regex"}}
+	threshold    = kind{name: "threshold", parse: parseThreshold, schema: map[string]any{
 		"pattern": `^\s*(` + strings.Join(slices.Sorted(maps.Keys(rehearse.Metrics)), "|") + `)\b.*(<|>|=).*$`}}
 	linkID = kind{name: "link", parse: parseLink, schema: map[string]any{"pattern": `^[^:]+:[^:]+$`}}
 )
@@ -103,9 +110,48 @@ func parseDuration(s string) error {
 	return nil
 }
 
+// parseDelay accepts what a link can delay, there and back.
+func parseDelay(s string) error {
+	if err := parseDuration(s); err != nil {
+		return err
+	}
+	if d, _ := time.ParseDuration(s); d > 2*rehearse.LongestDelay {
+		return fmt.Errorf("%q is above %v, the longest round trip", s, 2*rehearse.LongestDelay)
+	}
+	return nil
+}
+
 func parseRate(s string) error {
 	_, err := rehearse.ParseRate(s)
 	return err
+}
+
+// word is one of several words.
+func word(words ...string) kind {
+	return kind{name: "word", schema: map[string]any{"enum": words}, parse: func(s string) error {
+		if slices.Contains(words, s) {
+			return nil
+		}
+		return fmt.Errorf("%q is not one of %s", s, strings.Join(words, ", "))
+	}}
+}
+
+func parseShare(s string) error {
+	_, err := rehearse.ParseShare(s)
+	return err
+}
+
+func parseBytes(s string) error {
+	_, err := rehearse.ParseBytes(s)
+	return err
+}
+
+func parseNumber(s string) error {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(v >= 1 && v <= 1e6) {
+		return fmt.Errorf("%q is not a number from 1 to a million", s)
+	}
+	return nil
 }
 
 func parsePattern(s string) error {

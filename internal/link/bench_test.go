@@ -30,12 +30,12 @@ func BenchmarkDelay(b *testing.B) {
 		all.Go(func() {
 			// Spread over a round trip: arrivals are not a stampede.
 			apart := rtt * time.Duration(i) / conns
-			waitTimer(time.Now().Add(apart), nil)
+			waitTimer(time.Now().Add(apart), nil, nil)
 			buf := make([]byte, 64)
 			pingPong(b, c, buf) // pays the handshake
 			warm.Done()
 			<-begin
-			waitTimer(time.Now().Add(apart), nil)
+			waitTimer(time.Now().Add(apart), nil, nil)
 			for next.Add(1) <= int64(b.N) {
 				start := time.Now()
 				pingPong(b, c, buf)

@@ -41,7 +41,7 @@ func TestNoByteChanges(t *testing.T) {
 	var changer sync.WaitGroup
 	changer.Go(func() {
 		random := rand.New(rand.NewPCG(1, 1))
-		for waitTimer(time.Now().Add(time.Duration(random.IntN(3000))*time.Microsecond), stop) {
+		for waitTimer(time.Now().Add(time.Duration(random.IntN(3000))*time.Microsecond), stop, nil) {
 			select {
 			case <-stop:
 				return

@@ -2,13 +2,14 @@ package link
 
 import "time"
 
-// wait blocks until a time has come and returns true, or until stop is closed
-// and returns false. When both are the case already it returns true.
-type wait func(until time.Time, stop <-chan struct{}) bool
+// wait blocks until a time has come and returns true, or until something can be
+// received from stop or kick and returns false. When the time has come already
+// it returns true.
+type wait func(until time.Time, stop, kick <-chan struct{}) bool
 
 // waitTimer is a wait on Go's own timers, which on Linux fire up to a
 // millisecond late: the runtime asks epoll_wait for whole milliseconds.
-func waitTimer(until time.Time, stop <-chan struct{}) bool {
+func waitTimer(until time.Time, stop, kick <-chan struct{}) bool {
 	d := time.Until(until)
 	if d <= 0 {
 		return true
@@ -19,6 +20,8 @@ func waitTimer(until time.Time, stop <-chan struct{}) bool {
 	case <-timer.C:
 		return true
 	case <-stop:
+		return false
+	case <-kick:
 		return false
 	}
 }

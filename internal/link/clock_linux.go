@@ -18,7 +18,7 @@ const early = 80 * time.Microsecond
 // with the first call that has to wait at all, so a link that delays nothing
 // works inside a testing/synctest bubble; a test of one that does delay sets the
 // link's wait to waitTimer.
-func waitPrecisely(until time.Time, stop <-chan struct{}) bool {
+func waitPrecisely(until time.Time, stop, kick <-chan struct{}) bool {
 	left := time.Until(until)
 	if left <= 0 {
 		return true
@@ -28,9 +28,9 @@ func waitPrecisely(until time.Time, stop <-chan struct{}) bool {
 		return true
 	}
 	if e := theEngine(); e != nil {
-		return e.wait(until, stop)
+		return e.wait(until, stop, kick)
 	}
-	return waitTimer(until, stop)
+	return waitTimer(until, stop, kick)
 }
 
 // theEngine is the one engine of the process. It is never stopped: it costs a
@@ -65,7 +65,7 @@ type engine struct {
 }
 
 // wait is a wait on this engine.
-func (e *engine) wait(until time.Time, stop <-chan struct{}) bool {
+func (e *engine) wait(until time.Time, stop, kick <-chan struct{}) bool {
 	a := alarmPool.Get().(*alarm)
 	a.at = until
 	e.add(a)
@@ -73,13 +73,20 @@ func (e *engine) wait(until time.Time, stop <-chan struct{}) bool {
 	select {
 	case <-a.ring:
 	case <-stop:
-		came = false
-		if !e.remove(a) {
-			<-a.ring // it rings at this moment
-		}
+		came = e.give(a)
+	case <-kick:
+		came = e.give(a)
 	}
 	alarmPool.Put(a)
 	return came
+}
+
+// give takes an alarm back that nobody waits for any more, and returns false.
+func (e *engine) give(a *alarm) bool {
+	if !e.remove(a) {
+		<-a.ring // it rings at this moment
+	}
+	return false
 }
 
 func (e *engine) add(a *alarm) {

@@ -46,14 +46,14 @@ func TestEngine(t *testing.T) {
 		random := rand.New(rand.NewPCG(uint64(i), 1))
 		waiting.Go(func() {
 			if i%3 == 0 {
-				if waitPrecisely(time.Now().Add(time.Hour), stop) {
+				if waitPrecisely(time.Now().Add(time.Hour), stop, nil) {
 					t.Error("an hour has gone by")
 				}
 				return
 			}
 			for range 20 {
 				until := time.Now().Add(time.Duration(random.IntN(5000)-500) * time.Microsecond)
-				if !waitPrecisely(until, nil) {
+				if !waitPrecisely(until, nil, nil) {
 					t.Error("a wait without a stop was stopped")
 				}
 				if left := time.Until(until); left > 0 {
@@ -62,7 +62,7 @@ func TestEngine(t *testing.T) {
 			}
 		})
 	}
-	if !waitPrecisely(time.Now().Add(50*time.Millisecond), nil) {
+	if !waitPrecisely(time.Now().Add(50*time.Millisecond), nil, nil) {
 		t.Error("a wait without a stop was stopped")
 	}
 	close(stop)

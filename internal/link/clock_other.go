@@ -5,6 +5,6 @@ package link
 import "time"
 
 // waitPrecisely is the most exact wait that the system has.
-func waitPrecisely(until time.Time, stop <-chan struct{}) bool {
-	return waitTimer(until, stop)
+func waitPrecisely(until time.Time, stop, kick <-chan struct{}) bool {
+	return waitTimer(until, stop, kick)
 }

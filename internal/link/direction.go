@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync/atomic"
 	"time"
@@ -11,26 +12,40 @@ import (
 )
 
 // direction carries one side's bytes to the other. Its reader, the goroutine of
-// run, writes to the destination itself while the path is flat and nothing is
-// queued. The first chunk that has to wait starts a writer, which stays until
-// the direction ends; from then on each chunk goes the one way or the other, and
-// never past a chunk ahead of it.
+// run, hands them over itself while nothing has to be done to them: spliced
+// inside the kernel when they come in bulk, and else through a buffer. The first
+// chunk that has to wait starts a writer, which stays until the direction ends;
+// from then on each chunk goes the one way or the other, and never past a chunk
+// ahead of it.
 type direction struct {
 	session  *session
 	up       bool
 	src, dst *side
 	back     *direction // the other direction of the same session
-	lane     shape.Lane
-	hands    handshake
-	queue    queue
+	transit  transit
+	full     int       // reads in a row that filled their buffer
+	until    time.Time // what an editor holds back does not enter the path before
 	// over is set when everything that the source said was handed over, its end
 	// included, or cannot be handed over any more.
 	over atomic.Bool
 }
 
-// errStopped says that a direction ended because its destination is broken or
-// the session was ended, not because of its source.
-var errStopped = errors.New("direction stopped")
+// The ways in which a direction's reading ends, other than its source's.
+var (
+	// errStopped: the destination is broken or the session was ended.
+	errStopped = errors.New("direction stopped")
+	// errCut: a fault ends the connection, behind what was passed so far.
+	errCut = errors.New("connection cut")
+	// errLost: a fault has made the end vanish.
+	errLost = errors.New("end lost")
+	// errBroken stands for the error that a write to the source was told of.
+	errBroken = errors.New("source broken")
+	// errNotBulk: go on reading in the ordinary way.
+	errNotBulk = errors.New("not bulk")
+)
+
+// bulk is how many full buffers in a row make a stream bulk.
+const bulk = 4
 
 // run carries until the source has ended and its end was passed on.
 //
@@ -39,9 +54,12 @@ var errStopped = errors.New("direction stopped")
 // been given all that came: on a wire, too, a reset travels behind the data.
 func (d *direction) run() {
 	err := d.read()
-	d.queue.drain()
+	d.transit.drain()
 	switch {
+	case err == errLost || d.session.severed.Load():
 	case err == errStopped || d.dst.broken.Load():
+	case err == errCut:
+		d.session.shut()
 	case err == io.EOF:
 		if d.up {
 			d.session.spoke.Store(true)
@@ -60,36 +78,69 @@ func (d *direction) run() {
 
 // fail notes that the destination takes no more bytes.
 func (d *direction) fail() {
+	if d.up && d.session.severed.Load() {
+		return // nobody is to learn of it
+	}
 	d.dst.broken.Store(true)
 	if d.back.over.Load() {
 		d.session.reset()
 	}
 }
 
+// course is what the program in force asks of this direction.
+func (d *direction) course() *course {
+	p := d.session.program.Load()
+	if d.up {
+		return &p.up
+	}
+	return &p.down
+}
+
 // read takes chunks from the source and passes them on until there are no more.
-// It returns io.EOF when the source ended in good order, errStopped when the
-// fault is not the source's, and else the source's error.
+// It returns io.EOF when the source ended in good order, one of the errors above
+// when the fault is not the source's, and else the source's error.
 func (d *direction) read() error {
-	buf := buffers.Get().(*buffer)
-	defer func() { buffers.Put(buf) }()
+	s := d.session
 	for first := true; ; first = false {
-		n, err := d.src.conn.Read(buf[:d.setting().chunk])
+		if !d.transit.idle() && !d.transit.await(s.done) {
+			return errStopped
+		}
+		c := d.course()
+		if d.full >= bulk {
+			d.full = 0
+			if c.plain && s.editor.Load() == nil && d.transit.idle() {
+				if err := d.splice(); err != errNotBulk {
+					if err == errStopped {
+						return err
+					}
+					return d.end(err, time.Now())
+				}
+			}
+		}
+		buf, n, err := d.src.read(c.chunk, d.full > 0)
 		at := time.Now()
-		if n > 0 && d.up {
-			d.session.asked(at)
+		turn := n > 0 && d.up && s.asked(at)
+		if n > 0 {
+			if n == len(buf.data) {
+				d.full++
+			} else {
+				d.full = 0
+			}
 		}
 		if first {
-			if at, err = d.hold(at, err); err == errStopped {
-				return err
+			var ok bool
+			if at, ok = d.hold(at); !ok {
+				if n > 0 {
+					buf.release()
+				}
+				return errStopped
 			}
 		}
 		if n > 0 {
-			taken, ok := d.pass(buf, n, at)
-			if !ok {
-				return errStopped
-			}
-			if taken {
-				buf = buffers.Get().(*buffer)
+			stop := d.pass(buf, n, at, turn && !first)
+			buf.release()
+			if stop != nil {
+				return stop
 			}
 		}
 		if err != nil {
@@ -98,63 +149,100 @@ func (d *direction) read() error {
 	}
 }
 
-// setting is what the shape in force asks of this direction.
-func (d *direction) setting() *setting {
-	s := d.session.link.settings.Load()
-	if d.up {
-		return &s.up
-	}
-	return &s.down
-}
-
 // hold keeps what was read first until the handshake allows it, and returns when
-// that was, or errStopped when the session ended meanwhile.
-func (d *direction) hold(at time.Time, err error) (time.Time, error) {
-	until := at
+// that was. It reports false when the session ended meanwhile.
+func (d *direction) hold(at time.Time) (time.Time, bool) {
+	s, until := d.session, at
 	if d.up {
-		until = d.hands.established
-	} else if !d.session.spoke.Load() {
-		until = at.Add(d.hands.early)
+		until = s.hands.established
+	} else if !s.spoke.Load() {
+		until = at.Add(s.hands.early)
 	}
 	if !at.Before(until) {
-		return at, err
+		return at, true
 	}
-	if !d.session.link.wait(until, d.session.done) {
-		return at, errStopped
-	}
-	return until, err
+	return until, s.link.wait(until, s.done, nil)
 }
 
-// pass hands n bytes on, now or when they are due. It reports whether it keeps
-// the buffer, and whether the destination still takes bytes.
-func (d *direction) pass(buf *buffer, n int, at time.Time) (taken, ok bool) {
-	set := d.setting()
-	if set.path.IsZero() && d.queue.idle() {
-		return false, d.write(buf[:n])
+// pass takes n bytes that were read through whatever there is on their way.
+// turn says that the client begins to speak, after the upstream has answered.
+// It returns nil when reading goes on.
+func (d *direction) pass(buf *buffer, n int, at time.Time, turn bool) error {
+	s := d.session
+	if t := s.link.tap.Load(); t != nil {
+		t.observe(s, d.up, at, buf, n)
 	}
-	d.startWriter()
-	// The bytes were read under an earlier setting, whose chunks may be larger.
-	for rest := buf[:n]; len(rest) > 0; {
-		size := min(set.chunk, len(rest))
-		c := chunk{data: rest[:size], at: at, due: d.lane.Due(set.path, at, size)}
-		if size == n && n >= len(buf)/2 {
-			c.whole, taken = buf, true
+	if turn && s.editor.Load() == nil {
+		s.edit(true)
+	}
+	for data := buf.data[:n]; len(data) > 0; {
+		c := d.course()
+		ready := data
+		if len(c.faults) > 0 || s.severed.Load() {
+			k, verdict := d.gate(data, &at)
+			if verdict == gateStopped {
+				return errStopped
+			}
+			ready = data[:k]
+			data = data[k:]
+			if verdict == gateDrop {
+				continue
+			}
+			c = d.course()
+		} else {
+			data = nil
+		}
+		if s.editor.Load() != nil {
+			if err := d.edit(ready, at); err != nil {
+				return err
+			}
+		} else if err := d.send(buf, ready, at, c, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send takes data, which lies in buf unless that is nil, through the faults that
+// change bytes and forwards what they leave. direct allows it to be written at
+// once, which nobody else may do then.
+func (d *direction) send(buf *buffer, data []byte, at time.Time, c *course, direct bool) error {
+	if len(c.faults) > 0 {
+		return d.mangle(buf, data, at, c, direct)
+	}
+	return d.forward(buf, data, at, c, direct)
+}
+
+// forward hands data on, now or when it is due.
+func (d *direction) forward(buf *buffer, data []byte, at time.Time, c *course, direct bool) error {
+	if direct && c.path.IsZero() && d.transit.idle() {
+		if !d.write(data) {
+			return errStopped
+		}
+		return nil
+	}
+	d.startWriter(c)
+	// The bytes were read under an earlier course, whose chunks may be larger.
+	for len(data) > 0 {
+		k := chunk{data: data[:min(c.chunk, len(data))], at: at}
+		data = data[len(k.data):]
+		if buf != nil && len(k.data) >= len(buf.data)/2 {
+			buf.retain()
+			k.whole = buf
 		} else {
 			// A small chunk must not hold a large buffer for as long as it
 			// is under way.
-			c.data = append([]byte(nil), c.data...)
+			k.data = append([]byte(nil), k.data...)
 		}
-		if !d.queue.put(c, set.window, d.session.done) {
-			return taken, false
-		}
-		rest = rest[size:]
+		d.transit.put(k)
 	}
-	return taken, true
+	return nil
 }
 
 // end passes the source's end on behind its bytes, as late as those, and returns
 // what kind of end it is.
 func (d *direction) end(err error, at time.Time) error {
+	s := d.session
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
 		// We closed it ourselves: the session was cut, or the other direction
 		// has ended and the connection has no halves.
@@ -163,66 +251,164 @@ func (d *direction) end(err error, at time.Time) error {
 	if err == io.EOF && d.src.broken.Load() {
 		err = errBroken
 	}
-	path := d.setting().path
-	if path.IsZero() && !d.queue.started {
+	if s.severed.Load() && !d.up {
+		return errLost
+	}
+	if len(d.course().faults) > 0 {
+		switch _, verdict := d.gate([]byte{0}, &at); verdict {
+		case gateStopped:
+			return errStopped
+		case gateDrop:
+			return errLost
+		}
+		if err == io.EOF && !d.linger(&at) {
+			return errStopped
+		}
+	}
+	if ed := s.editor.Load(); ed != nil {
+		if stop := d.editEnd(ed, at); stop != nil {
+			return stop
+		}
+	}
+	c := d.course()
+	if c.path.IsZero() && !d.transit.started() {
 		return err
 	}
-	d.startWriter()
-	// A writer needs the end also to stop. The end takes no room, so it never waits for any.
-	d.queue.put(chunk{due: d.lane.Due(path, at, 0), last: true}, shape.MaxWindow, d.session.done)
+	d.startWriter(c)
+	// A writer needs the end also to stop.
+	d.transit.put(chunk{at: later(at, d.until), last: true})
 	return err
 }
 
-// errBroken stands for the error that a write to the source was told of.
-var errBroken = errors.New("source broken")
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
 
 // write hands data to the destination and reports whether it took them.
 func (d *direction) write(data []byte) bool {
-	s, m := d.session, &d.session.link.meter
-	var began time.Time
-	if d.up {
-		if !s.spoke.Load() {
-			s.spoke.Store(true)
-		}
-		m.bytesUp.Add(int64(len(data)))
-	} else {
-		began = s.answered()
-		m.bytesDown.Add(int64(len(data)))
-	}
+	began := d.account(len(data))
 	if _, err := d.dst.conn.Write(data); err != nil {
 		d.fail()
 		return false
 	}
-	if !began.IsZero() {
-		m.turnAround.observe(time.Since(began))
-	}
+	d.told(began)
 	return true
 }
 
-// startWriter starts the goroutine that hands over what is queued, once.
-func (d *direction) startWriter() {
-	if d.queue.start() {
+// account counts n bytes that are about to be handed over, and returns when the
+// turn that they end began.
+func (d *direction) account(n int) (began time.Time) {
+	s, m := d.session, &d.session.link.meter
+	if d.up {
+		if !s.spoke.Load() {
+			s.spoke.Store(true)
+		}
+		m.bytesUp.Add(int64(n))
+		return began
+	}
+	m.bytesDown.Add(int64(n))
+	return s.answered()
+}
+
+// told notes that the turn which began at a time has ended.
+func (d *direction) told(began time.Time) {
+	if !began.IsZero() {
+		d.session.link.meter.turnAround.observe(time.Since(began))
+	}
+}
+
+// startWriter starts the goroutine that hands over what is under way, once.
+func (d *direction) startWriter(c *course) {
+	if d.transit.start(func() shape.Flow { return d.session.link.newFlow(d, c) }) {
 		go d.deliver()
 	}
 }
 
-// deliver hands over queued chunks when they are due, until the last of them,
-// the destination's failure or the session's end.
-func (d *direction) deliver() {
-	defer d.queue.finish()
-	done := d.session.done
-	for {
-		c, ok := d.queue.take(done)
-		if !ok || !d.session.link.wait(c.due, done) || c.last {
-			return
-		}
-		if !d.write(c.data) {
-			return
-		}
-		d.session.link.meter.delayed(c.due.Sub(c.at), time.Since(c.at))
-		if c.whole != nil {
-			buffers.Put(c.whole)
-		}
-		d.queue.delivered(c)
+// newFlow makes one direction's flow. Each has a series of random numbers of its
+// own, so that what one connection draws does not depend on how others are
+// scheduled.
+func (l *Link) newFlow(d *direction, c *course) shape.Flow {
+	line, back, series := &l.down, &l.up, d.session.number<<1
+	if d.up {
+		line, back, series = &l.up, &l.down, series|1
 	}
+	return shape.New(l.tier, line, back, rand.New(rand.NewPCG(l.seed, series)), c.path, c.back)
+}
+
+// deliver hands over what is under way when it is due, until the last of it, the
+// destination's failure or the session's end.
+func (d *direction) deliver() {
+	t, s := &d.transit, d.session
+	defer t.finish()
+	var chunks []chunk
+	var pieces net.Buffers
+	for {
+		var next time.Time
+		chunks, next = t.take(chunks[:0], time.Now())
+		if len(chunks) == 0 {
+			if next.IsZero() {
+				select {
+				case <-t.more:
+				case <-s.done:
+					return
+				}
+			} else if !s.link.wait(next, s.done, t.more) {
+				select {
+				case <-s.done:
+					return
+				default:
+				}
+			}
+			continue
+		}
+		tail := chunks[len(chunks)-1]
+		if tail.last {
+			chunks = chunks[:len(chunks)-1]
+		}
+		ok := d.writeAll(chunks, &pieces)
+		now := time.Now()
+		for i, c := range chunks {
+			if ok {
+				s.link.meter.delayed(c.due.Sub(c.at), now.Sub(c.at))
+			}
+			t.delivered(c)
+			chunks[i] = chunk{}
+		}
+		if ok && tail.end != nil {
+			tail.end()
+		}
+		if tail.last || !ok {
+			return
+		}
+	}
+}
+
+// writeAll hands several chunks to the destination, in one call where it can.
+func (d *direction) writeAll(chunks []chunk, pieces *net.Buffers) bool {
+	if len(chunks) == 0 {
+		return true
+	}
+	if len(chunks) == 1 {
+		return d.write(chunks[0].data)
+	}
+	n, kept := 0, (*pieces)[:0]
+	for _, c := range chunks {
+		n += len(c.data)
+		kept = append(kept, c.data)
+	}
+	began := d.account(n)
+	rest := kept // WriteTo uses up what it is given
+	_, err := rest.WriteTo(d.dst.conn)
+	clear(kept)
+	*pieces = kept
+	if err != nil {
+		d.fail()
+		return false
+	}
+	d.told(began)
+	return true
 }

@@ -39,8 +39,11 @@ type handshake struct {
 
 // shakeHands is the handshake of a connection that was accepted at one time and
 // reached its upstream at another.
-func shakeHands(s rehearse.Shape, opened, dialled time.Time) handshake {
-	established := opened.Add(s.RTT())
-	accepted := established.Add(time.Duration(s.Up.Delay))
+func shakeHands(set *settings, opened, dialled time.Time) handshake {
+	if set.tier == rehearse.TierPacket {
+		return handshake{} // the kernels shook hands over the path itself
+	}
+	established := opened.Add(set.shape.RTT())
+	accepted := established.Add(time.Duration(set.shape.Up.Delay))
 	return handshake{established: established, early: max(0, accepted.Sub(dialled))}
 }

@@ -81,7 +81,7 @@ func dialTCP(tb testing.TB, addr string) *net.TCPConn {
 // serveLink runs a link to an upstream until the test ends.
 func serveLink(tb testing.TB, s rehearse.Shape, upstream string) (*Link, string) {
 	tb.Helper()
-	l := New(rehearse.LinkSpec{ID: "client:upstream", Shape: s}, 1)
+	l := New(rehearse.LinkSpec{ID: "client:upstream", Shape: s, Tier: rehearse.TierStream}, 1)
 	ln := listenTCP(tb)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
@@ -137,6 +137,6 @@ func eventually(t *testing.T, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not come to pass in 20 s")
 		}
-		waitTimer(time.Now().Add(time.Millisecond), nil)
+		waitTimer(time.Now().Add(time.Millisecond), nil, nil)
 	}
 }

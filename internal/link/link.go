@@ -1,28 +1,38 @@
 // Package link carries the traffic of one edge between a client and its
-// upstream, and gives it the delay, jitter and rate of the network in between.
+// upstream, gives it the delay, jitter, rate and loss of the network in between,
+// and breaks it on demand.
 //
-// [New] makes a [Link], [Link.Serve] carries what a listener accepts, and
-// [Link.Set] changes the shape of everything that is carried, now and from now
-// on. A connection is two directions, each of them the same pipeline:
+// [New] makes a [Link], [Link.Serve] carries what a listener accepts,
+// [Link.ServePacket] what a datagram socket receives, [Link.Set] changes the
+// shape and [Link.Break] the faults of everything that is carried, now and from
+// now on. A connection is two directions, each of them the same pipeline:
 //
-//	source ─▶ read ─┬─ flat, nothing queued ───────────▶ write ─▶ destination
-//	                └─ shaped ─▶ queue of (chunk, due) ─▶ wait, write ─┘
+//	source ─▶ read ─┬─ nothing to do: spliced, or written at once ──────▶ destination
+//	                └─ tap ─ gate ─ editor ─ mangle ─ transit ─ write ───┘
 //
-// A shape is the only difference between a link and a wire: no byte is changed,
-// lost or moved; half-close, reset and backpressure pass through; an upstream
-// that refuses is a reset for the client.
+// Gate holds bytes or lets them vanish, the editor understands requests, mangle
+// changes bytes, and transit keeps them until a flow of package shape says that
+// they have arrived. Each is there only while something asks for it: a link that
+// has nothing to do is two descriptors and two goroutines for each connection,
+// and a buffer only while there are bytes.
+//
+// A shape and its faults are the only difference between a link and a wire: no
+// byte is changed, lost or moved that they do not speak of; half-close, reset
+// and backpressure pass through; an upstream that refuses is a reset for the
+// client. No call ever waits for the traffic.
 //
 // What a link cannot give is a slow connect: the kernel has completed the
 // client's handshake before the link knows of it. The handshake's time is added
-// to the first bytes instead, see handshake.go.
+// to the first bytes instead, see handshake.go; only below the kernel, in the
+// packet tier, is it what it would be.
 package link
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -36,56 +46,225 @@ import (
 // goroutines, before, during and after Serve.
 type Link struct {
 	spec     rehearse.LinkSpec
+	tier     rehearse.Tier
 	seed     uint64
 	wait     wait
 	epoch    time.Time // times of turns count from here
 	settings atomic.Pointer[settings]
+	tap      atomic.Pointer[Tap]
+	tls      atomic.Pointer[EndTLS]
 	up, down shape.Line
 	meter    meter
+
+	// control is held by those who change something, never by the data path.
+	control   sync.Mutex
+	faults    []*fault // that were set, in force or not
+	past      []*fault // that were taken away, the latest first
+	scheduled *time.Timer
+	carrier   func(rehearse.Shape)
+
+	mu        sync.Mutex
+	sessions  map[*session]context.Context
+	listeners map[*listener]bool
 }
 
-// settings is a shape with what follows from it, made once per Set.
-type settings struct {
-	shape    rehearse.Shape
-	up, down setting
-}
+// Dial connects to the upstream. It is called from many goroutines. Its context
+// ends with the link, or with the connection that it is for; it decides itself
+// how long an upstream may take to answer.
+type Dial func(context.Context) (net.Conn, error)
 
-// setting is what one direction needs to know for every chunk.
-type setting struct {
-	path          rehearse.Path
-	chunk, window int
-}
+// EndTLS dials the upstream and ends TLS on both sides, and returns the two
+// connections from which plain bytes are read. flaw is what is to be wrong with
+// the certificate that the client is shown, as FaultTLS has it in its code, or
+// empty.
+type EndTLS func(ctx context.Context, client net.Conn, dial Dial, flaw string) (near, far net.Conn, err error)
 
-func newSetting(p rehearse.Path) setting {
-	return setting{path: p, chunk: shape.Chunk(p), window: shape.Window(p)}
-}
-
-// New makes a link that is not yet running. The seed makes its jitter
-// reproducible: the nth connection draws the same series in every run.
+// New makes a link that is not yet running. Its tier is TierModel unless the
+// spec has another. The seed makes its chances reproducible: the nth connection
+// meets the same in every run. Faults of the spec are in force from now on; New
+// panics on one that Fault.Validate refuses.
 func New(spec rehearse.LinkSpec, seed uint64) *Link {
 	// An epoch in the past keeps the time of a turn from being 0, which stands
 	// for no turn.
-	l := &Link{spec: spec, seed: seed, wait: waitPrecisely, epoch: time.Now().Add(-1)}
-	l.Set(spec.Shape)
+	l := &Link{
+		spec: spec, tier: spec.Tier, seed: seed, wait: waitPrecisely, epoch: time.Now().Add(-1),
+		sessions: map[*session]context.Context{}, listeners: map[*listener]bool{},
+	}
+	if l.tier == "" {
+		l.tier = rehearse.TierModel
+	}
+	l.settings.Store(newSettings(spec.Shape, l.tier, nil, false))
+	if err := l.Break(spec.Faults); err != nil {
+		panic(fmt.Sprintf("link: internal error: faults that were not validated: %v", err))
+	}
 	return l
 }
 
 // Set changes the shape at once, for new connections and for live ones. What is
-// already under way arrives when the former shape said; no byte is lost and
-// none overtakes another. It never waits.
+// already under way arrives no earlier than the former shape said; no byte is
+// lost and none overtakes another. It never waits for the traffic.
 func (l *Link) Set(s rehearse.Shape) {
-	l.settings.Store(&settings{shape: s, up: newSetting(s.Up), down: newSetting(s.Down)})
+	l.control.Lock()
+	defer l.control.Unlock()
+	l.apply(s)
+}
+
+// Break makes the faults those that are given and no others, at once, for new
+// connections and for live ones. A fault that was there before, with the same
+// value, stays as it is, with its schedule and its dose. It never waits for the
+// traffic. Its error is of kind Invalid and says everything that is wrong with
+// the faults; then nothing has changed.
+func (l *Link) Break(faults []rehearse.Fault) error {
+	l.control.Lock()
+	defer l.control.Unlock()
+	var problems []error
+	var next []*fault
+	names := map[string]bool{}
+	for _, spec := range faults {
+		if names[spec.ID()] {
+			problems = append(problems, &rehearse.Error{
+				Kind: rehearse.Invalid, Msg: fmt.Sprintf("two faults are called %q", spec.ID()), Hint: "Give each a name of its own.",
+			})
+			continue
+		}
+		names[spec.ID()] = true
+		if i := slices.IndexFunc(l.faults, func(f *fault) bool { return f.spec == spec }); i >= 0 {
+			next = append(next, l.faults[i])
+			continue
+		}
+		f, err := newFault(spec, l.seed)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if spec.Kind == rehearse.FaultLoss && l.tier == rehearse.TierStream {
+			problems = append(problems, &rehearse.Error{
+				Kind: rehearse.Invalid, Msg: fmt.Sprintf("fault %s: a link of tier %s loses nothing", spec.ID(), l.tier),
+				Hint: fmt.Sprintf("Give the link the tier %q.", rehearse.TierModel),
+			})
+		}
+		if spec.Kind == rehearse.FaultTLS && spec.Code != "stall" && l.tls.Load() == nil {
+			problems = append(problems, &rehearse.Error{
+				Kind: rehearse.Invalid, Msg: fmt.Sprintf("fault %s: the link passes TLS on and shows no certificate of its own", spec.ID()),
+				Hint: "Let the link end TLS, or use the code stall.",
+			})
+		}
+		next = append(next, f)
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
+	for _, f := range l.faults {
+		if !slices.Contains(next, f) {
+			f.gone = true
+			l.past = slices.Insert(l.past, 0, f)
+		}
+	}
+	l.past = l.past[:min(len(l.past), maxPast)]
+	l.faults = next
+	l.apply(l.settings.Load().shape)
+	return nil
+}
+
+// maxPast is how many faults that were taken away are remembered.
+const maxPast = 1000
+
+// Faults are the faults that are set, in force or not.
+func (l *Link) Faults() []rehearse.Fault {
+	l.control.Lock()
+	defer l.control.Unlock()
+	out := make([]rehearse.Fault, len(l.faults))
+	for i, f := range l.faults {
+		out[i] = f.spec
+	}
+	return out
+}
+
+// Observe puts a tap on the link, or takes it away with nil.
+func (l *Link) Observe(t *Tap) {
+	l.control.Lock()
+	defer l.control.Unlock()
+	l.tap.Store(t)
+	l.apply(l.settings.Load().shape)
+}
+
+// EndTLS has the link end TLS on connections from now on. It is called before
+// Serve.
+func (l *Link) EndTLS(end EndTLS) { l.tls.Store(&end) }
+
+// Carrier says who carries the shape of a link of TierPacket: f is called at
+// once and at each change, and must not wait.
+func (l *Link) Carrier(f func(rehearse.Shape)) {
+	l.control.Lock()
+	defer l.control.Unlock()
+	l.carrier = f
+	l.apply(l.settings.Load().shape)
+}
+
+// apply puts a shape and the faults whose time it is in force, and comes back
+// when a schedule says so. The caller holds control.
+func (l *Link) apply(s rehearse.Shape) {
+	now := time.Now()
+	var active []*fault
+	var next time.Time
+	for _, f := range l.faults {
+		on, change := f.active(now)
+		if on {
+			active = append(active, f)
+		}
+		if !change.IsZero() && (next.IsZero() || change.Before(next)) {
+			next = change
+		}
+	}
+	if l.scheduled != nil {
+		l.scheduled.Stop()
+		l.scheduled = nil
+	}
+	if !next.IsZero() {
+		l.scheduled = time.AfterFunc(time.Until(next), func() {
+			l.control.Lock()
+			defer l.control.Unlock()
+			l.apply(l.settings.Load().shape)
+		})
+	}
+	if l.carrier != nil {
+		l.carrier(s)
+	}
+	old := l.settings.Swap(newSettings(s, l.tier, active, l.tap.Load() != nil))
+
+	l.mu.Lock()
+	sessions := make([]*session, 0, len(l.sessions))
+	for session := range l.sessions {
+		sessions = append(sessions, session)
+	}
+	for ln := range l.listeners {
+		ln.set(openingOf(active))
+	}
+	l.mu.Unlock()
+	for _, session := range sessions {
+		session.refresh()
+	}
+	old.base.supersede()
 }
 
 // Shape is the shape in force.
 func (l *Link) Shape() rehearse.Shape { return l.settings.Load().shape }
+
+// Tier is how the link carries its shape.
+func (l *Link) Tier() rehearse.Tier { return l.tier }
 
 // Stats is what the link has seen so far. It reads counters only and never waits
 // for the traffic. A chunk counts when it is handed to its destination.
 func (l *Link) Stats() rehearse.LinkStats {
 	s := l.meter.stats()
 	s.ID = l.spec.ID
-	s.Shape = l.Shape()
+	s.Shape, s.Tier = l.Shape(), l.tier
+	l.control.Lock()
+	defer l.control.Unlock()
+	now := time.Now()
+	for _, f := range slices.Concat(l.faults, l.past) {
+		s.Doses = append(s.Doses, f.dose(now))
+	}
 	return s
 }
 
@@ -94,33 +273,60 @@ func (l *Link) Stats() rehearse.LinkStats {
 // nil once every connection that it started has been closed and dial has
 // returned. When ln fails before that, it ends in the same way and returns the
 // listener's error. It may be called for several listeners at once.
-//
-// Dial is called from many goroutines. It is given a context that ends with ctx,
-// and decides itself how long an upstream may take to answer.
-func (l *Link) Serve(ctx context.Context, ln net.Listener, dial func(context.Context) (net.Conn, error)) error {
+func (l *Link) Serve(ctx context.Context, ln net.Listener, dial Dial) error {
 	ctx, cancel := context.WithCancel(ctx)
+	gate := newListener(ln)
+	l.mu.Lock()
+	l.listeners[gate] = true
+	l.mu.Unlock()
+	gate.set(openingOf(l.settings.Load().faults))
+
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
-	defer cancel()
-	defer ln.Close()
-	defer context.AfterFunc(ctx, func() { ln.Close() })()
-
+	defer context.AfterFunc(ctx, func() {
+		ln.Close()
+		l.endAll(ctx)
+	})()
+	defer func() {
+		cancel()
+		ln.Close()
+		gate.set(opened)
+		l.mu.Lock()
+		delete(l.listeners, gate)
+		l.mu.Unlock()
+		l.endAll(ctx)
+	}()
 	for {
-		conn, err := ln.Accept()
+		conn, err := gate.Accept()
+		at := time.Now()
+		state, changed := gate.current()
 		switch {
+		case err == nil && gate.ours(conn):
+			conn.Close()
 		case err == nil:
-			opened := time.Now()
-			sessions.Go(func() { l.carry(ctx, conn, opened, dial) })
+			sessions.Go(func() { l.carry(ctx, conn, at, dial) })
 		case ctx.Err() != nil:
 			return nil
+		case state != opened:
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		case errors.Is(err, syscall.EINVAL) || isTimeout(err):
+			// It was opened again just now.
 		case exhausted(err):
 			// The process is out of descriptors or memory for a moment. The
 			// client waits in the backlog, as it would for a busy server.
-			l.wait(time.Now().Add(10*time.Millisecond), ctx.Done())
+			l.wait(time.Now().Add(10*time.Millisecond), ctx.Done(), nil)
 		default:
 			return fmt.Errorf("link %s: accept: %w", l.spec.ID, err)
 		}
 	}
+}
+
+func isTimeout(err error) bool {
+	var t net.Error
+	return errors.As(err, &t) && t.Timeout()
 }
 
 // exhausted reports whether accepting may work again a little later.
@@ -135,13 +341,50 @@ func exhausted(err error) bool {
 	return false
 }
 
-// newLane makes one direction's lane for the nth connection. Each has a series
-// of random numbers of its own, so that what one connection draws does not
-// depend on how others are scheduled.
-func (l *Link) newLane(connection int64, up bool) shape.Lane {
-	line, stream := &l.down, uint64(connection)<<1
-	if up {
-		line, stream = &l.up, stream|1
+// admit decides whether a new connection may be, and counts those that may not.
+func (l *Link) admit(s *session) bool {
+	for _, f := range l.settings.Load().faults {
+		switch f.spec.Kind {
+		case rehearse.FaultRefuse:
+			if !f.touches(f.spec.Probability, s.number) {
+				continue
+			}
+		case rehearse.FaultLimit:
+			if l.meter.active.Load() <= int64(f.spec.Count) {
+				continue
+			}
+		default:
+			continue
+		}
+		f.connections.Add(1)
+		return false
 	}
-	return shape.NewLane(line, rand.New(rand.NewPCG(l.seed, stream)))
+	return true
+}
+
+func (l *Link) add(ctx context.Context, s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sessions[s] = ctx
+}
+
+func (l *Link) remove(s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.sessions, s)
+}
+
+// endAll ends the sessions of one call of Serve.
+func (l *Link) endAll(ctx context.Context) {
+	l.mu.Lock()
+	var sessions []*session
+	for s, of := range l.sessions {
+		if of == ctx {
+			sessions = append(sessions, s)
+		}
+	}
+	l.mu.Unlock()
+	for _, s := range sessions {
+		s.end()
+	}
 }

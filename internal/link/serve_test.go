@@ -18,7 +18,7 @@ func TestServeReturnsWhenAllIsClosed(t *testing.T) {
 	before := stacks()
 	addr := serveTCP(t, func(c *net.TCPConn) { io.Copy(io.Discard, c) })
 	for _, shape := range []rehearse.Shape{{}, rehearse.Symmetric(time.Hour, 0, 0), rehearse.Symmetric(0, 0, rehearse.Kbit)} {
-		l := New(rehearse.LinkSpec{ID: "client:upstream", Shape: shape}, 1)
+		l := New(rehearse.LinkSpec{ID: "client:upstream", Shape: shape, Tier: rehearse.TierStream}, 1)
 		ctx, cancel := context.WithCancel(context.Background())
 		served := make(chan error, 2)
 		var conns []*net.TCPConn

@@ -3,21 +3,36 @@ package link
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rehearse-dev/rehearse"
 )
 
 // session is one carried connection: a client, an upstream and the direction
 // from each to the other. It is open until both directions have ended, or until
-// end is called.
+// it is ended early.
 type session struct {
 	link             *Link
+	number           uint64 // from 1, in the order of their accepting
+	opened           time.Time
 	client, upstream side
 	up, down         direction
+	hands            handshake
+	// program is what to do with its bytes now.
+	program atomic.Pointer[program]
+	// editor understands the bytes, where a fault wants it; it stays once it is
+	// there.
+	editor  atomic.Pointer[editor]
+	editing sync.Mutex // held while the editor works and what it says is queued
 	// spoke is set when the client's first bytes, or its end, are handed to the
 	// upstream.
 	spoke atomic.Bool
+	// severed is set when the upstream was taken away without the client's
+	// knowing.
+	severed atomic.Bool
 	// turn is when the client began to speak, counted from the link's epoch, or
 	// 0 while it is not waiting for an answer. Only the up direction sets it and
 	// only the down direction clears it.
@@ -25,48 +40,237 @@ type session struct {
 
 	done   chan struct{} // closed when the session was ended early
 	ending sync.Once
-}
 
-// side is one of the two connections of a session.
-type side struct {
-	conn net.Conn
-	// broken is set when a write has failed. The kernel tells of a reset once,
-	// to a read or to a write; a read that comes second sees an ordinary end.
-	broken atomic.Bool
+	mu       sync.Mutex
+	bearings []*bearing // in force
+	rested   []*bearing // not now; a scheduled fault may come again
+	stopDial context.CancelFunc
+	closed   bool
 }
 
 // carry takes an accepted connection from its dial to its end.
-func (l *Link) carry(ctx context.Context, client net.Conn, opened time.Time, dial func(context.Context) (net.Conn, error)) {
-	number := l.meter.open()
+func (l *Link) carry(ctx context.Context, client net.Conn, opened time.Time, dial Dial) {
+	s := &session{link: l, number: uint64(l.meter.open()), opened: opened, done: make(chan struct{})}
 	defer l.meter.close()
-	shape := l.Shape()
-	upstream, err := dial(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			l.meter.refused.Add(1)
-			l.wait(opened.Add(shape.RTT()), ctx.Done())
-		}
+	s.client.use(client)
+	s.up = direction{session: s, up: true, src: &s.client, dst: &s.upstream, back: &s.down}
+	s.down = direction{session: s, src: &s.upstream, dst: &s.client, back: &s.up}
+	if !l.admit(s) {
 		reset(client)
 		return
 	}
+	l.add(ctx, s)
+	defer l.remove(s)
+	s.refresh()
+	defer s.rest()
+	if ctx.Err() != nil { // it ended before we were among those that it ends
+		s.end()
+	}
 
-	s := &session{link: l, done: make(chan struct{})}
-	s.client.conn, s.upstream.conn = client, upstream
-	hands := shakeHands(shape, opened, time.Now())
-	s.up = direction{session: s, up: true, src: &s.client, dst: &s.upstream, back: &s.down, lane: l.newLane(number, true), hands: hands}
-	s.down = direction{session: s, src: &s.upstream, dst: &s.client, back: &s.up, lane: l.newLane(number, false), hands: hands}
-
-	stop := context.AfterFunc(ctx, s.end)
+	near, far, err := s.reach(ctx, client, dial)
+	if err != nil {
+		if ctx.Err() == nil && !s.ended() {
+			l.meter.refused.Add(1)
+			l.wait(opened.Add(l.Shape().RTT()), ctx.Done(), s.done)
+		}
+		s.ending.Do(func() { reset(client) })
+		return
+	}
+	if !s.begin(near, far) {
+		return
+	}
 	var directions sync.WaitGroup
 	directions.Go(s.up.run)
 	s.down.run()
 	directions.Wait()
-	if !stop() {
-		<-s.done // the end is under way, and must not outlive the session
-	}
 	s.finish()
 	if s.turn.Swap(0) != 0 {
 		l.meter.inFlight.Add(-1)
+	}
+}
+
+// reach dials the upstream, and ends TLS on both sides where the link does; a
+// connection that a partition keeps from its upstream dials when that is over.
+func (s *session) reach(ctx context.Context, client net.Conn, dial Dial) (near, far net.Conn, err error) {
+	for {
+		p := s.program.Load()
+		if !s.holds(rehearse.FaultPartition, rehearse.FaultBlackhole) {
+			break
+		}
+		select {
+		case <-p.changed:
+		case <-s.done:
+			return nil, nil, context.Canceled
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	if s.closed {
+		cancel()
+	}
+	s.stopDial = cancel
+	s.mu.Unlock()
+	if end := s.link.tls.Load(); end != nil {
+		return (*end)(ctx, client, dial, s.flaw())
+	}
+	far, err = dial(ctx)
+	return client, far, err
+}
+
+// flaw is what is to be wrong with the TLS handshake: the code of the fault, or
+// nothing.
+func (s *session) flaw() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.bearings {
+		if f := b.fault.spec; f.Kind == rehearse.FaultTLS && f.Code != "stall" {
+			b.touch(0)
+			return f.Code
+		}
+	}
+	return ""
+}
+
+// holds reports whether the session bears a fault of one of the kinds, and
+// counts it as touched.
+func (s *session) holds(kinds ...rehearse.FaultKind) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := false
+	for _, b := range s.bearings {
+		if slices.Contains(kinds, b.fault.spec.Kind) {
+			b.touch(0)
+			held = true
+		}
+	}
+	return held
+}
+
+// begin gives a session its upstream, and reports false when it was ended
+// meanwhile.
+func (s *session) begin(near, far net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopDial = nil
+	if s.closed {
+		reset(far)
+		return false
+	}
+	s.client.use(near)
+	s.upstream.use(far)
+	s.hands = shakeHands(s.link.settings.Load(), s.opened, time.Now())
+	if s.severed.Load() {
+		reset(far)
+	}
+	s.edit(false)
+	return true
+}
+
+// refresh makes the session bear the faults in force, and no others. It never
+// waits for the traffic.
+func (s *session) refresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	set := s.link.settings.Load()
+	var bearings []*bearing
+	for _, f := range set.faults {
+		if !f.ofRequests() && !f.touches(f.spec.Probability, s.number) {
+			continue
+		}
+		bearings = append(bearings, s.bear(f))
+	}
+	old := s.bearings
+	s.bearings = bearings
+	for _, b := range old {
+		if !slices.Contains(bearings, b) {
+			s.leave(b)
+		}
+	}
+	program := set.base
+	if len(bearings) > 0 {
+		program = set.program(bearings, s.link.tap.Load() != nil)
+	}
+	last := s.program.Swap(program)
+	now := time.Now()
+	s.up.transit.reshape(program.up, now)
+	s.down.transit.reshape(program.down, now)
+	if last != nil && last != program {
+		last.supersede()
+	}
+}
+
+// bear finds or makes the session's bearing of a fault. The caller holds mu.
+func (s *session) bear(f *fault) *bearing {
+	is := func(b *bearing) bool { return b.fault == f }
+	if i := slices.IndexFunc(s.bearings, is); i >= 0 {
+		return s.bearings[i]
+	}
+	var b *bearing
+	if i := slices.IndexFunc(s.rested, is); i >= 0 {
+		b = s.rested[i]
+		s.rested = slices.Delete(s.rested, i, i+1)
+		b.passed = [2]int64{}
+	} else {
+		b = &bearing{fault: f, session: s}
+	}
+	f.holding.Add(1)
+	after := time.Duration(f.spec.Delay)
+	switch f.spec.Kind {
+	case rehearse.FaultReset:
+		b.timer = time.AfterFunc(after, func() { b.touch(0); s.reset() })
+	case rehearse.FaultHalfOpen:
+		b.timer = time.AfterFunc(after, func() { b.touch(0); b.lost.Store(true); s.sever() })
+	case rehearse.FaultTimeout:
+		if after > 0 {
+			b.timer = time.AfterFunc(after, func() { b.touch(0); s.shut() })
+		}
+	}
+	return b
+}
+
+// leave takes a fault off the session. A connection that has lost bytes by it
+// cannot go on: its upstream is back, and knows nothing of it. The caller holds
+// mu.
+func (s *session) leave(b *bearing) {
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	b.fault.holding.Add(-1)
+	s.rested = append(s.rested, b)
+	if !b.lost.Load() {
+		return
+	}
+	if b.fault.spec.Kind == rehearse.FaultTimeout {
+		go s.shut()
+	} else {
+		go s.reset()
+	}
+}
+
+// rest takes every fault off a session that has ended.
+func (s *session) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, b := range s.bearings {
+		if b.timer != nil {
+			b.timer.Stop()
+		}
+		b.fault.holding.Add(-1)
+	}
+	s.bearings = nil
+}
+
+func (s *session) ended() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -74,12 +278,23 @@ func (l *Link) carry(ctx context.Context, client net.Conn, opened time.Time, dia
 func (s *session) reset() {
 	s.ending.Do(func() {
 		s.link.meter.resets.Add(1)
-		s.cut()
+		s.cut(reset)
 	})
 }
 
-// end ends the session because the link ends.
-func (s *session) end() { s.ending.Do(s.cut) }
+// end ends the session because the link ends. A reset, not a close: bytes may
+// be lost here, and a clean end would tell the peer that it has them all.
+func (s *session) end() { s.ending.Do(func() { s.cut(reset) }) }
+
+// shut ends the session as if each peer had closed it.
+func (s *session) shut() {
+	s.ending.Do(func() {
+		s.cut(func(c net.Conn) {
+			closeWrite(c) // bytes that nobody reads must not turn the end into a reset
+			c.Close()
+		})
+	})
+}
 
 // finish closes the session after both directions have ended in good order.
 func (s *session) finish() {
@@ -89,21 +304,40 @@ func (s *session) finish() {
 	})
 }
 
-// cut resets both sides and wakes whoever waits. A reset, not a close: bytes may
-// be lost here, and a clean end would tell the peer that it has them all.
-func (s *session) cut() {
-	reset(s.client.conn)
-	reset(s.upstream.conn)
+// cut ends both sides and wakes whoever waits.
+func (s *session) cut(end func(net.Conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.stopDial != nil {
+		s.stopDial()
+	}
+	end(s.client.conn)
+	if s.upstream.conn != nil {
+		end(s.upstream.conn)
+	}
 	close(s.done)
 }
 
-// asked notes that the client spoke at a time. It starts a turn unless one is
-// under way.
-func (s *session) asked(at time.Time) {
-	if s.turn.Load() == 0 {
-		s.turn.Store(int64(at.Sub(s.link.epoch)))
-		s.link.meter.asked()
+// sever takes the upstream away, without a word to the client.
+func (s *session) sever() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.severed.Store(true)
+	if s.upstream.conn != nil {
+		reset(s.upstream.conn)
 	}
+}
+
+// asked notes that the client spoke at a time. It starts a turn unless one is
+// under way, and reports whether it did.
+func (s *session) asked(at time.Time) bool {
+	if s.turn.Load() != 0 {
+		return false
+	}
+	s.turn.Store(int64(at.Sub(s.link.epoch)))
+	s.link.meter.asked()
+	return true
 }
 
 // answered notes that the upstream's next bytes are about to be written to the

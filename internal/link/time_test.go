@@ -81,7 +81,7 @@ func TestHandshake(t *testing.T) {
 
 func TestRefusalTakesARoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := New(rehearse.LinkSpec{Shape: slow}, 1)
+		l := New(rehearse.LinkSpec{Shape: slow, Tier: rehearse.TierStream}, 1)
 		l.wait = waitTimer
 		start := time.Now()
 		client := serveMemory(t, l, func(context.Context) (net.Conn, error) { return nil, syscall.ECONNREFUSED })()
@@ -286,7 +286,7 @@ func TestStats(t *testing.T) {
 		}
 		got.DelayAsked, got.DelayGiven, got.DelayError, got.TurnAround, got.Histogram = rehearse.Quantiles{}, rehearse.Quantiles{}, rehearse.Quantiles{}, rehearse.Quantiles{}, nil
 		want := rehearse.LinkStats{
-			ID: "client:upstream", Shape: slow,
+			ID: "client:upstream", Shape: slow, Tier: rehearse.TierStream,
 			Connections: 3, Active: 2, MaxActive: 3,
 			InFlight: 0, MaxInFlight: 2, RoundTrips: 3,
 			BytesUp: 12, BytesDown: 18,
@@ -355,7 +355,7 @@ func serveMemory(t *testing.T, l *Link, dial func(context.Context) (net.Conn, er
 // memoryLink runs a link whose upstream takes a time to accept. What it returns
 // makes one connection and gives its two ends.
 func memoryLink(t *testing.T, s rehearse.Shape, seed uint64, accept time.Duration) (*Link, func() (client net.Conn, upstream <-chan net.Conn)) {
-	l := New(rehearse.LinkSpec{ID: "client:upstream", Shape: s}, seed)
+	l := New(rehearse.LinkSpec{ID: "client:upstream", Shape: s, Tier: rehearse.TierStream}, seed)
 	l.wait = waitTimer
 	accepted := make(chan net.Conn, 1)
 	dial := serveMemory(t, l, func(context.Context) (net.Conn, error) {

@@ -35,6 +35,9 @@ func (m *maker) makeLinks(loads []load) []rehearse.LinkSpec {
 		}
 		if m.in.Leg.Has(rehearse.FacetNetwork) {
 			m.shape(&l)
+			if !l.Shape.IsZero() {
+				l.Tier = m.cfg.Network.Tier
+			}
 		} else {
 			l.From, l.To = "", ""
 		}
@@ -194,7 +197,18 @@ func (m *maker) shape(l *rehearse.LinkSpec) {
 }
 
 func symmetric(s config.Shape) rehearse.Shape {
-	return rehearse.Symmetric(time.Duration(s.RTT), time.Duration(s.Jitter), rehearse.Rate(s.Rate))
+	shape := rehearse.Symmetric(time.Duration(s.RTT), time.Duration(s.Jitter), rehearse.Rate(s.Rate))
+	if s.Distribution == rehearse.Uniform {
+		// Not a deviation but the most, and the most of a sum is the sum.
+		shape = rehearse.Symmetric(time.Duration(s.RTT), 0, rehearse.Rate(s.Rate))
+		shape.Up.Jitter, shape.Down.Jitter = s.Jitter/2, s.Jitter/2
+	}
+	for _, p := range []*rehearse.Path{&shape.Up, &shape.Down} {
+		p.Distribution, p.Correlation = s.Distribution, float64(s.Correlation)
+		p.Loss, p.Burst = float64(s.Loss), s.Burst
+		p.ConnectionRate, p.Limit = rehearse.Rate(s.ConnectionRate), int64(s.Limit)
+	}
+	return shape
 }
 
 // pair is two regions, whatever their order.

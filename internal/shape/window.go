@@ -26,21 +26,38 @@ const (
 
 // Chunk is the most bytes that should enter the path at once.
 func Chunk(p rehearse.Path) int {
-	if p.Rate <= 0 {
+	rate := slowest(p)
+	if rate <= 0 {
 		return MaxChunk
 	}
-	return clamp(p.Rate, grain, minChunk, MaxChunk)
+	return clamp(rate, grain, minChunk, MaxChunk)
 }
 
 // Window is how many bytes one direction of one connection should hold before
 // it stops reading: what the path holds under way at its full rate, and a short
-// queue.
+// queue or the path's Limit.
 func Window(p rehearse.Path) int {
-	if p.Rate <= 0 {
+	rate := slowest(p)
+	if rate <= 0 {
 		return MaxWindow
 	}
 	flight := min(max(0, time.Duration(p.Delay)), longest) + min(4*max(0, min(time.Duration(p.Jitter), longest)), longest)
-	return clamp(p.Rate, flight+backlog, 2*Chunk(p), MaxWindow)
+	if p.Limit > 0 {
+		least := int64(2 * Chunk(p))
+		return int(min(max(int64(clamp(rate, flight, 0, MaxWindow))+min(p.Limit, MaxWindow), least), MaxWindow))
+	}
+	return clamp(rate, flight+backlog, 2*Chunk(p), MaxWindow)
+}
+
+// slowest is the rate that one connection gets at most; 0: unlimited.
+func slowest(p rehearse.Path) rehearse.Rate {
+	switch {
+	case p.Rate <= 0:
+		return max(0, p.ConnectionRate)
+	case p.ConnectionRate <= 0:
+		return p.Rate
+	}
+	return min(p.Rate, p.ConnectionRate)
 }
 
 // clamp is the bytes that a rate carries in a time, kept between two bounds.

@@ -1,0 +1,166 @@
+package link
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/shape"
+	"github.com/rehearse-dev/rehearse/internal/wire"
+	"github.com/rehearse-dev/rehearse/internal/wire/http"
+)
+
+// editor understands a connection's bytes and lets faults touch its requests.
+// It is used under the session's lock of the same name.
+type editor struct {
+	wire.Editor
+	out      wire.Out
+	session  *session
+	protocol wire.Protocol
+	requests uint64
+	dice     shape.Dice // for the delays that faults ask for
+}
+
+// edit puts an editor into the connection, when a fault in force wants one: live
+// says that bytes have passed already, and that the client begins a request.
+func (s *session) edit(live bool) {
+	p := s.program.Load()
+	if len(p.requests) == 0 {
+		return
+	}
+	e := &editor{session: s, protocol: wire.ProtocolOf(p.requests[0].fault.spec)}
+	e.dice = shape.NewDice(rand.New(rand.NewPCG(s.link.seed, s.number<<2|2)))
+	switch e.protocol {
+	case wire.HTTP:
+		e.Editor = http.New(e)
+	}
+	s.editor.Store(e)
+}
+
+// Decide answers with the faults in force that touch a request.
+func (e *editor) Decide(q *wire.Request) (faults []*rehearse.Fault) {
+	e.requests++
+	for _, b := range e.session.program.Load().requests {
+		f := b.fault
+		if f.rule.Matches(q) && f.touches(f.spec.Probability, e.session.number, e.requests) {
+			faults = append(faults, &f.spec)
+		}
+	}
+	return faults
+}
+
+// Touched counts what a fault has done. The fault may have left the program
+// since it was decided on.
+func (e *editor) Touched(spec *rehearse.Fault, requests, bytes int64) {
+	s := e.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, list := range [][]*bearing{s.bearings, s.rested} {
+		for _, b := range list {
+			if &b.fault.spec == spec {
+				b.touch(0)
+				b.fault.requests.Add(requests)
+				b.fault.bytes.Add(bytes)
+			}
+		}
+	}
+}
+
+// delay is how long a fault holds a request.
+func (e *editor) delay(f *rehearse.Fault) time.Duration {
+	return e.dice.Delay(rehearse.Path{Delay: f.Delay, Jitter: f.Jitter, Distribution: f.Distribution, Correlation: f.Correlation})
+}
+
+// edit takes bytes through the editor and does what it says.
+func (d *direction) edit(data []byte, at time.Time) error {
+	e := d.session.editor.Load()
+	d.session.editing.Lock()
+	defer d.session.editing.Unlock()
+	e.out.Clear()
+	if d.up {
+		e.Up(data, &e.out)
+	} else {
+		e.Down(data, &e.out)
+	}
+	return d.do(e, at)
+}
+
+// editEnd tells the editor of the source's end, and hands out what it kept.
+func (d *direction) editEnd(e *editor, at time.Time) error {
+	d.session.editing.Lock()
+	defer d.session.editing.Unlock()
+	e.out.Clear()
+	if d.up {
+		e.EndUp(&e.out)
+	} else {
+		e.EndDown(&e.out)
+	}
+	return d.do(e, at)
+}
+
+// do does what the editor said: first what goes against this direction, whose
+// memory is ours, and then what goes along it.
+func (d *direction) do(e *editor, at time.Time) error {
+	along, against := e.out.Client, e.out.Server
+	if d.up {
+		along, against = against, along
+	}
+	stop := d.back.inject(against, at)
+	if err := d.carryOut(along, at); err != nil {
+		return err
+	}
+	if e.out.Reset {
+		client := &d.session.down
+		client.startWriter(client.course())
+		client.transit.put(chunk{at: later(at, client.until), last: true, end: d.session.reset})
+		stop = true
+	}
+	if stop {
+		return errStopped
+	}
+	return nil
+}
+
+// carryOut does what an editor says for the side that its bytes were going to.
+func (d *direction) carryOut(ops []wire.Op, at time.Time) error {
+	for _, op := range ops {
+		switch op.Do {
+		case wire.Send:
+			c := d.course()
+			d.startWriter(c)
+			if err := d.send(nil, op.Bytes, later(at, d.until), c, false); err != nil {
+				return err
+			}
+		case wire.Hold:
+			d.until = later(at, d.until).Add(d.session.editor.Load().delay(op.Fault))
+		case wire.Close:
+			d.shutAfter(at)
+			return errStopped
+		}
+	}
+	return nil
+}
+
+// inject does what an editor says for the other side, and reports whether that
+// ends the connection. Faults of bytes do not touch it: it was never sent.
+func (d *direction) inject(ops []wire.Op, at time.Time) (stop bool) {
+	for _, op := range ops {
+		switch op.Do {
+		case wire.Send:
+			d.startWriter(d.course())
+			d.transit.put(chunk{data: op.Bytes, at: later(at, d.until)})
+		case wire.Hold:
+			d.until = later(at, d.until).Add(d.session.editor.Load().delay(op.Fault))
+		case wire.Close:
+			d.shutAfter(at)
+			return true
+		}
+	}
+	return false
+}
+
+// shutAfter ends the connection behind what is under way in this direction.
+func (d *direction) shutAfter(at time.Time) {
+	d.startWriter(d.course())
+	d.transit.put(chunk{at: later(at, d.until), last: true, end: d.session.shut})
+}

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package link
+
+// Elsewhere a socket that listens cannot be made to refuse: each connection is
+// reset, or left alone, when it has been accepted.
+
+func (l *listener) listen(int) bool { return false }
+
+func (l *listener) shut() {}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package link
+
+// splice is Linux's.
+func (d *direction) splice() error { return errNotBulk }

@@ -1,4 +1,4 @@
-.PHONY: build test lint bench fuzz
+.PHONY: build test lint bench bench-link fuzz
 
 build: ## bin/rehearse
 	go build -trimpath -o bin/ ./cmd/...
@@ -18,3 +18,8 @@ bench: ## the figures of the README; "ours" and "peer" of the same run stand sid
 	go test -run '^$$' -bench Cold -benchtime 1x -timeout 15m ./internal/bench
 	go test -run '^$$' -bench Delay -benchtime 10000x ./internal/link
 	go test -run '^$$' -bench Offered -benchtime 3x ./internal/load
+
+bench-link: ## a link against no link and against Toxiproxy, in some four minutes
+	go build -trimpath -o bin/linkbench/ ./internal/linkbench
+	cd tools/toxiproxy && go build -trimpath -o ../../bin/linkbench/toxiproxy github.com/Shopify/toxiproxy/v2/cmd/server
+	bin/linkbench/linkbench -json bin/linkbench/results.json

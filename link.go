@@ -194,6 +194,8 @@ type LinkStats struct {
 	DelayError Quantiles `json:"delayError,omitzero"`
 	// TurnAround is the time from the client's first byte of a turn, as it
 	// entered the link, to the first byte of the answer, as it left the link.
+	// In the packet tier the path lies between the client and the link, so this
+	// is the upstream's time alone; the client waits a round trip longer.
 	TurnAround Quantiles `json:"turnAround,omitzero"`
 	// Histogram holds the turn-around times for charts: upper bounds in
 	// seconds and counts.

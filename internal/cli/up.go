@@ -91,6 +91,7 @@ type standing struct {
 	Services []environment.Status `json:"services"`
 	Links    []rehearse.LinkStats `json:"links"`
 	Facts    []rehearse.Fact      `json:"facts"`
+	API      string               `json:"api"` // of the links, as Toxiproxy's clients speak it
 }
 
 // stand runs an environment until ctx ends, somebody asks it down, or its lease
@@ -122,7 +123,7 @@ func (a *app) stand(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl 
 		err = errors.Join(err, env.Down(down))
 	}()
 	describe := func(ctx context.Context) standing {
-		return standing{Meta: record.Meta, Services: env.Status(ctx), Links: env.Links(), Facts: env.Facts()}
+		return standing{Meta: record.Meta, Services: env.Status(ctx), Links: env.Links(), Facts: env.Facts(), API: env.API()}
 	}
 	end, stop := context.WithTimeout(ctx, ttl)
 	defer stop()
@@ -152,6 +153,12 @@ func controlHandler(env *environment.Environment, describe func(context.Context)
 				return nil, fmt.Errorf("exec comes with %d streams, not 3", len(files))
 			}
 			return env.Exec(ctx, q.Service, driver.Command{Args: q.Args, Env: q.Env, Stdin: files[0], Stdout: files[1], Stderr: files[2]})
+		case "link":
+			var change linkChange
+			if err := json.Unmarshal(q.Body, &change); err != nil {
+				return nil, fmt.Errorf("link: %w", err)
+			}
+			return change.apply(env)
 		}
 		return nil, fmt.Errorf("this environment does not know how to %q", q.Op)
 	}
@@ -191,7 +198,11 @@ func (a *app) printStanding(s standing, asJSON bool) error {
 		return printJSON(a, s)
 	}
 	fmt.Fprintf(a.stdout, "environment %s · project %s · leg %s · until %s\n", s.ID, s.Project, s.Leg, s.Expires.Local().Format("15:04"))
-	return a.printServices(s)
+	if err := a.printServices(s); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "links: rehearse link ls · Toxiproxy's API at %s\n", s.API)
+	return nil
 }
 
 // report is what a supervisor in the background tells of its start.

@@ -23,10 +23,11 @@ import (
 
 // Request is what a command asks.
 type Request struct {
-	Op      string               `json:"op"` // "status", "down", "exec"
+	Op      string               `json:"op"` // "status", "down", "exec", "link"
 	Service rehearse.ServiceName `json:"service,omitempty"`
 	Args    []string             `json:"args,omitempty"`
 	Env     map[string]string    `json:"env,omitempty"`
+	Body    json.RawMessage      `json:"body,omitempty"` // what the op says more
 }
 
 // Response is the answer. Body depends on the request.

@@ -15,6 +15,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -119,11 +120,33 @@ type Environment interface {
 	Close(ctx context.Context) error
 }
 
+// Carrier is an environment that can carry the shapes of links below the
+// kernel's TCP, as packets that are delayed and lost.
+type Carrier interface {
+	// Carries says whether it carries a link of its plan so. It does not
+	// change.
+	Carries(link rehearse.LinkSpec) bool
+	// Carry gives what carries the link's shape. It is called after the link's
+	// Listen.
+	Carry(link rehearse.LinkSpec) (Carried, error)
+}
+
+// Carried is a link's path below it. Neither function waits for the traffic.
+type Carried struct {
+	Set func(rehearse.Shape)
+	// Delay is what was asked of packets, what they were given, and by how much
+	// that was off.
+	Delay func() (asked, given, off rehearse.Quantiles)
+}
+
 // Address is a host and port in the view of whoever will dial it.
 type Address struct {
 	Host string
 	Port int
 }
+
+// String is "host:port".
+func (a Address) String() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
 
 // Output is where a service's two streams go. Writes come from one goroutine
 // per stream.

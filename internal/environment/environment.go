@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"net"
 	"sync"
@@ -23,7 +22,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
-	"github.com/rehearse-dev/rehearse/internal/link"
+	"github.com/rehearse-dev/rehearse/internal/toxiproxy"
 )
 
 // Options are what an environment is made from.
@@ -49,9 +48,10 @@ type Environment struct {
 	services map[rehearse.ServiceName]*service
 	order    []rehearse.ServiceName
 
-	links     map[rehearse.LinkID]*link.Link
+	links     map[rehearse.LinkID]*Link
 	linkOrder []rehearse.LinkID
-	addresses map[rehearse.LinkID][]endpoint
+	api       *toxiproxy.Server
+	apiAddr   driver.Address
 
 	stopLinks context.CancelFunc
 	stopAll   context.CancelCauseFunc
@@ -61,11 +61,6 @@ type Environment struct {
 
 	down    sync.Once
 	downErr error
-}
-
-type endpoint struct {
-	port    int // the upstream's
-	address driver.Address
 }
 
 // Up makes an environment and waits until every service is ready. When it fails,
@@ -83,8 +78,7 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 	e := &Environment{
 		o: o, inner: inner,
 		services:  map[rehearse.ServiceName]*service{},
-		links:     map[rehearse.LinkID]*link.Link{},
-		addresses: map[rehearse.LinkID][]endpoint{},
+		links:     map[rehearse.LinkID]*Link{},
 		stopLinks: stopLinks, stopAll: stopAll,
 		failures: make(chan error, len(o.Plan.Services)),
 	}
@@ -105,35 +99,6 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 		return nil, err
 	}
 	return e, nil
-}
-
-// openLinks opens every listener before any service starts: a client's names are
-// fixed when it does.
-func (e *Environment) openLinks(ctx, life context.Context) error {
-	for _, spec := range e.o.Plan.Links {
-		l := link.New(spec, e.o.Plan.Seed^hash(string(spec.ID)))
-		e.links[spec.ID] = l
-		e.linkOrder = append(e.linkOrder, spec.ID)
-		for _, port := range spec.Ports {
-			ln, addr, err := e.inner.Listen(ctx, spec.Client, spec.Names, port)
-			if err != nil {
-				return fmt.Errorf("open link %s: %w", spec.ID, err)
-			}
-			e.addresses[spec.ID] = append(e.addresses[spec.ID], endpoint{port, addr})
-			e.running.Go(func() {
-				_ = l.Serve(life, ln, func(ctx context.Context) (net.Conn, error) { // ends with the environment
-					return e.inner.Dial(ctx, spec.Upstream, port)
-				})
-			})
-		}
-	}
-	return nil
-}
-
-func hash(s string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(s))
-	return h.Sum64()
 }
 
 // startAll starts every service and waits until all are ready, or one has failed
@@ -216,7 +181,7 @@ func (e *Environment) ID() rehearse.EnvironmentID { return e.o.ID }
 func (e *Environment) Facts() []rehearse.Fact { return e.inner.Facts() }
 
 // Link finds a running link.
-func (e *Environment) Link(id rehearse.LinkID) (*link.Link, bool) {
+func (e *Environment) Link(id rehearse.LinkID) (*Link, bool) {
 	l, ok := e.links[id]
 	return l, ok
 }
@@ -233,9 +198,11 @@ func (e *Environment) Links() []rehearse.LinkStats {
 // Ingress is where traffic for a service comes in; ok is false when the plan
 // lets none in. Port 0 is the service's first.
 func (e *Environment) Ingress(id rehearse.LinkID, port int) (a driver.Address, ok bool) {
-	for _, ep := range e.addresses[id] {
-		if port == 0 || ep.port == port {
-			return ep.address, true
+	if l, ok := e.links[id]; ok {
+		for _, ep := range l.endpoints {
+			if port == 0 || ep.port == port {
+				return ep.address, true
+			}
 		}
 	}
 	return driver.Address{}, false

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,8 +16,8 @@ type bearing struct {
 	lost    atomic.Bool // bytes of the connection are gone for good
 	timer   *time.Timer // guarded by session.mu
 	// passed are the bytes that went by since the fault came, up and down; each
-	// is its direction's own.
-	passed [2]int64
+	// is counted by its direction's reader.
+	passed [2]atomic.Int64
 }
 
 // touch counts n bytes, in one packet, that the fault has done something to.
@@ -46,62 +47,96 @@ const (
 	gateStopped // the session ended while they were held
 )
 
-// gate says how many of the bytes may go on, and waits until any may: a
-// partition and a stall hold bytes, a black hole and a time-out let them vanish.
-// It moves at to when they were let go.
+// gate says how many of the bytes may go on, or are to vanish, and waits until
+// any may: a partition and a stall hold bytes, a black hole and a time-out let
+// them vanish. It moves at to when they were let go. The end of a stream is no
+// bytes, and waits like any.
 func (d *direction) gate(data []byte, at *time.Time) (n int, verdict gateVerdict) {
 	s := d.session
-	var held time.Time
+	var held time.Time // since when, or zero
+	var holders []*bearing
+	again := false // they were sent again after they had been held
 	for {
 		p := s.program.Load()
-		c := d.course()
-		n, drop := len(data), s.severed.Load()
-		for _, b := range c.faults {
-			switch b.fault.spec.Kind {
-			case rehearse.FaultBlackhole, rehearse.FaultTimeout:
+		n, verdict, holder := d.look(data)
+		if holder != nil {
+			if !slices.Contains(holders, holder) { // count what it holds once
+				holder.touch(len(data))
+				holders = append(holders, holder)
+			}
+			if held.IsZero() {
+				held = *at
+			}
+			again = false
+			select {
+			case <-p.changed:
+			case <-s.done:
+				return 0, gateStopped
+			}
+			continue
+		}
+		if verdict == gatePass && !held.IsZero() && !again {
+			if !d.retransmitted(held) {
+				return 0, gateStopped
+			}
+			again = true
+			*at = time.Now()
+			continue // they may meet another fault now
+		}
+		if verdict == gatePass {
+			d.count(rehearse.FaultStall, n)
+		}
+		return n, verdict
+	}
+}
+
+// look says what the faults in force do to bytes at the gate, each to what those
+// before it let through: how many of them pass or vanish, or who holds them all.
+func (d *direction) look(data []byte) (n int, verdict gateVerdict, holder *bearing) {
+	s, n := d.session, len(data)
+	gone := s.severed.Load()
+	for _, b := range d.course().faults {
+		switch f := b.fault.spec; f.Kind {
+		case rehearse.FaultHalfOpen:
+			if gone {
+				b.touch(n)
+			}
+		case rehearse.FaultBlackhole, rehearse.FaultTimeout:
+			if !gone {
 				b.lost.Store(true)
-				b.touch(len(data))
-				drop = true
-			case rehearse.FaultPartition:
-				if n > 0 {
-					b.touch(len(data))
-				}
-				n = 0
-			case rehearse.FaultStall:
-				passed := &b.passed[d.index()]
-				room := max(0, b.fault.spec.Bytes-*passed)
-				if int64(n) > room {
-					b.touch(n - int(room))
-					n = int(room)
-				}
-				*passed += int64(n)
-			case rehearse.FaultTLS:
-				// A handshake record of TLS 1.0 or later, RFC 8446 section 5.1.
-				if b.fault.spec.Code == "stall" && d.up && !s.spoke.Load() && data[0] == 0x16 {
-					b.touch(len(data))
-					n = 0
-				}
+				b.touch(n)
+				gone = true
+			}
+		case rehearse.FaultPartition:
+			if !gone {
+				return 0, gatePass, b
+			}
+		case rehearse.FaultStall:
+			room := max(0, f.Bytes-b.passed[d.index()].Load())
+			if !gone && room == 0 {
+				return 0, gatePass, b
+			}
+			if !gone {
+				n = int(min(int64(n), room))
+			}
+		case rehearse.FaultTLS:
+			// A handshake record of TLS 1.0 or later, RFC 8446 section 5.1.
+			if !gone && f.Code == "stall" && d.up && !s.spoke.Load() && n > 0 && data[0] == 0x16 {
+				return 0, gatePass, b
 			}
 		}
-		if drop {
-			return len(data), gateDrop
-		}
-		if n > 0 {
-			if !held.IsZero() {
-				if !d.retransmitted(held) {
-					return 0, gateStopped
-				}
-				*at = time.Now()
-			}
-			return n, gatePass
-		}
-		if held.IsZero() {
-			held = *at
-		}
-		select {
-		case <-p.changed:
-		case <-s.done:
-			return 0, gateStopped
+	}
+	if gone {
+		return n, gateDrop, nil
+	}
+	return n, gatePass, nil
+}
+
+// count notes that n bytes went by faults of a kind.
+func (d *direction) count(kind rehearse.FaultKind, n int) {
+	for _, b := range d.course().faults {
+		if b.fault.spec.Kind == kind {
+			b.passed[d.index()].Add(int64(n))
 		}
 	}
 }
@@ -137,7 +172,7 @@ func (d *direction) mangle(buf *buffer, data []byte, at time.Time, c *course, di
 	for _, b := range c.faults {
 		switch f := b.fault.spec; f.Kind {
 		case rehearse.FaultTruncate:
-			if left := max(0, f.Bytes-b.passed[d.index()]); int64(len(data)) >= left {
+			if left := max(0, f.Bytes-b.passed[d.index()].Load()); int64(len(data)) >= left {
 				b.touch(len(data) - int(left))
 				data, cut = data[:left], b
 			}
@@ -156,18 +191,20 @@ func (d *direction) mangle(buf *buffer, data []byte, at time.Time, c *course, di
 		}
 	}
 	for _, b := range c.faults {
-		b.passed[d.index()] += int64(len(data))
+		if b.fault.spec.Kind != rehearse.FaultStall { // the gate counts for that
+			b.passed[d.index()].Add(int64(len(data)))
+		}
 	}
 	var err error
 	if slice != nil {
-		err = d.slice(slice, data, at, c)
+		err = d.slice(slice, data, at)
 	} else if len(data) > 0 {
 		err = d.forward(buf, data, at, c, direct)
 	}
 	if err == nil && cut != nil {
 		err = errCut
 		if d.transit.started() {
-			d.transit.put(chunk{at: later(at, d.until), last: true})
+			d.transit.put(chunk{at: at, last: true})
 		}
 	}
 	return err
@@ -178,7 +215,7 @@ func (d *direction) mangle(buf *buffer, data []byte, at time.Time, c *course, di
 // from the segment's place in the stream alone, however it is cut into chunks.
 func (d *direction) corrupt(b *bearing, data []byte) (flipped []byte) {
 	f := b.fault
-	from := b.passed[d.index()]
+	from := b.passed[d.index()].Load()
 	to := from + int64(len(data))
 	for k := from / segment; k*segment < to; k++ {
 		numbers := []uint64{d.session.number<<1 | uint64(d.index()), uint64(k)}
@@ -194,31 +231,40 @@ func (d *direction) corrupt(b *bearing, data []byte) (flipped []byte) {
 			flipped = append([]byte(nil), data...)
 		}
 		flipped[place] ^= 1 << (bit % 8)
-		b.touch(min(segment, len(data)))
+		b.touch(1)
 	}
 	return flipped
 }
 
-// slice sends data in pieces, each some time after the one before it.
-func (d *direction) slice(b *bearing, data []byte, at time.Time, c *course) error {
-	f := b.fault.spec
-	d.startWriter(c)
-	at = later(at, d.until)
-	for place := uint64(b.passed[d.index()]); len(data) > 0; place++ {
+// slice sends data in pieces, each some time after the one before it. The reader
+// goes no faster than the pieces leave, or they would pile up; when the fault is
+// taken away it is free at once.
+func (d *direction) slice(b *bearing, data []byte, at time.Time) error {
+	f, s := b.fault.spec, d.session
+	d.startWriter()
+	for place := uint64(b.passed[d.index()].Load()) - uint64(len(data)); len(data) > 0; {
 		size := f.Size
 		if f.Variation > 0 {
-			size += int(b.fault.draw(d.session.number, place)*float64(2*f.Variation+1)) - f.Variation
+			size += int(b.fault.draw(s.number<<1|uint64(d.index()), place)*float64(2*f.Variation+1)) - f.Variation
 		}
 		size = min(max(size, 1), len(data))
 		d.transit.put(chunk{data: append([]byte(nil), data[:size]...), at: at, alone: true})
 		b.touch(size)
 		data = data[size:]
+		place += uint64(size)
 		at = at.Add(time.Duration(f.Delay))
-	}
-	d.until = at
-	// The reader goes no faster than the pieces leave, or they would pile up.
-	if !d.session.link.wait(at, d.session.done, nil) {
-		return errStopped
+		for {
+			p := s.program.Load()
+			if !slices.Contains(d.course().faults, b) {
+				return d.forward(nil, data, time.Now(), d.course(), false)
+			}
+			if s.link.wait(at, s.done, p.changed) {
+				break
+			}
+			if s.ended() {
+				return errStopped
+			}
+		}
 	}
 	return nil
 }

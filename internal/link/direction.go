@@ -23,8 +23,10 @@ type direction struct {
 	src, dst *side
 	back     *direction // the other direction of the same session
 	transit  transit
-	full     int       // reads in a row that filled their buffer
-	until    time.Time // what an editor holds back does not enter the path before
+	full     int // reads in a row that filled their buffer
+	// until is when what an editor holds back enters the path. It is guarded by
+	// session.editing: the other direction's bytes can make the editor hold ours.
+	until time.Time
 	// over is set when everything that the source said was handed over, its end
 	// included, or cannot be handed over any more.
 	over atomic.Bool
@@ -221,7 +223,7 @@ func (d *direction) forward(buf *buffer, data []byte, at time.Time, c *course, d
 		}
 		return nil
 	}
-	d.startWriter(c)
+	d.startWriter()
 	// The bytes were read under an earlier course, whose chunks may be larger.
 	for len(data) > 0 {
 		k := chunk{data: data[:min(c.chunk, len(data))], at: at}
@@ -243,9 +245,12 @@ func (d *direction) forward(buf *buffer, data []byte, at time.Time, c *course, d
 // what kind of end it is.
 func (d *direction) end(err error, at time.Time) error {
 	s := d.session
+	if s.ended() {
+		return errStopped // an end passed on now would come in front of a reset
+	}
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
-		// We closed it ourselves: the session was cut, or the other direction
-		// has ended and the connection has no halves.
+		// We closed it ourselves: its upstream was taken away, or the other
+		// direction has ended and the connection has no halves.
 		err = io.EOF
 	}
 	if err == io.EOF && d.src.broken.Load() {
@@ -255,7 +260,7 @@ func (d *direction) end(err error, at time.Time) error {
 		return errLost
 	}
 	if len(d.course().faults) > 0 {
-		switch _, verdict := d.gate([]byte{0}, &at); verdict {
+		switch _, verdict := d.gate(nil, &at); verdict {
 		case gateStopped:
 			return errStopped
 		case gateDrop:
@@ -274,9 +279,12 @@ func (d *direction) end(err error, at time.Time) error {
 	if c.path.IsZero() && !d.transit.started() {
 		return err
 	}
-	d.startWriter(c)
+	d.startWriter()
 	// A writer needs the end also to stop.
-	d.transit.put(chunk{at: later(at, d.until), last: true})
+	s.editing.Lock()
+	at = later(at, d.until)
+	s.editing.Unlock()
+	d.transit.put(chunk{at: at, last: true})
 	return err
 }
 
@@ -322,8 +330,10 @@ func (d *direction) told(began time.Time) {
 }
 
 // startWriter starts the goroutine that hands over what is under way, once.
-func (d *direction) startWriter(c *course) {
-	if d.transit.start(func() shape.Flow { return d.session.link.newFlow(d, c) }) {
+func (d *direction) startWriter() {
+	// The course is looked up under the transit's lock, or a change in between
+	// would pass the new flow by.
+	if d.transit.start(func() shape.Flow { return d.session.link.newFlow(d, d.course()) }) {
 		go d.deliver()
 	}
 }
@@ -396,7 +406,10 @@ func (d *direction) writeAll(chunks []chunk, pieces *net.Buffers) bool {
 		return d.write(chunks[0].data)
 	}
 	n, kept := 0, (*pieces)[:0]
-	for _, c := range chunks {
+	for i, c := range chunks {
+		if c.alone {
+			return d.writeAll(chunks[:i], pieces) && d.write(c.data) && d.writeAll(chunks[i+1:], pieces)
+		}
 		n += len(c.data)
 		kept = append(kept, c.data)
 	}

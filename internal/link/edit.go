@@ -1,7 +1,10 @@
 package link
 
 import (
+	"iter"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -55,8 +58,8 @@ func (e *editor) Touched(spec *rehearse.Fault, requests, bytes int64) {
 	s := e.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, list := range [][]*bearing{s.bearings, s.rested} {
-		for _, b := range list {
+	for _, list := range []iter.Seq[*bearing]{slices.Values(s.bearings), maps.Values(s.rested)} {
+		for b := range list {
 			if &b.fault.spec == spec {
 				b.touch(0)
 				b.fault.requests.Add(requests)
@@ -111,7 +114,7 @@ func (d *direction) do(e *editor, at time.Time) error {
 	}
 	if e.out.Reset {
 		client := &d.session.down
-		client.startWriter(client.course())
+		client.startWriter()
 		client.transit.put(chunk{at: later(at, client.until), last: true, end: d.session.reset})
 		stop = true
 	}
@@ -127,7 +130,7 @@ func (d *direction) carryOut(ops []wire.Op, at time.Time) error {
 		switch op.Do {
 		case wire.Send:
 			c := d.course()
-			d.startWriter(c)
+			d.startWriter()
 			if err := d.send(nil, op.Bytes, later(at, d.until), c, false); err != nil {
 				return err
 			}
@@ -147,7 +150,7 @@ func (d *direction) inject(ops []wire.Op, at time.Time) (stop bool) {
 	for _, op := range ops {
 		switch op.Do {
 		case wire.Send:
-			d.startWriter(d.course())
+			d.startWriter()
 			d.transit.put(chunk{data: op.Bytes, at: later(at, d.until)})
 		case wire.Hold:
 			d.until = later(at, d.until).Add(d.session.editor.Load().delay(op.Fault))
@@ -161,6 +164,6 @@ func (d *direction) inject(ops []wire.Op, at time.Time) (stop bool) {
 
 // shutAfter ends the connection behind what is under way in this direction.
 func (d *direction) shutAfter(at time.Time) {
-	d.startWriter(d.course())
+	d.startWriter()
 	d.transit.put(chunk{at: later(at, d.until), last: true, end: d.session.shut})
 }

@@ -18,7 +18,7 @@ type fault struct {
 	key  uint64     // of its draws: the link's seed and the fault's name
 	rule *wire.Rule // which requests, for a fault of requests; nil else
 	set  time.Time
-	gone bool // guarded by Link.control
+	gone atomic.Bool
 
 	holding                               atomic.Int64
 	connections, requests, packets, bytes atomic.Int64
@@ -94,7 +94,7 @@ func (f *fault) active(now time.Time) (on bool, next time.Time) {
 func (f *fault) dose(now time.Time) rehearse.Dose {
 	on, _ := f.active(now)
 	return rehearse.Dose{
-		Fault: f.spec, Active: on && !f.gone, Gone: f.gone, Holding: f.holding.Load(),
+		Fault: f.spec, Active: on && !f.gone.Load(), Gone: f.gone.Load(), Holding: f.holding.Load(),
 		Connections: f.connections.Load(), Requests: f.requests.Load(),
 		Packets: f.packets.Load(), Bytes: f.bytes.Load(),
 	}

@@ -22,11 +22,13 @@ const (
 // the faults in force say, without being closed.
 //
 // The kernel completes a connect before anybody accepts it, so a program that
-// only stops accepting lets clients connect. Two tricks of Linux reach below
-// that. A listening socket that is shut down refuses connects and keeps its
-// port until it listens again. And one whose backlog is full drops further SYNs,
-// so that clients hang and try again, exactly as on a dead network; it is made
-// full by taking its length to 0 and connecting to ourselves.
+// only stops accepting lets clients connect. Linux reaches below that. A
+// listening socket that is shut down refuses connects and keeps its port until it
+// listens again. And one with a filter that takes no packet never hears of a SYN,
+// so that clients hang and try again, exactly as on a dead network; it needs no
+// privilege, and works from outside the socket's network namespace. A socket of
+// MPTCP, which Go asks for unless told otherwise, takes no filter. Its backlog is
+// made full instead, by taking its length to 0 and connecting to ourselves.
 type listener struct {
 	net.Listener
 	fd syscall.RawConn // nil where there is none
@@ -34,7 +36,8 @@ type listener struct {
 	mu      sync.Mutex
 	state   opening
 	changed chan struct{}   // closed at the next change of state
-	fillers map[string]bool // addresses of our own connects
+	deaf    bool            // a filter keeps the socket from hearing anything
+	fillers map[string]bool // addresses of our own connects, until they are accepted
 	filled  []net.Conn
 }
 
@@ -56,7 +59,9 @@ func openingOf(faults []*fault) opening {
 		}
 		switch f.spec.Kind {
 		case rehearse.FaultPartition, rehearse.FaultBlackhole:
-			return silent // nothing is heard, a refusal neither
+			if f.spec.Direction.Has(true) {
+				return silent // nothing is heard, a refusal neither
+			}
 		case rehearse.FaultRefuse:
 			state = refused
 		}
@@ -76,20 +81,24 @@ func (l *listener) set(state opening) {
 		l.reopen()
 	}
 	l.state = state
+	accepting := true
 	switch state {
 	case refused:
-		l.shut()
+		accepting = !l.shut()
 	case silent:
-		l.fill()
+		accepting = false
 	}
 	close(l.changed)
 	l.changed = make(chan struct{})
 	if d, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok {
 		deadline := time.Time{}
-		if state != opened {
+		if !accepting {
 			deadline = time.Unix(1, 0) // wakes the one who accepts
 		}
 		_ = d.SetDeadline(deadline)
+	}
+	if state == silent {
+		l.silence() // now that nobody takes from the backlog
 	}
 }
 
@@ -101,15 +110,24 @@ func (l *listener) current() (opening, <-chan struct{}) {
 }
 
 // ours reports whether a connection that was accepted is one of our own making.
+// It is asked once about each: the address may be somebody else's later.
 func (l *listener) ours(c net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.fillers) == 0 {
+		return false
+	}
 	addr := c.RemoteAddr().String()
-	return l.fillers[addr]
+	is := l.fillers[addr]
+	delete(l.fillers, addr)
+	return is
 }
 
 // reopen undoes refused and silent.
 func (l *listener) reopen() {
+	if l.deaf {
+		l.deaf = !l.hear()
+	}
 	for _, c := range l.filled {
 		reset(c)
 	}
@@ -121,28 +139,32 @@ func (l *listener) reopen() {
 // also what Go asks for.
 const maxBacklog = 1 << 16
 
-// fill makes the backlog full.
-func (l *listener) fill() {
-	if l.fd == nil || !l.listen(0) {
+// silence has connects meet no answer.
+func (l *listener) silence() {
+	if l.deaf = l.deafen(); l.deaf || !l.listen(0) {
 		return
 	}
-	addr := l.Addr()
-	if tcp, ok := addr.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() && !tcp.IP.IsUnspecified() {
-		// The listener may be in another network namespace than we are, where
-		// its address is somebody else's. There the first connect is answered
-		// by the kernel and fills the place, and those after it hang.
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok || !addr.IP.IsLoopback() && !addr.IP.IsUnspecified() || !l.here() {
+		// Its address is somebody else's here. There the first connect is
+		// answered by the kernel and fills the place, and those after it hang.
 		return
 	}
-	// The one who accepts may take the first of them.
-	for range 2 {
+	// The one who accepts may have been taking a last one, so that a backlog that
+	// is full once need not stay so.
+	for hung := 0; hung < 2 && len(l.filled) < maxFilled; {
 		c, err := net.DialTimeout("tcp", addr.String(), fillTimeout)
 		if err != nil {
-			return
+			hung++
+			continue
 		}
 		l.fillers[c.LocalAddr().String()] = true
 		l.filled = append(l.filled, c)
 	}
 }
+
+// maxFilled bounds the connects to ourselves, should a backlog never be full.
+const maxFilled = 4
 
 // fillTimeout is how long a connect to ourselves may hang, which is what it does
 // when the backlog is full already.

@@ -7,4 +7,10 @@ package link
 
 func (l *listener) listen(int) bool { return false }
 
-func (l *listener) shut() {}
+func (l *listener) shut() bool { return false }
+
+func (l *listener) deafen() bool { return false }
+
+func (l *listener) hear() bool { return true }
+
+func (l *listener) here() bool { return false }

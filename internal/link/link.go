@@ -61,7 +61,7 @@ type Link struct {
 	faults    []*fault // that were set, in force or not
 	past      []*fault // that were taken away, the latest first
 	scheduled *time.Timer
-	carrier   func(rehearse.Shape)
+	carrier   *Carrier
 
 	mu        sync.Mutex
 	sessions  map[*session]context.Context
@@ -120,6 +120,10 @@ func (l *Link) Break(faults []rehearse.Fault) error {
 	var problems []error
 	var next []*fault
 	names := map[string]bool{}
+	before := make(map[rehearse.Fault]*fault, len(l.faults))
+	for _, f := range l.faults {
+		before[f.spec] = f
+	}
 	for _, spec := range faults {
 		if names[spec.ID()] {
 			problems = append(problems, &rehearse.Error{
@@ -128,8 +132,8 @@ func (l *Link) Break(faults []rehearse.Fault) error {
 			continue
 		}
 		names[spec.ID()] = true
-		if i := slices.IndexFunc(l.faults, func(f *fault) bool { return f.spec == spec }); i >= 0 {
-			next = append(next, l.faults[i])
+		if f := before[spec]; f != nil {
+			next = append(next, f)
 			continue
 		}
 		f, err := newFault(spec, l.seed)
@@ -154,13 +158,19 @@ func (l *Link) Break(faults []rehearse.Fault) error {
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
+	for _, f := range next {
+		delete(before, f.spec)
+	}
+	var gone []*fault
 	for _, f := range l.faults {
-		if !slices.Contains(next, f) {
-			f.gone = true
-			l.past = slices.Insert(l.past, 0, f)
+		if before[f.spec] == f {
+			f.gone.Store(true)
+			gone = append(gone, f)
 		}
 	}
-	l.past = l.past[:min(len(l.past), maxPast)]
+	slices.Reverse(gone)
+	l.past = append(gone, l.past...)
+	l.past = slices.Clone(l.past[:min(len(l.past), maxPast)])
 	l.faults = next
 	l.apply(l.settings.Load().shape)
 	return nil
@@ -192,12 +202,20 @@ func (l *Link) Observe(t *Tap) {
 // Serve.
 func (l *Link) EndTLS(end EndTLS) { l.tls.Store(&end) }
 
-// Carrier says who carries the shape of a link of TierPacket: f is called at
-// once and at each change, and must not wait.
-func (l *Link) Carrier(f func(rehearse.Shape)) {
+// Carrier carries the shape of a link of TierPacket, below it. Its functions
+// must not wait.
+type Carrier struct {
+	// Set changes the shape.
+	Set func(rehearse.Shape)
+	// Delay is what the carrier asked of packets, gave them, and was off by.
+	Delay func() (asked, given, off rehearse.Quantiles)
+}
+
+// CarriedBy says who carries the link's shape, and gives it to him.
+func (l *Link) CarriedBy(c Carrier) {
 	l.control.Lock()
 	defer l.control.Unlock()
-	l.carrier = f
+	l.carrier = &c
 	l.apply(l.settings.Load().shape)
 }
 
@@ -228,7 +246,7 @@ func (l *Link) apply(s rehearse.Shape) {
 		})
 	}
 	if l.carrier != nil {
-		l.carrier(s)
+		l.carrier.Set(s)
 	}
 	old := l.settings.Swap(newSettings(s, l.tier, active, l.tap.Load() != nil))
 
@@ -261,6 +279,9 @@ func (l *Link) Stats() rehearse.LinkStats {
 	s.Shape, s.Tier = l.Shape(), l.tier
 	l.control.Lock()
 	defer l.control.Unlock()
+	if l.carrier != nil {
+		s.DelayAsked, s.DelayGiven, s.DelayError = l.carrier.Delay()
+	}
 	now := time.Now()
 	for _, f := range slices.Concat(l.faults, l.past) {
 		s.Doses = append(s.Doses, f.dose(now))
@@ -278,8 +299,9 @@ func (l *Link) Serve(ctx context.Context, ln net.Listener, dial Dial) error {
 	gate := newListener(ln)
 	l.mu.Lock()
 	l.listeners[gate] = true
-	l.mu.Unlock()
+	// Under the lock, or a change at this moment would be undone.
 	gate.set(openingOf(l.settings.Load().faults))
+	l.mu.Unlock()
 
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
@@ -341,8 +363,11 @@ func exhausted(err error) bool {
 	return false
 }
 
-// admit decides whether a new connection may be, and counts those that may not.
-func (l *Link) admit(s *session) bool {
+// admit makes a new connection one of the link's, and reports false, and counts
+// it, when a fault refuses it.
+func (l *Link) admit(ctx context.Context, s *session) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, f := range l.settings.Load().faults {
 		switch f.spec.Kind {
 		case rehearse.FaultRefuse:
@@ -350,7 +375,9 @@ func (l *Link) admit(s *session) bool {
 				continue
 			}
 		case rehearse.FaultLimit:
-			if l.meter.active.Load() <= int64(f.spec.Count) {
+			// Those that were refused are not open, though active counts them
+			// until they are closed.
+			if len(l.sessions) < f.spec.Count || !f.touches(f.spec.Probability, s.number) {
 				continue
 			}
 		default:
@@ -359,13 +386,8 @@ func (l *Link) admit(s *session) bool {
 		f.connections.Add(1)
 		return false
 	}
-	return true
-}
-
-func (l *Link) add(ctx context.Context, s *session) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.sessions[s] = ctx
+	return true
 }
 
 func (l *Link) remove(s *session) {

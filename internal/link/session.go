@@ -2,8 +2,8 @@ package link
 
 import (
 	"context"
+	"maps"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,8 +42,8 @@ type session struct {
 	ending sync.Once
 
 	mu       sync.Mutex
-	bearings []*bearing // in force
-	rested   []*bearing // not now; a scheduled fault may come again
+	bearings []*bearing          // in force
+	rested   map[*fault]*bearing // not now; a scheduled fault may come again
 	stopDial context.CancelFunc
 	closed   bool
 }
@@ -55,11 +55,10 @@ func (l *Link) carry(ctx context.Context, client net.Conn, opened time.Time, dia
 	s.client.use(client)
 	s.up = direction{session: s, up: true, src: &s.client, dst: &s.upstream, back: &s.down}
 	s.down = direction{session: s, src: &s.upstream, dst: &s.client, back: &s.up}
-	if !l.admit(s) {
+	if !l.admit(ctx, s) {
 		reset(client)
 		return
 	}
-	l.add(ctx, s)
 	defer l.remove(s)
 	s.refresh()
 	defer s.rest()
@@ -94,7 +93,7 @@ func (l *Link) carry(ctx context.Context, client net.Conn, opened time.Time, dia
 func (s *session) reach(ctx context.Context, client net.Conn, dial Dial) (near, far net.Conn, err error) {
 	for {
 		p := s.program.Load()
-		if !s.holds(rehearse.FaultPartition, rehearse.FaultBlackhole) {
+		if !s.unheard() {
 			break
 		}
 		select {
@@ -132,19 +131,20 @@ func (s *session) flaw() string {
 	return ""
 }
 
-// holds reports whether the session bears a fault of one of the kinds, and
-// counts it as touched.
-func (s *session) holds(kinds ...rehearse.FaultKind) bool {
+// unheard reports whether a fault keeps the client's connect from the upstream,
+// and counts it as touched by that.
+func (s *session) unheard() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	held := false
+	is := false
 	for _, b := range s.bearings {
-		if slices.Contains(kinds, b.fault.spec.Kind) {
+		f := b.fault.spec
+		if (f.Kind == rehearse.FaultPartition || f.Kind == rehearse.FaultBlackhole) && f.Direction.Has(true) {
 			b.touch(0)
-			held = true
+			is = true
 		}
 	}
-	return held
+	return is
 }
 
 // begin gives a session its upstream, and reports false when it was ended
@@ -176,19 +176,28 @@ func (s *session) refresh() {
 		return
 	}
 	set := s.link.settings.Load()
+	// An editor may still tell of a fault that has just gone; of one that has
+	// been gone since the last change it has had the time.
+	maps.DeleteFunc(s.rested, func(f *fault, _ *bearing) bool { return f.gone.Load() })
 	var bearings []*bearing
+	held := make(map[*fault]*bearing, len(s.bearings))
+	for _, b := range s.bearings {
+		held[b.fault] = b
+	}
 	for _, f := range set.faults {
 		if !f.ofRequests() && !f.touches(f.spec.Probability, s.number) {
 			continue
 		}
-		bearings = append(bearings, s.bear(f))
-	}
-	old := s.bearings
-	s.bearings = bearings
-	for _, b := range old {
-		if !slices.Contains(bearings, b) {
-			s.leave(b)
+		b := held[f]
+		delete(held, f)
+		if b == nil {
+			b = s.bear(f)
 		}
+		bearings = append(bearings, b)
+	}
+	s.bearings = bearings
+	for _, b := range held {
+		s.leave(b)
 	}
 	program := set.base
 	if len(bearings) > 0 {
@@ -203,44 +212,57 @@ func (s *session) refresh() {
 	}
 }
 
-// bear finds or makes the session's bearing of a fault. The caller holds mu.
+// bear makes the session bear a fault from now on. The caller holds mu.
 func (s *session) bear(f *fault) *bearing {
-	is := func(b *bearing) bool { return b.fault == f }
-	if i := slices.IndexFunc(s.bearings, is); i >= 0 {
-		return s.bearings[i]
-	}
-	var b *bearing
-	if i := slices.IndexFunc(s.rested, is); i >= 0 {
-		b = s.rested[i]
-		s.rested = slices.Delete(s.rested, i, i+1)
-		b.passed = [2]int64{}
-	} else {
+	b := s.rested[f]
+	if b == nil {
 		b = &bearing{fault: f, session: s}
+	}
+	delete(s.rested, f)
+	for i := range b.passed {
+		b.passed[i].Store(0)
 	}
 	f.holding.Add(1)
 	after := time.Duration(f.spec.Delay)
 	switch f.spec.Kind {
 	case rehearse.FaultReset:
-		b.timer = time.AfterFunc(after, func() { b.touch(0); s.reset() })
+		s.strike(b, after, func() { go s.reset() })
 	case rehearse.FaultHalfOpen:
-		b.timer = time.AfterFunc(after, func() { b.touch(0); b.lost.Store(true); s.sever() })
+		s.strike(b, after, func() { b.lost.Store(true); s.sever() })
 	case rehearse.FaultTimeout:
 		if after > 0 {
-			b.timer = time.AfterFunc(after, func() { b.touch(0); s.shut() })
+			s.strike(b, after, func() { go s.shut() })
 		}
 	}
 	return b
+}
+
+// strike has a fault do something to the connection some time later, unless it
+// has been taken away by then. do is called with mu held, and so is strike.
+func (s *session) strike(b *bearing, after time.Duration, do func()) {
+	var timer *time.Timer
+	timer = time.AfterFunc(after, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		// A timer that was stopped as it fired is not the bearing's any more.
+		if b.timer != timer {
+			return
+		}
+		b.touch(0)
+		do()
+	})
+	b.timer = timer
 }
 
 // leave takes a fault off the session. A connection that has lost bytes by it
 // cannot go on: its upstream is back, and knows nothing of it. The caller holds
 // mu.
 func (s *session) leave(b *bearing) {
-	if b.timer != nil {
-		b.timer.Stop()
+	s.lift(b)
+	if s.rested == nil {
+		s.rested = map[*fault]*bearing{}
 	}
-	b.fault.holding.Add(-1)
-	s.rested = append(s.rested, b)
+	s.rested[b.fault] = b
 	if !b.lost.Load() {
 		return
 	}
@@ -251,16 +273,22 @@ func (s *session) leave(b *bearing) {
 	}
 }
 
+// lift ends what a fault does to the session. The caller holds mu.
+func (s *session) lift(b *bearing) {
+	if b.timer != nil {
+		b.timer.Stop()
+		b.timer = nil
+	}
+	b.fault.holding.Add(-1)
+}
+
 // rest takes every fault off a session that has ended.
 func (s *session) rest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
 	for _, b := range s.bearings {
-		if b.timer != nil {
-			b.timer.Stop()
-		}
-		b.fault.holding.Add(-1)
+		s.lift(b)
 	}
 	s.bearings = nil
 }
@@ -287,42 +315,31 @@ func (s *session) reset() {
 func (s *session) end() { s.ending.Do(func() { s.cut(reset) }) }
 
 // shut ends the session as if each peer had closed it.
-func (s *session) shut() {
-	s.ending.Do(func() {
-		s.cut(func(c net.Conn) {
-			closeWrite(c) // bytes that nobody reads must not turn the end into a reset
-			c.Close()
-		})
-	})
-}
+func (s *session) shut() { s.ending.Do(func() { s.cut(hangUp) }) }
 
 // finish closes the session after both directions have ended in good order.
-func (s *session) finish() {
-	s.ending.Do(func() {
-		s.client.conn.Close()
-		s.upstream.conn.Close()
-	})
-}
+func (s *session) finish() { s.ending.Do(func() { s.cut(func(c net.Conn) { c.Close() }) }) }
 
-// cut ends both sides and wakes whoever waits.
+// cut ends both sides and wakes whoever waits. The ends are not made under the
+// lock, which those who change the faults take.
 func (s *session) cut(end func(net.Conn)) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
 	if s.stopDial != nil {
 		s.stopDial()
 	}
-	end(s.client.conn)
-	if s.upstream.conn != nil {
-		end(s.upstream.conn)
-	}
+	client, upstream := s.client.conn, s.upstream.conn
+	s.mu.Unlock()
 	close(s.done)
+	end(client)
+	if upstream != nil {
+		end(upstream)
+	}
 }
 
-// sever takes the upstream away, without a word to the client.
+// sever takes the upstream away, without a word to the client. The caller holds
+// mu.
 func (s *session) sever() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.severed.Store(true)
 	if s.upstream.conn != nil {
 		reset(s.upstream.conn)

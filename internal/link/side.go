@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // side is one of the two connections of a session. One goroutine reads from it.
@@ -55,6 +56,16 @@ func reset(conn net.Conn) {
 		// An error means that the connection is gone already.
 		_ = c.SetLinger(0)
 	}
+	conn.Close()
+}
+
+// hangUp ends a connection in good order: bytes that nobody reads must not turn
+// the end into a reset. The half of one with a protocol of its own, as TLS has,
+// ends by a write, which a peer that does not read could hold up for ever.
+func hangUp(conn net.Conn) {
+	patience := time.AfterFunc(time.Second, func() { conn.Close() })
+	closeWrite(conn)
+	patience.Stop()
 	conn.Close()
 }
 

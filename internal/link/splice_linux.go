@@ -75,7 +75,12 @@ func (d *direction) splice() error {
 		return errNotBulk
 	}
 	left := 0 // in the pipe
-	defer func() { p.give(left == 0) }()
+	has := true
+	defer func() {
+		if has {
+			p.give(left == 0)
+		}
+	}()
 	s := d.session
 	program := s.program.Load()
 	for small := 0; small < smallReads; {
@@ -86,9 +91,18 @@ func (d *direction) splice() error {
 				left, err = 0, unix.EAGAIN
 				return true
 			}
+			if !has {
+				if p, err = takePipe(); err != nil {
+					left, err = 0, unix.EAGAIN
+					return true
+				}
+				has = true
+			}
 			left, err = move(int(fd), p.w, spliced)
 			if err == unix.EAGAIN && !waited {
-				waited = true
+				// Who knows for how long there is nothing now.
+				p.give(true)
+				waited, has = true, false
 				return false
 			}
 			return true

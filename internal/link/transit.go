@@ -41,6 +41,7 @@ type transit struct {
 	sent     int           // chunks from head on that the flow knows of
 	more     chan struct{} // there is something new to wait for
 	room     chan struct{} // something was delivered, or acknowledged
+	ended    bool          // the last chunk was put
 	finished chan struct{} // closed when nobody takes any more
 }
 
@@ -69,18 +70,23 @@ func (t *transit) start(flow func() shape.Flow) bool {
 }
 
 // put sends a chunk on its way, or keeps it until its time has come to be sent.
-// It never waits.
+// It never waits. What comes behind the last chunk is dropped: an editor may end a
+// stream whose source goes on.
 func (t *transit) put(c chunk) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	select {
 	case <-t.finished:
+		t.ended = true
+	default:
+	}
+	if t.ended {
 		if c.whole != nil {
 			c.whole.release()
 		}
 		return
-	default:
 	}
+	t.ended = c.last
 	next := t.next()
 	t.chunks = append(t.chunks, c)
 	t.pending.Add(int64(c.size()))

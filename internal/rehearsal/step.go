@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func (l *leg) suite(ctx context.Context, s *rehearse.SuiteStep) error {
 		return err
 	}
 	result, err := suite.Run(ctx, suite.Options{
-		Step: step, Env: append(driver.Labels(l.env.ID(), l.o.Label), l.o.Env...), OutDir: filepath.Join(l.out.Dir(), rel), RelTo: l.out.Dir(), Tee: l.o.Observe.Suite,
+		Step: step, Env: slices.Concat(driver.Labels(l.env.ID(), l.o.Label), l.o.Env, []string{"TOXIPROXY_URL=" + l.env.API()}), OutDir: filepath.Join(l.out.Dir(), rel), RelTo: l.out.Dir(), Tee: l.o.Observe.Suite,
 	})
 	if err != nil {
 		return fmt.Errorf("suite %q: %w", s.Name, err)

@@ -18,7 +18,11 @@ type cubic struct {
 	origin   int
 	reno     int // the window that Reno would have
 	renoPart int
-	minDelay time.Duration // the shortest round trip seen
+	// The latest answer of step, for which window and when.
+	steps      int
+	stepsFor   int
+	stepsSince time.Duration
+	minDelay   time.Duration // the shortest round trip seen
 	// HyStart's round: it began when, its last acknowledgement came when, and it
 	// ends with the acknowledgement of seq.
 	roundStart, lastAck time.Duration
@@ -54,7 +58,7 @@ func (c *cubic) reduced() int {
 
 // reset forgets the curve, as a time-out does.
 func (c *cubic) reset() {
-	c.lastMax, c.epoch, c.part, c.found = 0, -1, 0, false
+	c.lastMax, c.epoch, c.part, c.found, c.stepsFor = 0, -1, 0, false, 0
 }
 
 // rest moves the curve on by a time in which nothing was sent.
@@ -87,6 +91,12 @@ func (c *cubic) acked(now time.Duration, n int) {
 // step is how many packets must be acknowledged for the window to grow by one.
 func (c *cubic) step(now time.Duration, n int) int {
 	c.renoPart += n
+	// Linux looks again after a 32nd of a second, or when the window has moved.
+	// On short paths that slows growth down a good deal.
+	if c.window == c.stepsFor && now-c.stepsSince <= time.Second/32 {
+		return c.steps
+	}
+	c.stepsFor, c.stepsSince = c.window, now
 	if c.epoch < 0 {
 		c.epoch, c.renoPart, c.reno = now, n, c.window
 		c.origin, c.back = max(c.lastMax, c.window), 0
@@ -109,7 +119,8 @@ func (c *cubic) step(now time.Duration, n int) int {
 	if c.reno > c.window {
 		step = min(step, w/float64(c.reno-c.window))
 	}
-	return max(2, int(step))
+	c.steps = max(2, int(step))
+	return c.steps
 }
 
 // hystart ends slow start when the acknowledgements of a round are spread over

@@ -157,8 +157,11 @@ func TestWindow(t *testing.T) {
 		{"unlimited", rehearse.Path{Delay: ms(42)}, shape.MaxChunk, shape.MaxWindow},
 		{"more than the cap", rehearse.Path{Delay: ms(42), Rate: rehearse.Gbit}, shape.MaxChunk, shape.MaxWindow},
 		{"flight and backlog", rehearse.Path{Delay: ms(50), Rate: 8 * rehearse.Mbit}, 5000, 100_000},
+		{"a connection's rate", rehearse.Path{Delay: ms(50), Rate: rehearse.Gbit, ConnectionRate: 8 * rehearse.Mbit}, 5000, 100_000},
+		{"flight and limit", rehearse.Path{Delay: ms(50), Rate: 8 * rehearse.Mbit, Limit: 20_000}, 5000, 70_000},
+		{"hardly a limit", rehearse.Path{Rate: 8 * rehearse.Mbit, Limit: 1}, 5000, 10_000},
 		{"hardly anything", rehearse.Path{Rate: rehearse.Kbit}, 256, 512},
-		{"absurd", rehearse.Path{Delay: math.MaxInt64, Jitter: math.MaxInt64, Rate: math.MaxInt64}, shape.MaxChunk, shape.MaxWindow},
+		{"absurd", rehearse.Path{Delay: math.MaxInt64, Jitter: math.MaxInt64, Rate: math.MaxInt64, Limit: math.MaxInt64}, shape.MaxChunk, shape.MaxWindow},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

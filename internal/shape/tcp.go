@@ -15,7 +15,8 @@ import (
 // there.
 //
 // What is left out: delayed acknowledgements where nothing waits for them, the
-// undoing of a needless reduction, pacing, ECN, and giving up.
+// undoing of a reduction that was needless for another reason than a time-out
+// that came too soon, pacing, ECN, and giving up.
 //
 //	Send ─▶ queue ─▶ windows ─▶ loss ─▶ line ─▶ delay ─▶ reassembly ─▶ Deliver
 //	                    ▲                                    │
@@ -39,6 +40,7 @@ type route struct {
 	path   rehearse.Path
 	line   *Line
 	own    transmitter
+	host   transmitter
 	dice   Dice
 	losses Losses
 	last   time.Duration // the latest arrival so far
@@ -47,17 +49,17 @@ type route struct {
 // piece is packets that arrive together.
 type piece struct {
 	seq, end int64
-	due      time.Duration
+	at, due  time.Duration // when they were sent and arrive
 }
 
 // ack is acknowledgements that arrive together, of which the last counts.
 type ack struct {
-	seq     int64         // what was received in order
-	holes   int           // how many of the receiver's notes it speaks of
-	edge    int64         // where the receive window ends
-	again   bool          // something came twice (DSACK)
-	packets int           // that it acknowledges
-	due     time.Duration // when it comes to the sender
+	seq   int64         // what was received in order
+	holes int           // how many of the receiver's notes it speaks of
+	edge  int64         // where the receive window ends
+	again bool          // something came twice (DSACK)
+	at    time.Duration // when what it answers was sent, as time stamps tell
+	due   time.Duration // when it comes to the sender
 }
 
 // NewTCP makes a flow on a link's lines, there and back, of a connection that is
@@ -71,7 +73,7 @@ func NewTCP(line, back *Line, rng *rand.Rand, p, wayBack rehearse.Path) *TCP {
 	}
 	rtt := bounded(p.Delay) + bounded(wayBack.Delay)
 	t.sender = newSender(rtt)
-	t.receiver = newReceiver(rtt)
+	t.receiver = newReceiver(rtt, rng)
 	return t
 }
 
@@ -84,20 +86,17 @@ func (t *TCP) Send(at time.Time, n int) {
 		return
 	}
 	t.under += n
+	plain := t.una == t.accepted && t.wire.path.IsZero() && t.wayBack.path.IsZero()
 	t.accepted += int64(n)
-	if t.plain() {
-		t.una, t.nxt = t.accepted, t.accepted
-		t.expected = t.accepted
+	if plain {
+		// A wire with nothing on it: all of it is through at once, both ways.
+		t.una, t.nxt, t.expected = t.accepted, t.accepted, t.accepted
 		t.edge = max(t.edge, t.una+t.window)
+		t.lastSent = t.now
 		t.ready.push(arrival{n, t.time(t.now)})
 		return
 	}
 	t.transmit()
-}
-
-// plain reports whether the path is a wire with nothing on it.
-func (t *TCP) plain() bool {
-	return t.wire.path.IsZero() && t.wayBack.path.IsZero() && t.una == t.accepted-int64(t.under) && t.ready.len() == 0 && t.nxt == t.una && t.flight.len() == 0
 }
 
 // Deliver implements Flow.
@@ -219,7 +218,7 @@ func (t *TCP) fly(seq, end int64) {
 		k := packets(stop - seq)
 		due := r.carry(now, int(stop-seq)+k*header, k).Sub(t.base)
 		r.last = max(r.last, due)
-		t.flight.push(piece{seq, stop, r.last})
+		t.flight.push(piece{seq, stop, t.now, r.last})
 		seq = stop
 		size *= 2
 	}
@@ -247,18 +246,25 @@ func (r *route) fit(now time.Time) int64 {
 // own and the rest in ever larger pieces, as the latest so far holds all back
 // and there are ever fewer of those.
 func (r *route) grain(asked int64) int64 {
-	if r.path.Jitter <= 0 {
-		asked = 1 << 20
+	const moment = time.Millisecond
+	rate := rehearse.Rate(hostRate)
+	if slow := slowest(r.path); slow > 0 {
+		rate = min(rate, slow)
 	}
-	if rate := slowest(r.path); rate > 0 {
-		const moment = time.Millisecond
-		asked = min(asked, max(1, int64(float64(rate)/8*moment.Seconds())/(segment+header)))
+	fits := max(1, int64(float64(rate)/8*moment.Seconds())/(segment+header))
+	if r.path.Jitter > 0 {
+		return min(asked, fits)
 	}
-	return asked
+	return fits
 }
+
+// hostRate is what a host can send at most: without it, a window of any size
+// would leave at once.
+const hostRate = 10 * rehearse.Gbit
 
 // carry is when k packets of n bytes in all come out of the route.
 func (r *route) carry(now time.Time, n, k int) time.Time {
-	left := r.own.send(r.path.ConnectionRate, r.line.Send(r.path.Rate, now, n), n)
+	left := r.host.send(hostRate, now, n-k*header)
+	left = r.own.send(r.path.ConnectionRate, r.line.Send(r.path.Rate, left, n), n)
 	return left.Add(r.dice.Longest(r.path, k))
 }

@@ -22,6 +22,9 @@ type sender struct {
 	// state is Linux's: how the window is governed until high is acknowledged.
 	state state
 	high  int64
+	// What a time-out has changed, and when it was.
+	undoWindow, undoThreshold int
+	timedOutAt                time.Duration
 	// Proportional rate reduction (RFC 6937): the window before, and what was
 	// delivered and sent since.
 	prior, delivered, resent int
@@ -65,11 +68,14 @@ const (
 	leastRTO   = 200 * time.Millisecond
 	mostRTO    = 120 * time.Second
 	reordering = 3
-	// A timer of the kernel's is late by up to a tick, and by up to an eighth
+	// A timer of the kernel's is late by up to two ticks, and by up to an eighth
 	// of what it waits for when that is long: the wheel has 64 places and then
-	// others that are 8 times coarser. Most distributions have 250 ticks.
+	// others that are 8 times coarser. Most kernels have 250 ticks a second.
 	tick  = 4 * time.Millisecond
 	wheel = 8
+	// soonest is what is added to waits that depend on the round trip alone
+	// (TCP_TIMEOUT_MIN_US).
+	soonest = 2 * tick
 )
 
 // newSender is one whose handshake has measured a round trip.
@@ -85,14 +91,17 @@ func (s *sender) rto() time.Duration {
 	return min(s.smoothed+max(leastRTO, 4*s.variation), mostRTO)
 }
 
-// arm sets the timer, in whole ticks as the kernel's wheel has them.
+// arm sets the timer, in whole ticks and as coarsely as the kernel's wheel.
 func (t *TCP) arm(kind timer, d time.Duration) {
-	unit := tick
-	for span := 64 * tick; d >= span && unit < tick*wheel*wheel; span *= wheel {
+	now := (t.now + t.phase) / tick
+	wait := (d + tick - 1) / tick
+	unit := time.Duration(1)
+	for span := time.Duration(64); wait >= span && unit < wheel*wheel; span *= wheel {
 		unit *= wheel
 	}
-	at := t.now + d + t.phase
-	t.timer, t.deadline = kind, at-at%unit+unit-t.phase
+	at := now + wait
+	at += unit - at%unit
+	t.timer, t.deadline = kind, at*tick-t.phase
 }
 
 // armTimeout sets the time-out, counted from when the oldest packet was sent
@@ -120,7 +129,7 @@ func (t *TCP) armProbe() {
 	if t.board.out() == 1 {
 		d += leastRTO // its acknowledgement may be delayed
 	} else {
-		d += 2 * tick
+		d += soonest
 	}
 	d = min(d, max(0, t.board.runs[0].at+t.rto()-t.now))
 	t.arm(tailLoss, d)
@@ -168,6 +177,9 @@ func (t *TCP) acknowledged(a ack) {
 	if n.rtt > 0 {
 		t.measure(n.rtt)
 		t.cubic.hystart(t.now, t.una, t.nxt, n.latest, max(1, n.packets))
+	}
+	if t.state == loss && advanced && a.at < t.timedOutAt {
+		t.undo()
 	}
 	t.probed(a, advanced)
 	missing := t.detect()
@@ -230,10 +242,22 @@ func (t *TCP) detect() (missing int) {
 		r.again = true
 	}
 	if wait > 0 {
-		// The kernel's timer is in ticks here too.
-		t.arm(reorder, wait)
+		t.arm(reorder, wait+soonest)
 	}
 	return missing
+}
+
+// undo takes back what a time-out has done that came too soon: what was sent
+// before it has arrived (RFC 3522).
+func (t *TCP) undo() {
+	t.state = open
+	t.cubic.window = max(t.cubic.window, t.undoWindow)
+	t.cubic.threshold = max(t.cubic.threshold, t.undoThreshold)
+	for i := range t.board.runs {
+		if r := &t.board.runs[i]; r.fate == lost {
+			t.board.set(r, sent)
+		}
+	}
 }
 
 // govern moves the congestion window.
@@ -441,6 +465,7 @@ func (t *TCP) timedOut() {
 	}
 	c := &t.cubic
 	if t.state != loss || t.una >= t.high {
+		t.undoWindow, t.undoThreshold, t.timedOutAt = c.window, c.threshold, t.now
 		c.threshold = c.reduced()
 		t.high = t.nxt
 	}

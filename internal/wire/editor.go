@@ -77,12 +77,13 @@ type Request struct {
 
 	// PostgreSQL. Statement is the beginning of the text, up to about MaxHead;
 	// of a message with several statements it is all of them. Writes says that
-	// the statement changes data or the schema, as far as its words can tell.
-	// InTransaction says that the server was inside a transaction block that
-	// has not failed, with nothing else under way. Rollback says that it is
-	// ROLLBACK or ABORT, which no server fails.
-	Statement                       []byte
-	Writes, InTransaction, Rollback bool
+	// the statement changes data or the schema, as far as its words can tell,
+	// and Rollback that it is ROLLBACK or ABORT, which no server fails.
+	// InTransaction says that the server is inside a transaction block with
+	// nothing else under way, and Failed that it is inside one that has failed
+	// and takes nothing but its end.
+	Statement                               []byte
+	Writes, Rollback, InTransaction, Failed bool
 
 	// Redis. Key is the command's first key, empty where it has none. Queued
 	// says that the command stands between MULTI and EXEC.

@@ -18,7 +18,7 @@ func (q *Queue[T]) Back() *T { return &q.all[len(q.all)-1] }
 
 // Push adds one at the back.
 func (q *Queue[T]) Push(v T) {
-	if q.start > 0 && len(q.all) == cap(q.all) {
+	if len(q.all) == cap(q.all) && q.start > len(q.all)/2 {
 		n := copy(q.all, q.all[q.start:])
 		clear(q.all[n:])
 		q.all, q.start = q.all[:n], 0

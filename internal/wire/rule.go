@@ -150,7 +150,8 @@ func invalid(f rehearse.Fault, msg, hint string) error {
 // Matches reports whether the fault speaks of a request: whether its match does,
 // and whether the kind can touch it at all. A sql-kill needs an open
 // transaction, a read-only a statement that writes, an evict a key outside of
-// MULTI, and a sql-error anything but a ROLLBACK.
+// MULTI, and a sql-error anything but a ROLLBACK. Inside a transaction that has
+// failed, every statement fails anyway.
 func (r *Rule) Matches(q *Request) bool {
 	if q.Protocol != r.protocol {
 		return false
@@ -161,11 +162,11 @@ func (r *Rule) Matches(q *Request) bool {
 			return false
 		}
 	case rehearse.FaultReadOnly:
-		if !q.Writes {
+		if !q.Writes || q.Failed {
 			return false
 		}
 	case rehearse.FaultSQLError:
-		if q.Rollback {
+		if q.Rollback || q.Failed {
 			return false
 		}
 	case rehearse.FaultEvict:

@@ -20,10 +20,11 @@ import (
 
 // environment is one isolated copy.
 type environment struct {
-	o    Options
-	spec driver.Spec
-	iso  isolation
-	tier string
+	o       Options
+	spec    driver.Spec
+	iso     isolation
+	tier    string
+	carrier carrier
 
 	mu       sync.Mutex
 	facts    []rehearse.Fact
@@ -404,6 +405,7 @@ func (e *environment) Close(ctx context.Context) error {
 		e.gone = true
 		e.mu.Unlock()
 		e.iso.close()
+		e.closeWires()
 		e.starting.Wait() // they fail now, and make no control group any more
 		for _, s := range e.services {
 			s.mu.Lock()

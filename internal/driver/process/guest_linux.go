@@ -10,7 +10,10 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/rehearse-dev/rehearse/internal/packet"
 )
 
 // The guest is PID 1 of an environment: our own binary, started again in a user,
@@ -102,6 +105,8 @@ func (g *guest) serve(q request, files []*os.File) {
 	switch q.Op {
 	case "listen":
 		out, err = g.listen(q.Netns, q.Count, q.Addr)
+	case "packets":
+		out, err = g.packets(q.Netns, q.Count)
 	case "sockets":
 		out, err = g.sockets(q.Netns, q.Count)
 	case "shim":
@@ -203,6 +208,47 @@ func (g *guest) listen(service string, number int, addr string) ([]*os.File, err
 		return nil, err
 	}
 	return []*os.File{f}, nil
+}
+
+// packets makes a service's wire of two TUN devices, whose ends the host holds:
+// every packet passes through it. It must come before the first listen.
+func (g *guest) packets(service string, number int) (ends []*os.File, err error) {
+	ns, err := g.netns(service)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			closeAll(ends)
+			ends = nil
+		}
+	}()
+	open := func(name string) error {
+		end, err := packet.Open(name)
+		if err == nil {
+			ends = append(ends, end)
+		}
+		return err
+	}
+	g.mu.Lock()
+	wired := g.wired[service]
+	g.wired[service] = true
+	g.mu.Unlock()
+	if wired {
+		return nil, fmt.Errorf("%s has a wire already", service)
+	}
+	err = join(g.home, ns, number, func(*netlink.Handle) error {
+		if err := g.inside(service, func() error { return open(wireName) }); err != nil {
+			return err
+		}
+		return open(wireEnd(number))
+	})
+	if err != nil {
+		g.mu.Lock()
+		g.wired[service] = false
+		g.mu.Unlock()
+	}
+	return ends, err
 }
 
 func (g *guest) sockets(service string, n int) (out []*os.File, err error) {

@@ -17,6 +17,9 @@ type isolation interface {
 	// listen makes a listener that the client in a network, whose number is
 	// given, reaches at an address from address.
 	listen(network string, number int, host string, port int) (net.Listener, error)
+	// packets makes the wire of a client one whose packets pass through two
+	// files of ours, before the client's first listen.
+	packets(network string, number int) (near, far *os.File, err error)
 	dial(ctx context.Context, network string, port int) (net.Conn, error)
 	// address is where the link from the client with the given number to its
 	// i-th upstream listens. Client 0 is the services' own addresses.

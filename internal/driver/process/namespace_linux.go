@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rehearse-dev/rehearse/internal/packet"
 )
 
 // namespaces is the best tier: every service in a network, mount, PID, IPC and
@@ -177,6 +179,35 @@ func (n *namespaces) listen(network string, number int, host string, port int) (
 		return nil, fmt.Errorf("listen: %d files came back, not 1", len(files))
 	}
 	return net.FileListener(files[0])
+}
+
+// packets makes a client's wire one whose packets pass through this process, and
+// returns the client's end and the links'.
+func (n *namespaces) packets(network string, number int) (near, far *os.File, err error) {
+	if err := packet.Available(); err != nil {
+		return nil, nil, err
+	}
+	_, files, err := n.guest.call(request{Op: "packets", Netns: network, Count: number})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer closeAll(files)
+	if len(files) != 2 {
+		return nil, nil, fmt.Errorf("packets: %d files came back, not 2", len(files))
+	}
+	var ends [2]*os.File
+	for i, f := range files {
+		// A file that came over a socket does not wait in the poller.
+		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err == nil {
+			err = unix.SetNonblock(fd, true)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("take over a device: %w", err)
+		}
+		ends[i] = os.NewFile(uintptr(fd), "tun")
+	}
+	return ends[0], ends[1], nil
 }
 
 func (n *namespaces) dial(ctx context.Context, network string, port int) (net.Conn, error) {

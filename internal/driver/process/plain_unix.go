@@ -104,6 +104,10 @@ func (p *plain) dial(ctx context.Context, _ string, port int) (net.Conn, error) 
 	return nil, errors.New("internal error: in this tier services are dialled by address")
 }
 
+func (p *plain) packets(string, int) (near, far *os.File, err error) {
+	return nil, nil, fmt.Errorf("the tier %s has no networks of its own", p.tier)
+}
+
 func (p *plain) address(client, i int) string {
 	if p.tier == TierPorts {
 		return "127.0.0.1"

@@ -85,6 +85,7 @@ func (d *Driver) Open(ctx context.Context, spec driver.Spec) (driver.Environment
 			fact.Note = errors.Join(reasons...).Error()
 		}
 		e.facts = append(e.facts, fact)
+		e.openWires(ctx)
 		return e, nil
 	}
 	return nil, &rehearse.Error{

@@ -24,8 +24,21 @@ func wireSubnet(n int) *net.IPNet {
 	return &net.IPNet{IP: wireAddress(n, -1), Mask: net.CIDRMask(24, 32)}
 }
 
-// wire joins a service's network to the guest's.
+// wire joins a service's network to the guest's by a pair of virtual interfaces.
 func wire(home, service, number int) error {
+	return join(home, service, number, func(inside *netlink.Handle) error {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = wireName
+		if err := inside.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: wireEnd(number), PeerNamespace: netlink.NsFd(home)}); err != nil {
+			return fmt.Errorf("make a pair of interfaces: %w", err)
+		}
+		return nil
+	})
+}
+
+// join makes a wire's two interfaces, by whatever way, and gives them their
+// addresses and routes.
+func join(home, service, number int, make func(inside *netlink.Handle) error) error {
 	if number < 1 || number > 250 {
 		return fmt.Errorf("an environment has at most 250 services, and this is number %d", number)
 	}
@@ -39,17 +52,14 @@ func wire(home, service, number int) error {
 		return err
 	}
 	defer outside.Close()
-	peer := wireEnd(number)
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name = wireName
-	if err := inside.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: peer, PeerNamespace: netlink.NsFd(home)}); err != nil {
-		return fmt.Errorf("make a pair of interfaces: %w", err)
+	if err := make(inside); err != nil {
+		return err
 	}
 	near, err := inside.LinkByName(wireName)
 	if err != nil {
 		return err
 	}
-	far, err := outside.LinkByName(peer)
+	far, err := outside.LinkByName(wireEnd(number))
 	if err != nil {
 		return err
 	}

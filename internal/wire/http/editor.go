@@ -119,7 +119,7 @@ func (e *Editor) EndDown(out *wire.Out) {
 // whole collects a head. It returns the head, or nil while it has not all come,
 // and what is behind it in p. A head that cannot be one is handed to bad.
 func (s *side) whole(p []byte, could func([]byte) bool, bad func(rest []byte)) (head, rest []byte) {
-	b, had := p, s.kept.Len()
+	b, had := p[:min(len(p), wire.MaxHead)], s.kept.Len()
 	if had > 0 {
 		b = s.kept.Add(p[:min(len(p), wire.MaxHead-had)])
 	}
@@ -380,9 +380,6 @@ func (e *Editor) touched(t *touch, n int64) {
 // answerBody takes the first run of an answer's body from p.
 func (e *Editor) answerBody(p []byte, out *wire.Out) (rest []byte) {
 	r := e.down.body.next(p)
-	if r.bad {
-		return e.lost(p, out)
-	}
 	if f := e.down.cut; f != nil && r.payload {
 		if int64(r.n) > e.down.left {
 			out.ToClient(p[:e.down.left])
@@ -394,7 +391,10 @@ func (e *Editor) answerBody(p []byte, out *wire.Out) (rest []byte) {
 		e.down.left -= int64(r.n)
 	}
 	out.ToClient(p[:r.n])
-	if r.done {
+	switch {
+	case r.bad:
+		return e.lost(p[r.n:], out)
+	case r.done:
 		e.down.inBody = false
 		e.answered(out)
 	}

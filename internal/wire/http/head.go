@@ -56,7 +56,7 @@ func couldBeRequest(b []byte) bool {
 		if c == ' ' {
 			break
 		}
-		if i == maxMethod || !(c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '_') {
+		if i == maxMethod || !ofMethod(c) {
 			return false
 		}
 	}
@@ -66,6 +66,10 @@ func couldBeRequest(b []byte) bool {
 	}
 	_, _, _, ok := requestLine(line)
 	return ok
+}
+
+func ofMethod(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '-' || c == '_'
 }
 
 // couldBeResponse is couldBeRequest's other side.
@@ -82,6 +86,11 @@ func requestLine(line []byte) (method, target []byte, minor byte, ok bool) {
 	a, z := bytes.IndexByte(line, ' '), bytes.LastIndexByte(line, ' ')
 	if a <= 0 || z <= a+1 || a > maxMethod {
 		return nil, nil, 0, false
+	}
+	for _, c := range line[:a] {
+		if !ofMethod(c) {
+			return nil, nil, 0, false
+		}
 	}
 	minor, ok = version(line[z+1:])
 	return line[:a], line[a+1 : z], minor, ok

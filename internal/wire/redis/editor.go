@@ -96,7 +96,7 @@ func (e *Editor) EndDown(*wire.Out) { e.downOpaque = true }
 // begin takes a command, as far as it is read before the decision, from the
 // start of p.
 func (e *Editor) begin(p []byte, out *wire.Out) (rest []byte) {
-	b, had := p, e.kept.Len()
+	b, had := p[:min(len(p), wire.MaxHead)], e.kept.Len()
 	if had > 0 {
 		b = e.kept.Add(p[:min(len(p), wire.MaxHead-had)])
 	}
@@ -169,7 +169,7 @@ func (e *Editor) decide(b []byte, out *wire.Out) {
 // refuse answers a command with a fault's error.
 func (e *Editor) refuse(f *rehearse.Fault, o owed, n int, out *wire.Out) {
 	e.decider.Touched(f, 1, int64(n))
-	e.swallow, e.charge = true, f
+	e.swallow, e.charge = e.rest.left > 0, f
 	o.answer = f
 	switch {
 	case !e.inMulti || e.command.verb.is("MULTI"):
@@ -183,9 +183,7 @@ func (e *Editor) refuse(f *rehearse.Fault, o owed, n int, out *wire.Out) {
 		out.ToServer([]byte("*1\r\n$3\r\nGET\r\n")) // no key: it is not queued
 	}
 	e.owed.Push(o)
-	if e.rest.left == 0 {
-		e.flush(out)
-	}
+	e.flush(out)
 }
 
 // ends reports whether a command ends a MULTI.
@@ -279,24 +277,23 @@ func (e *Editor) answer(p []byte, out *wire.Out) (rest []byte) {
 	}
 	n, done, ok := e.reply.next(p)
 	e.resp3 = e.resp3 || e.reply.newer
-	if !ok {
-		return e.lost(p, out)
+	var o *owed
+	if !e.reply.push {
+		o = e.owed.Front()
 	}
-	if e.reply.push {
-		out.ToClient(p[:n])
-		if done {
-			e.flush(out)
-		}
-		return p[n:]
-	}
-	o := e.owed.Front()
-	if !o.hidden {
-		if first {
+	if o == nil || !o.hidden {
+		if o != nil && first {
 			e.hold(o, out)
 		}
 		out.ToClient(p[:n])
 	}
-	if !done {
+	switch {
+	case !ok:
+		return e.lost(p[n:], out)
+	case !done:
+		return p[n:]
+	case o == nil:
+		e.flush(out)
 		return p[n:]
 	}
 	if e.unsure && !o.hidden {

@@ -63,6 +63,9 @@ func (d *Decider) Dose(id string) string {
 	return fmt.Sprintf("%d requests, %d bytes", d.doses[id][0], d.doses[id][1])
 }
 
+// Requests is how many requests a fault has touched.
+func (d *Decider) Requests(id string) int { return int(d.doses[id][0]) }
+
 // Tape plays bytes through an editor and writes down what each side is given.
 // What is not a byte stands there as <hold name>, <close> or <reset>.
 type Tape struct {

@@ -1,0 +1,165 @@
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/link"
+	"github.com/rehearse-dev/rehearse/internal/toxiproxy"
+)
+
+// Link is a link of an environment. Several may break it at once, each with
+// faults of their own.
+type Link struct {
+	*link.Link
+	spec      rehearse.LinkSpec
+	endpoints []endpoint
+
+	mu     sync.Mutex
+	faults map[string][]rehearse.Fault // by who has set them
+}
+
+type endpoint struct {
+	port    int // the upstream's
+	address driver.Address
+}
+
+// Those who break links.
+const (
+	ByPlan    = "plan"
+	ByPerson  = "person" // with rehearse link
+	byClients = "toxiproxy"
+)
+
+// BreakBy makes the faults of one of those who break the link the ones that are
+// given. Two of them cannot have a fault of the same name.
+func (l *Link) BreakBy(who string, faults []rehearse.Fault) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []rehearse.Fault
+	for _, w := range []string{ByPlan, ByPerson, byClients} {
+		if w == who {
+			all = append(all, faults...)
+		} else {
+			all = append(all, l.faults[w]...)
+		}
+	}
+	if err := l.Link.Break(all); err != nil {
+		return err
+	}
+	l.faults[who] = faults
+	return nil
+}
+
+// FaultsBy are the faults that one of those who break the link has set.
+func (l *Link) FaultsBy(who string) []rehearse.Fault {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.faults[who]
+}
+
+// Reset takes away the faults that came after the plan's, and puts the plan's
+// shape back.
+func (l *Link) Reset() error {
+	l.Set(l.spec.Shape)
+	return errors.Join(l.BreakBy(ByPerson, nil), l.BreakBy(byClients, nil))
+}
+
+// clients is a link as Toxiproxy's clients break it.
+type clients struct{ *Link }
+
+func (c clients) Break(faults []rehearse.Fault) error { return c.BreakBy(byClients, faults) }
+
+// openLinks opens every listener before any service starts: a client's names are
+// fixed when it does.
+func (e *Environment) openLinks(ctx, life context.Context) error {
+	for _, spec := range e.o.Plan.Links {
+		if err := e.openLink(ctx, life, spec); err != nil {
+			return fmt.Errorf("open link %s: %w", spec.ID, err)
+		}
+	}
+	return e.openAPI(ctx, life)
+}
+
+func (e *Environment) openLink(ctx, life context.Context, spec rehearse.LinkSpec) error {
+	carriers, packets := e.inner.(driver.Carrier)
+	if packets {
+		packets = carriers.Carries(spec)
+	}
+	running := spec
+	switch {
+	case packets:
+		running.Tier = rehearse.TierPacket
+	case spec.Tier == "" || spec.Tier == rehearse.TierPacket:
+		running.Tier = rehearse.TierModel
+	}
+	l := &Link{
+		Link: link.New(running, e.o.Plan.Seed^hash(string(spec.ID))), spec: spec,
+		faults: map[string][]rehearse.Fault{ByPlan: spec.Faults},
+	}
+	e.links[spec.ID] = l
+	e.linkOrder = append(e.linkOrder, spec.ID)
+	for _, port := range spec.Ports {
+		ln, addr, err := e.inner.Listen(ctx, spec.Client, spec.Names, port)
+		if err != nil {
+			return err
+		}
+		l.endpoints = append(l.endpoints, endpoint{port, addr})
+		e.running.Go(func() {
+			_ = l.Serve(life, ln, func(ctx context.Context) (net.Conn, error) { // ends with the environment
+				return e.inner.Dial(ctx, spec.Upstream, port)
+			})
+		})
+	}
+	if packets {
+		c, err := carriers.Carry(spec)
+		if err != nil {
+			return err
+		}
+		l.CarriedBy(link.Carrier{Set: c.Set, Delay: c.Delay})
+	}
+	return nil
+}
+
+// openAPI answers Toxiproxy's API for the links, on this host's loopback.
+func (e *Environment) openAPI(ctx, life context.Context) error {
+	ln, addr, err := e.inner.Listen(ctx, rehearse.Ingress, []string{"toxiproxy"}, 0)
+	if err != nil {
+		return fmt.Errorf("open the links' API: %w", err)
+	}
+	e.apiAddr = addr
+	e.api = toxiproxy.New(toxiproxy.Options{Seed: e.o.Plan.Seed, TCPOnly: true})
+	for _, id := range e.linkOrder {
+		l := e.links[id]
+		fixed := toxiproxy.Fixed{
+			Name: ProxyName(id), Listen: l.endpoints[0].address.String(),
+			Upstream: net.JoinHostPort(string(l.spec.Upstream), strconv.Itoa(l.spec.Ports[0])), Link: clients{l},
+		}
+		if err := e.api.Add(fixed); err != nil {
+			return errors.Join(fmt.Errorf("open the links' API: %w", err), ln.Close())
+		}
+	}
+	e.running.Go(func() { _ = e.api.Serve(life, ln) }) // ends with the environment
+	return nil
+}
+
+// ProxyName is what a link is called in the API: its ID, without the slash of
+// "ingress/REGION", which would end a name there.
+func ProxyName(id rehearse.LinkID) string { return strings.ReplaceAll(string(id), "/", ".") }
+
+// API is where Toxiproxy's clients reach the links.
+func (e *Environment) API() string { return "http://" + e.apiAddr.String() }
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return h.Sum64()
+}

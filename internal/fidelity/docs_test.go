@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -32,12 +33,23 @@ func comparisons(t *testing.T) (Measured, []Comparison) {
 	if err := json.Unmarshal(data, &m); err != nil {
 		t.Fatal(err)
 	}
-	var all []Comparison
-	for _, r := range m.Results {
-		all = append(all, compare(r))
-	}
-	return m, all
+	return m, slices.Clone(compared(m))
 }
+
+// compared is made once for all tests: it takes a while.
+func compared(m Measured) []Comparison {
+	once.Do(func() {
+		for _, r := range m.Results {
+			all = append(all, compare(r))
+		}
+	})
+	return all
+}
+
+var (
+	once sync.Once
+	all  []Comparison
+)
 
 // TestModel holds tier model against its goals in every cell, in virtual time
 // and thus without any luck.

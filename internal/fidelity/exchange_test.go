@@ -37,8 +37,9 @@ func serve(ln net.Listener, largest int) {
 	}
 }
 
-// dial connects over the path with a round trip and a loss.
-type dial func(ctx context.Context, rtt time.Duration, loss float64) (net.Conn, error)
+// dial connects over the path with a round trip and a loss, and says when it
+// began to.
+type dial func(ctx context.Context, rtt time.Duration, loss float64) (net.Conn, time.Time, error)
 
 // sample is what one connection gave for a cell.
 type sample struct {
@@ -47,8 +48,7 @@ type sample struct {
 }
 
 func take(ctx context.Context, c Cell, dial dial) (sample, error) {
-	start := time.Now()
-	conn, err := dial(ctx, c.RTT, c.Loss)
+	conn, start, err := dial(ctx, c.RTT, c.Loss)
 	if err != nil {
 		return sample{}, err
 	}

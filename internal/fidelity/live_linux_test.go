@@ -99,9 +99,11 @@ func links(t *testing.T, tier rehearse.Tier) dial {
 			<-ended
 		})
 	}
-	return func(ctx context.Context, rtt time.Duration, loss float64) (net.Conn, error) {
+	return func(ctx context.Context, rtt time.Duration, loss float64) (net.Conn, time.Time, error) {
+		start := time.Now()
 		var d net.Dialer
-		return d.DialContext(ctx, "tcp", address[key{rtt, loss}])
+		conn, err := d.DialContext(ctx, "tcp", address[key{rtt, loss}])
+		return conn, start, err
 	}
 }
 

@@ -75,11 +75,12 @@ func packets(t *testing.T, cells []Cell) dial {
 	t.Cleanup(func() { ln.Close() })
 	go serve(ln, sizes[len(sizes)-1])
 	port := strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
-	return func(ctx context.Context, rtt time.Duration, loss float64) (conn net.Conn, err error) {
+	return func(ctx context.Context, rtt time.Duration, loss float64) (conn net.Conn, start time.Time, err error) {
 		client.Do(func() {
 			d := net.Dialer{Control: congestion}
+			start = time.Now() // the thread took its time to come here
 			conn, err = d.DialContext(ctx, "tcp4", net.JoinHostPort(address(rtt, loss).String(), port))
 		})
-		return conn, err
+		return conn, start, err
 	}
 }

@@ -521,8 +521,8 @@ func TestWhatIsUnderWayIsBounded(t *testing.T) {
 	})
 }
 
-// TestDatagramsAllocateNothing carries datagrams up and down a link with nothing
-// to do, and one with a delay.
+// TestDatagramsAllocateNothing carries datagrams up and down a link that has
+// nothing to do.
 func TestDatagramsAllocateNothing(t *testing.T) {
 	l := New(rehearse.LinkSpec{}, 1)
 	c := serveUDP(t, l, "127.0.0.1", echoUDP(t, "127.0.0.1"))()

@@ -55,6 +55,7 @@ const bulk = 4
 // bytes no more will come. The other side is reset for it, but only when it has
 // been given all that came: on a wire, too, a reset travels behind the data.
 func (d *direction) run() {
+	defer d.session.ran()
 	err := d.read()
 	d.transit.drain()
 	switch {
@@ -356,9 +357,10 @@ func (d *direction) deliver() {
 	defer t.finish()
 	var chunks []chunk
 	var pieces net.Buffers
+	lag := &s.link.lag
 	for {
 		var next time.Time
-		chunks, next = t.take(chunks[:0], time.Now())
+		chunks, next = t.take(chunks[:0], time.Now().Add(lag.get()))
 		if len(chunks) == 0 {
 			if next.IsZero() {
 				select {
@@ -366,7 +368,7 @@ func (d *direction) deliver() {
 				case <-s.done:
 					return
 				}
-			} else if !s.link.wait(next, s.done, t.more) {
+			} else if !s.link.wait(next.Add(-lag.get()), s.done, t.more) {
 				select {
 				case <-s.done:
 					return
@@ -384,6 +386,7 @@ func (d *direction) deliver() {
 		for i, c := range chunks {
 			if ok {
 				s.link.meter.delayed(c.due.Sub(c.at), now.Sub(c.at))
+				lag.note(now.Sub(c.due))
 			}
 			t.delivered(c)
 			chunks[i] = chunk{}

@@ -11,6 +11,8 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/shape"
 	"github.com/rehearse-dev/rehearse/internal/wire"
 	"github.com/rehearse-dev/rehearse/internal/wire/http"
+	"github.com/rehearse-dev/rehearse/internal/wire/postgres"
+	"github.com/rehearse-dev/rehearse/internal/wire/redis"
 )
 
 // editor understands a connection's bytes and lets faults touch its requests.
@@ -36,6 +38,10 @@ func (s *session) edit(live bool) {
 	switch e.protocol {
 	case wire.HTTP:
 		e.Editor = http.New(e)
+	case wire.PostgreSQL:
+		e.Editor = postgres.New(e, live)
+	case wire.Redis:
+		e.Editor = redis.New(e, live)
 	}
 	s.editor.Store(e)
 }

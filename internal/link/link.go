@@ -31,6 +31,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -40,6 +41,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/shape"
+	"github.com/rehearse-dev/rehearse/internal/wire"
 )
 
 // Link is one carried edge. Its methods may be called at once from several
@@ -55,6 +57,7 @@ type Link struct {
 	tls      atomic.Pointer[EndTLS]
 	up, down shape.Line
 	meter    meter
+	lag      lag
 
 	// control is held by those who change something, never by the data path.
 	control   sync.Mutex
@@ -154,6 +157,18 @@ func (l *Link) Break(faults []rehearse.Fault) error {
 			})
 		}
 		next = append(next, f)
+	}
+	protocols := map[wire.Protocol]bool{}
+	for _, f := range next {
+		if p := wire.ProtocolOf(f.spec); p != "" {
+			protocols[p] = true
+		}
+	}
+	if len(protocols) > 1 {
+		problems = append(problems, &rehearse.Error{
+			Kind: rehearse.Invalid, Msg: fmt.Sprintf("faults of several protocols on one link: %v", slices.Sorted(maps.Keys(protocols))),
+			Hint: "A link speaks one protocol: take the faults of the others away.",
+		})
 	}
 	if len(problems) > 0 {
 		return errors.Join(problems...)
@@ -326,7 +341,7 @@ func (l *Link) Serve(ctx context.Context, ln net.Listener, dial Dial) error {
 		case err == nil && gate.ours(conn):
 			conn.Close()
 		case err == nil:
-			sessions.Go(func() { l.carry(ctx, conn, at, dial) })
+			sessions.Go(func() { l.carry(ctx, conn, at, dial, &sessions) })
 		case ctx.Err() != nil:
 			return nil
 		case state != opened:

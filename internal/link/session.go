@@ -38,6 +38,8 @@ type session struct {
 	// only the down direction clears it.
 	turn atomic.Int64
 
+	running atomic.Int32 // directions
+
 	done   chan struct{} // closed when the session was ended early
 	ending sync.Once
 
@@ -48,44 +50,65 @@ type session struct {
 	closed   bool
 }
 
-// carry takes an accepted connection from its dial to its end.
-func (l *Link) carry(ctx context.Context, client net.Conn, opened time.Time, dial Dial) {
+// carry takes an accepted connection to its upstream, and starts its two
+// directions. Dialling needs a deep stack, which a goroutine that stays would
+// keep for as long as the connection is open: so the directions get goroutines
+// of their own, and this one ends.
+func (l *Link) carry(ctx context.Context, client net.Conn, opened time.Time, dial Dial, all *sync.WaitGroup) {
 	s := &session{link: l, number: uint64(l.meter.open()), opened: opened, done: make(chan struct{})}
-	defer l.meter.close()
 	s.client.use(client)
 	s.up = direction{session: s, up: true, src: &s.client, dst: &s.upstream, back: &s.down}
 	s.down = direction{session: s, src: &s.upstream, dst: &s.client, back: &s.up}
 	if !l.admit(ctx, s) {
 		reset(client)
+		l.meter.close()
 		return
 	}
-	defer l.remove(s)
 	s.refresh()
-	defer s.rest()
 	if ctx.Err() != nil { // it ended before we were among those that it ends
 		s.end()
 	}
+	if !s.connect(ctx, client, dial) {
+		s.leaveLink()
+		return
+	}
+	s.running.Store(2)
+	all.Go(s.up.run)
+	all.Go(s.down.run)
+}
 
+// connect gives a session its upstream, and reports whether it has one.
+func (s *session) connect(ctx context.Context, client net.Conn, dial Dial) bool {
+	l := s.link
 	near, far, err := s.reach(ctx, client, dial)
 	if err != nil {
 		if ctx.Err() == nil && !s.ended() {
 			l.meter.refused.Add(1)
-			l.wait(opened.Add(l.Shape().RTT()), ctx.Done(), s.done)
+			l.wait(s.opened.Add(l.Shape().RTT()), ctx.Done(), s.done)
 		}
 		s.ending.Do(func() { reset(client) })
+		return false
+	}
+	return s.begin(near, far)
+}
+
+// ran notes that a direction has ended. The second to do so closes the session.
+func (s *session) ran() {
+	if s.running.Add(-1) > 0 {
 		return
 	}
-	if !s.begin(near, far) {
-		return
-	}
-	var directions sync.WaitGroup
-	directions.Go(s.up.run)
-	s.down.run()
-	directions.Wait()
 	s.finish()
 	if s.turn.Swap(0) != 0 {
-		l.meter.inFlight.Add(-1)
+		s.link.meter.inFlight.Add(-1)
 	}
+	s.leaveLink()
+}
+
+// leaveLink takes an ended session out of its link's books.
+func (s *session) leaveLink() {
+	s.rest()
+	s.link.remove(s)
+	s.link.meter.close()
 }
 
 // reach dials the upstream, and ends TLS on both sides where the link does; a

@@ -30,7 +30,7 @@ var libraries = []library{
 	{prefix: "github.com/spf13/pflag", in: in("cli"), why: "cobra's flags"},
 	{prefix: "golang.org/x/term", in: in("cli")},
 	{
-		prefix: "golang.org/x/sys", in: in("control driver driver/process environment link load"),
+		prefix: "golang.org/x/sys", in: in("control driver driver/process environment link load packet packet/packettest"),
 		why: "the operating system's own calls, which the standard library has frozen: passed files, namespaces, locks, timers, the names of signals",
 	},
 	{prefix: "github.com/google/go-cmp", why: "tests"},

@@ -35,9 +35,20 @@ var house = []room{
 	{pkg: "internal/verdict"},
 	{pkg: "internal/report"},
 	{pkg: "internal/control"},
+	{pkg: "internal/authority"},
 
 	// The data plane never learns of plans, drivers or verdicts.
-	{pkg: "internal/link", imports: in("shape")},
+	{pkg: "internal/wire"},
+	{pkg: "internal/wire/wiretest", imports: in("wire")},
+	{pkg: "internal/wire/http", imports: in("wire")},
+	{pkg: "internal/wire/postgres", imports: in("wire")},
+	{pkg: "internal/wire/redis", imports: in("wire")},
+	{pkg: "internal/packet", imports: in("shape"), why: "a path's arithmetic is the same for packets and for streams"},
+	{pkg: "internal/packet/packettest", imports: in("packet")},
+	{pkg: "internal/link", imports: in("shape wire wire/http wire/postgres wire/redis"),
+		why: "the one place where arithmetic, decoders and sockets meet"},
+	{pkg: "internal/toxiproxy", imports: in("link")},
+	{pkg: "internal/fidelity", imports: in("shape packet packet/packettest link")},
 
 	{pkg: "internal/plan", imports: in("compose config recipe"),
 		why: "a plan is made of what was read, and a recipe's ports and query are part of it"},
@@ -45,20 +56,21 @@ var house = []room{
 	// Drivers never import one another.
 	{pkg: "internal/driver/drivertest", imports: in("driver")},
 	{pkg: "internal/driver/memory", imports: in("driver")},
-	{pkg: "internal/driver/process", imports: in("driver recipe"),
-		why: "images run from the host's binaries only here"},
+	{pkg: "internal/driver/process", imports: in("driver packet recipe"),
+		why: "images run from the host's binaries, and wires are made of packets, only here"},
 
-	{pkg: "internal/environment", imports: in("driver link recipe"),
-		why: "a recipe's query is how readiness is asked, whatever the driver"},
+	{pkg: "internal/environment", imports: in("driver link recipe toxiproxy"),
+		why: "a recipe's query is how readiness is asked, whatever the driver; every environment answers Toxiproxy's API"},
 	{pkg: "internal/rehearsal", imports: in("driver environment evidence load report suite verdict"),
 		why: "the one package that knows the order of a rehearsal"},
-	{pkg: "internal/cli", imports: in("compose config control driver driver/process environment evidence load plan profile recipe rehearsal report"),
+	{pkg: "internal/cli", imports: in("compose config control driver driver/process environment evidence load plan profile recipe rehearsal report toxiproxy"),
 		why: "wires everything together; the only importer of concrete drivers"},
 	{pkg: "cmd/rehearse", imports: in("cli")},
 
 	// Only tests.
 	{pkg: "internal/lint"},
 	{pkg: "internal/bench"},
+	{pkg: "internal/linkbench", imports: in("link")},
 	{pkg: "internal/killtest"},
 	{pkg: "internal/acceptance"},
 	{pkg: "scripts/testreport"},
@@ -142,7 +154,7 @@ func TestTestOnlyPackages(t *testing.T) {
 		if s.test {
 			continue
 		}
-		for _, only := range in("lint bench killtest acceptance driver/drivertest driver/memory") {
+		for _, only := range in("lint bench killtest acceptance driver/drivertest driver/memory fidelity wire/wiretest packet/packettest") {
 			if _, ok := s.imports[module+"/"+only]; ok {
 				t.Errorf("%s imports %s, which is for tests only", s.file, only)
 			}

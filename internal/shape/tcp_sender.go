@@ -277,8 +277,13 @@ func (t *TCP) govern(n news, advanced bool, missing int) {
 	switch {
 	case t.state == recovery:
 		t.reduce(n.packets, advanced && missing == 0)
-	case advanced && t.grows():
-		t.cubic.acked(t.now, n.packets)
+	case advanced:
+		if t.grows() {
+			t.cubic.acked(t.now, n.packets)
+		}
+		// Linux counts this as use of the window even where it does not grow
+		// (tcp_cong_avoid), so that only a pause takes unused window back.
+		t.usedSince = t.now
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -12,11 +13,12 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/link"
 )
 
 // address is where a proxy listens or whom it dials.
 type address struct {
-	network string // "tcp" or "unix"
+	network string // "tcp", "unix" or "udp"
 	at      string // host:port or path
 }
 
@@ -24,8 +26,9 @@ type address struct {
 // the API waits for it, though no other request does.
 const lookup = 5 * time.Second
 
-// parseAddress reads host:port, tcp:host:port, unix:/path or unix:///path. The
-// empty string is any free port of all interfaces, as in Toxiproxy.
+// parseAddress reads host:port, tcp:host:port, udp:host:port, unix:/path or
+// unix:///path. The empty string is any free port of all interfaces, as in
+// Toxiproxy.
 func parseAddress(s string) (address, error) {
 	if s == "" {
 		return address{"tcp", ":0"}, nil
@@ -40,40 +43,40 @@ func parseAddress(s string) (address, error) {
 		}
 		return address{"unix", path}, nil
 	}
-	if strings.HasPrefix(s, "udp:") {
-		return address{}, fmt.Errorf("address %s: only TCP and Unix sockets are proxied", s)
+	a := address{"tcp", strings.TrimPrefix(s, "tcp:")}
+	if at, ok := strings.CutPrefix(s, "udp:"); ok {
+		a = address{"udp", at}
 	}
-	at := strings.TrimPrefix(s, "tcp:")
-	_, port, err := net.SplitHostPort(at)
+	_, port, err := net.SplitHostPort(a.at)
 	if err != nil {
 		return address{}, err
 	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
+	if _, err := net.LookupPort(a.network, port); err != nil {
 		return address{}, fmt.Errorf("address %s: invalid port %q", s, port)
 	}
-	return address{"tcp", at}, nil
+	return a, nil
 }
 
 // String is the address as the API shows it.
 func (a address) String() string {
-	if a.network == "unix" {
-		return "unix:" + a.at
+	if a.network == "tcp" {
+		return a.at
 	}
-	return a.at
+	return a.network + ":" + a.at
 }
 
 // resolve replaces the name of a host by its first IPv4 address, or its first
 // address if it has none of those. It is what net.Listen does, but can be done
 // before a lock is taken.
 func (a address) resolve(ctx context.Context) (address, error) {
-	if a.network != "tcp" {
+	if a.network == "unix" {
 		return a, nil
 	}
 	host, port, err := net.SplitHostPort(a.at)
 	if err != nil {
 		return address{}, err
 	}
-	number, err := net.LookupPort("tcp", port)
+	number, err := net.LookupPort(a.network, port)
 	if err != nil {
 		return address{}, err
 	}
@@ -82,7 +85,7 @@ func (a address) resolve(ctx context.Context) (address, error) {
 		defer cancel()
 		found, err := net.DefaultResolver.LookupIPAddr(ctx, host)
 		if err != nil {
-			return address{}, fmt.Errorf("listen tcp: %w", err)
+			return address{}, fmt.Errorf("listen %s: %w", a.network, err)
 		}
 		host = found[0].String()
 		for _, ip := range found {
@@ -92,10 +95,49 @@ func (a address) resolve(ctx context.Context) (address, error) {
 			}
 		}
 	}
-	return address{"tcp", net.JoinHostPort(host, strconv.Itoa(number))}, nil
+	return address{a.network, net.JoinHostPort(host, strconv.Itoa(number))}, nil
 }
 
-// listen opens a resolved address.
+// socket is an open address: a listener, or a net.PacketConn.
+type socket interface {
+	io.Closer
+	serve(ctx context.Context, l *link.Link, dial link.Dial) error
+	place() net.Addr
+}
+
+type streams struct{ net.Listener }
+
+func (s streams) place() net.Addr { return s.Addr() }
+
+func (s streams) serve(ctx context.Context, l *link.Link, dial link.Dial) error {
+	return l.Serve(ctx, s.Listener, dial)
+}
+
+type datagrams struct{ net.PacketConn }
+
+func (d datagrams) place() net.Addr { return d.LocalAddr() }
+
+func (d datagrams) serve(ctx context.Context, l *link.Link, dial link.Dial) error {
+	return l.ServePacket(ctx, d.PacketConn, dial)
+}
+
+// open opens a resolved address.
+func (a address) open() (socket, error) {
+	if a.network == "udp" {
+		pc, err := net.ListenPacket("udp", a.at)
+		if err != nil {
+			return nil, err
+		}
+		return datagrams{pc}, nil
+	}
+	ln, err := a.listen()
+	if err != nil {
+		return nil, err
+	}
+	return streams{ln}, nil
+}
+
+// listen opens a resolved address of streams.
 func (a address) listen() (net.Listener, error) {
 	ln, err := net.Listen(a.network, a.at)
 	if a.network == "unix" && errors.Is(err, syscall.EADDRINUSE) && abandoned(a.at) {
@@ -121,7 +163,7 @@ func abandoned(path string) bool {
 
 // dialer dials an upstream. It has no time-out of its own: what the client sees
 // of an upstream that does not answer is what it would see without the proxy.
-func (a address) dialer() func(context.Context) (net.Conn, error) {
+func (a address) dialer() link.Dial {
 	return func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, a.network, a.at)
@@ -132,6 +174,9 @@ func (a address) dialer() func(context.Context) (net.Conn, error) {
 // who holds an address that is in use, where that can be seen.
 func Listen(ctx context.Context, at string) (net.Listener, error) {
 	a, err := parseAddress(at)
+	if err == nil && a.network == "udp" {
+		err = fmt.Errorf("address %s: HTTP needs TCP or a Unix socket", at)
+	}
 	if err != nil {
 		return nil, &rehearse.Error{Kind: rehearse.Invalid, Msg: "listen: " + err.Error()}
 	}

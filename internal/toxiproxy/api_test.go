@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -119,7 +120,7 @@ func TestBadBodies(t *testing.T) {
 		{"/proxies", `{"name":"q","upstram":"h:1"}`, `unknown field \"upstram\"`},
 		{"/proxies", `{"name":"q","upstream":"h"}`, `upstream: address h: missing port in address`},
 		{"/proxies", `{"name":"q","upstream":"h:1","listen":"127.0.0.1:70000"}`, `listen: address 127.0.0.1:70000: invalid port`},
-		{"/proxies", `{"name":"q","upstream":"udp:h:1"}`, `only TCP and Unix sockets are proxied`},
+		{"/proxies", `{"name":"q","upstream":"udp:h:1"}`, `a proxy carries UDP on both sides, or on neither`},
 		{"/proxies", `{"name":"q","upstream":"h:1","listen":"unix:"}`, `missing path`},
 		{"/proxies", `{"name":"q","upstream":"h:1","listen":"unix:/` + strings.Repeat("x", 200) + `"}`, `the path of a socket has at most`},
 		{"/proxies", `{"name":"q","upstream":"h:1","shape":{"up":{"delay":"-1s"}}}`, `delay -1s is not between 0 and 1h`},
@@ -305,9 +306,18 @@ func TestHolder(t *testing.T) {
 	defer ln.Close()
 	un := listen(t, "unix", path)
 	defer un.Close()
-	for _, at := range []string{ln.Addr().String(), "unix:" + path} {
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	for _, at := range []string{ln.Addr().String(), "unix:" + path, "udp:" + pc.LocalAddr().String()} {
+		upstream := "127.0.0.1:1"
+		if strings.HasPrefix(at, "udp:") {
+			upstream = "udp:" + upstream
+		}
 		var f struct{ Error, Hint string }
-		a.must(500, "POST", "/proxies", object{"name": "p", "listen": at, "upstream": "127.0.0.1:1"}, &f)
+		a.must(500, "POST", "/proxies", object{"name": "p", "listen": at, "upstream": upstream}, &f)
 		if !strings.HasSuffix(f.Error, "bind: address already in use") || !strings.Contains(f.Hint, want) {
 			t.Errorf("got %q, hint %q; want the latter to say %q", f.Error, f.Hint, want)
 		}
@@ -347,6 +357,57 @@ func TestUnixAndIPv6(t *testing.T) {
 	if got := say(t, dial(t, p.Listen), "hello"); got != "hello" {
 		t.Errorf("got %q", got)
 	}
+}
+
+func TestUDP(t *testing.T) {
+	a := newAPI(t, Options{})
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 1500)
+		for {
+			n, from, err := server.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			if _, err := server.WriteTo(buf[:n], from); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	defer func() { server.Close(); <-done }()
+
+	var p Proxy
+	a.must(201, "POST", "/proxies", object{"name": "p", "listen": "udp:localhost:0", "upstream": "udp:" + server.LocalAddr().String()}, &p)
+	at, ok := strings.CutPrefix(p.Listen, "udp:127.0.0.1:")
+	if !ok || at == "0" {
+		t.Fatalf("it listens on %q", p.Listen)
+	}
+	conn, err := net.Dial("udp", "127.0.0.1:"+at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		t.Fatal(err)
+	}
+	if got := say(t, conn, "hello"); got != "hello" {
+		t.Errorf("got %q", got)
+	}
+	a.must(200, "POST", "/proxies/p/toxics", object{"type": "loss", "stream": "upstream", "attributes": object{"share": 1}}, nil)
+	if _, err := conn.Write([]byte("lost")); err != nil {
+		t.Fatal(err)
+	}
+	a.until("the datagram is lost", func(s rehearse.LinkStats) bool { return s.Doses[0].Packets == 1 })
+	a.must(204, "POST", "/reset", nil, nil)
+	if got := say(t, conn, "again"); got != "again" {
+		t.Errorf("got %q", got)
+	}
+	a.must(204, "DELETE", "/proxies/p", nil, nil)
 }
 
 // broken is a link that somebody else carries.

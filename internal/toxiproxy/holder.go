@@ -18,10 +18,13 @@ import (
 // other users' processes.
 func holderOf(a address) string {
 	inode := ""
-	if a.network == "unix" {
+	switch a.network {
+	case "unix":
 		inode = unixInode(a.at)
-	} else {
-		inode = tcpInode(a.at)
+	case "udp":
+		inode = ipInode("/proc/net/udp", unconnected, a.at)
+	default:
+		inode = ipInode("/proc/net/tcp", listening, a.at)
 	}
 	if inode == "" || inode == "0" {
 		return ""
@@ -44,10 +47,17 @@ func holderOf(a address) string {
 	return ""
 }
 
-// tcpInode finds the listening socket that is in the way of an address, in
-// /proc/net/tcp (see proc(5)): the same port, and the same address or one of
-// the two is that of all interfaces.
-func tcpInode(at string) string {
+// The states of sockets that hold an address, from the kernel's tcp_states.h,
+// which UDP shares.
+const (
+	unconnected = "07" // TCP_CLOSE
+	listening   = "0A" // TCP_LISTEN
+)
+
+// ipInode finds the socket of a state that is in the way of an address, in a
+// table such as /proc/net/tcp and in that table's IPv6 half (see proc(5)): the
+// same port, and the same address or one of the two is that of all interfaces.
+func ipInode(table, state, at string) string {
 	host, port, err := net.SplitHostPort(at)
 	if err != nil {
 		return ""
@@ -57,10 +67,9 @@ func tcpInode(at string) string {
 		return ""
 	}
 	want := net.ParseIP(host)
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		for _, fields := range rows(table) {
-			const listening = "0A"
-			if len(fields) < 10 || fields[3] != listening {
+	for _, half := range []string{table, table + "6"} {
+		for _, fields := range rows(half) {
+			if len(fields) < 10 || fields[3] != state {
 				continue
 			}
 			ip, p, ok := kernelAddress(fields[1])

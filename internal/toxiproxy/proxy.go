@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"syscall"
@@ -36,7 +35,7 @@ type proxy struct {
 	carrier *link.Link // link, where it is the server's own
 
 	ending context.CancelFunc // of what serves the listener, or nil
-	ln     net.Listener
+	ln     socket
 	ended  chan struct{} // closed when no connection is left
 }
 
@@ -142,7 +141,7 @@ func (s *Server) start(p *proxy, at address, upstream address) error {
 	if s.closed {
 		return failed{errClosed}
 	}
-	ln, err := at.listen()
+	ln, err := at.open()
 	if err != nil {
 		e := &listenError{at: at, err: err}
 		for _, name := range s.names() {
@@ -155,11 +154,11 @@ func (s *Server) start(p *proxy, at address, upstream address) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.ln, p.ending, p.ended = ln, cancel, make(chan struct{})
 	p.enabled = true
-	p.listen = address{at.network, ln.Addr().String()}.String()
+	p.listen = address{at.network, ln.place().String()}.String()
 	ended := p.ended
 	s.serving.Go(func() {
 		defer close(ended)
-		if err := p.carrier.Serve(ctx, ln, upstream.dialer()); err != nil {
+		if err := ln.serve(ctx, p.carrier, upstream.dialer()); err != nil {
 			s.broke(p, ln, err)
 		}
 	})
@@ -167,7 +166,7 @@ func (s *Server) start(p *proxy, at address, upstream address) error {
 }
 
 // broke notes that a proxy's listener failed under it.
-func (s *Server) broke(p *proxy, ln net.Listener, err error) {
+func (s *Server) broke(p *proxy, ln socket, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p.ln != ln {

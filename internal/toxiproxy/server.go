@@ -27,7 +27,7 @@
 // Beyond Toxiproxy there are GET /proxies/{proxy}/stats, which is what the link
 // saw and what each fault really touched; toxics of every kind of fault that a
 // link knows, by the names of their parameters; the stream "both"; the shape and
-// tier of a proxy; and the hint in an error.
+// tier of a proxy; proxies of UDP and of Unix sockets; and the hint in an error.
 //
 // A body is read strictly: a field or attribute that does not exist, or a value
 // that cannot be, is refused with what is wrong. Toxiproxy ignores the former
@@ -179,8 +179,8 @@ func (s *Server) Remove(name string) {
 // Spec is a proxy of the server's own, as it is asked for.
 type Spec struct {
 	Name     string
-	Listen   string // host:port, where port 0 is any free one, or unix:/path
-	Upstream string // host:port or unix:/path
+	Listen   string // host:port, where port 0 is any free one, udp:host:port or unix:/path
+	Upstream string // host:port, udp:host:port or unix:/path
 	Shape    rehearse.Shape
 	Tier     rehearse.Tier
 }

@@ -29,6 +29,9 @@ func (s *Server) findPlaces(ctx context.Context, listen, upstream string, enable
 	if s.options.TCPOnly && (from.network == "unix" || to.network == "unix") {
 		return places{}, errBadBody.with("Unix sockets are not proxied here, where the server may reach more of them than its clients may")
 	}
+	if (from.network == "udp") != (to.network == "udp") {
+		return places{}, errBadBody.with("a proxy carries UDP on both sides, or on neither")
+	}
 	found, err := from.resolve(ctx)
 	switch {
 	case err == nil:
@@ -53,7 +56,7 @@ func (s *Server) build(in proxyInput, at places) (*proxy, *failure) {
 	}
 	switch p.tier {
 	case "":
-		p.tier = s.tierOf(p.shape)
+		p.tier = s.tierOf(p.shape, at)
 	case rehearse.TierStream, rehearse.TierModel:
 	case rehearse.TierPacket:
 		return nil, errBadBody.with(`tier "packet" needs a network namespace; a proxy has "stream" and "model"`)
@@ -85,12 +88,12 @@ func (s *Server) build(in proxyInput, at places) (*proxy, *failure) {
 // tierOf is the tier of a proxy that names none. Toxiproxy delays chunks of a
 // stream, and its clients' tests bound how long that takes, so a proxy without a
 // shape is no truer than that: the model would have a large answer pay a latency
-// several times.
-func (s *Server) tierOf(shape rehearse.Shape) rehearse.Tier {
+// several times. Datagrams, which Toxiproxy does not have, are lost as they are.
+func (s *Server) tierOf(shape rehearse.Shape, at places) rehearse.Tier {
 	switch {
 	case s.options.Tier != "":
 		return s.options.Tier
-	case shape.IsZero():
+	case shape.IsZero() && at.listen.network != "udp":
 		return rehearse.TierStream
 	}
 	return rehearse.TierModel

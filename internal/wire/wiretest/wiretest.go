@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/wire"
 )
@@ -163,11 +162,11 @@ func Play(t *testing.T, fresh func() wire.Editor, steps []Step, server, client s
 				tape.Down(Pieces([]byte(s.Bytes), func() int { return size })...)
 			}
 		}
-		if diff := cmp.Diff(server, tape.Server()); diff != "" {
-			t.Fatalf("server, in pieces of %d (-want +got):\n%s", size, diff)
+		if got := tape.Server(); got != server {
+			t.Fatalf("in pieces of %d the server got\n%q, want\n%q", size, got, server)
 		}
-		if diff := cmp.Diff(client, tape.Client()); diff != "" {
-			t.Fatalf("client, in pieces of %d (-want +got):\n%s", size, diff)
+		if got := tape.Client(); got != client {
+			t.Fatalf("in pieces of %d the client got\n%q, want\n%q", size, got, client)
 		}
 	}
 	return last

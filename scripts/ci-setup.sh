@@ -70,9 +70,10 @@ if [ ${#missing[@]} -gt 0 ]; then
 	fi
 fi
 
-# The browser test's only module, as its lock file says.
-e2e=examples/docgen/e2e
-if command -v npm >/dev/null && ! cmp -s "$e2e/package-lock.json" "$e2e/node_modules/.installed"; then
-	echo "ci-setup: npm ci in $e2e"
-	(cd "$e2e" && npm ci --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.installed)
-fi
+# What the tests of JavaScript need, as their lock files say.
+for dir in examples/docgen/e2e internal/toxiproxy/compat/node; do
+	if command -v npm >/dev/null && ! cmp -s "$dir/package-lock.json" "$dir/node_modules/.installed"; then
+		echo "ci-setup: npm ci in $dir"
+		(cd "$dir" && npm ci --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.installed)
+	fi
+done

@@ -22,9 +22,12 @@ builds() { # for the systems that have a release
 	done
 }
 
+# Modules of their own, whose dependencies are not ours.
 app() (cd examples/docgen/app && "$@")
+compat() (cd internal/toxiproxy/compat && "$@")
+peers() (cd internal/peers && "$@")
 
-export -f gofmt_clean builds app
+export -f gofmt_clean builds app compat peers
 
 check() { "$work/testreport" check "$@"; }
 
@@ -34,6 +37,8 @@ checks() {
 	check mod-verify go mod verify
 	check vet go vet ./...
 	check vet-docgen bash -c 'app go vet ./...'
+	check vet-compat bash -c 'compat go vet ./...'
+	check vet-peers bash -c 'peers go vet ./...'
 	# Pinned in a module of its own, so that it is not a dependency of ours.
 	check staticcheck go tool -modfile=tools/go.mod staticcheck ./...
 	check build bash -c builds
@@ -42,6 +47,8 @@ checks() {
 tests() {
 	GORACE=atexit_sleep_ms=0 go test -race -shuffle=on -timeout 20m -json ./...
 	app go test -race -shuffle=on -timeout 5m -json ./...
+	compat go test -race -timeout 5m -json ./...
+	peers go test -race -timeout 5m -json ./...
 }
 
 case "${1:-all}" in

@@ -54,8 +54,8 @@ func (a *app) linkServeCommand() *cobra.Command {
 its command line and its configuration files work unchanged.
 
 A proxy is made through the API, by a configuration file, or with --proxy
-NAME=LISTEN=UPSTREAM, where an address is host:port or unix:/path and port 0 is
-any free one. A proxy of --proxy has the network that --rtt, --jitter, --loss and
+NAME=LISTEN=UPSTREAM, where an address is host:port, udp:host:port or unix:/path
+and port 0 is any free one. A proxy of --proxy has the network that --rtt, --jitter, --loss and
 --rate say: half the round trip each way, and the loss and the rate each way.
 
 The seed decides which connections a toxic touches whose toxicity is below 1, and

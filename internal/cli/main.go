@@ -47,7 +47,7 @@ func Main() int {
 	ctx, stop := interruptible(a.stderr)
 	defer stop()
 	root := a.root()
-	root.SetArgs(os.Args[1:])
+	root.SetArgs(toxiproxyFlags(os.Args[1:]))
 	if err := root.ExecuteContext(ctx); err != nil {
 		return a.fail(err)
 	}

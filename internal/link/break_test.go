@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -816,4 +817,74 @@ func TestPartitionAndBlackholeInTurn(t *testing.T) {
 	gone(t, l, "blackhole")
 	expectEnd(t, client, syscall.ECONNRESET)
 	expectEnd(t, upstream, syscall.ECONNRESET)
+}
+
+// stubborn is a connection whose half does not end while its peer reads nothing,
+// as one of TLS does not.
+type stubborn struct {
+	*duplex
+	closed chan struct{}
+	once   *sync.Once
+}
+
+func (s stubborn) CloseWrite() error { <-s.closed; return net.ErrClosed }
+func (s stubborn) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.duplex.Close()
+}
+
+// TestEndThatWaits ends a connection in good order whose half does not end. No
+// change waits for that, and the connection ends all the same.
+func TestEndThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(rehearse.LinkSpec{ID: "client:upstream", Tier: rehearse.TierStream}, 1)
+		l.wait = waitTimer
+		client := serveMemory(t, l, func(context.Context) (net.Conn, error) {
+			inside, upstream := newDuplex()
+			t.Cleanup(func() { upstream.Close() })
+			return stubborn{inside, make(chan struct{}), new(sync.Once)}, nil
+		})()
+		synctest.Wait()
+		mustBreak(t, l, rehearse.Fault{Kind: rehearse.FaultTimeout, Delay: 1})
+		time.Sleep(time.Millisecond)
+		start := time.Now()
+		mustBreak(t, l, rehearse.Fault{Kind: rehearse.FaultDelay, Delay: 1})
+		mustBreak(t, l)
+		l.Stats()
+		if took := time.Since(start); took > 0 {
+			t.Errorf("the changes waited for %v", took)
+		}
+		expectEnd(t, client, nil)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s := l.Stats(); s.Active != 0 || s.Doses[0].Holding != 0 {
+			t.Errorf("stats are %+v", s)
+		}
+	})
+}
+
+// TestNothingFollowsTheEnd has an editor end a stream whose source goes on, at
+// the same moment: the end is not lost among what comes behind it.
+func TestNothingFollowsTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, dial := memoryLink(t, slow, 1, 0)
+		client, accepted := dial()
+		upstream := <-accepted
+		io.WriteString(upstream, "greeting")
+		expect(t, client, "greeting") // it has paid for the handshake
+		io.WriteString(upstream, "a")
+		synctest.Wait() // it is under way
+		l.mu.Lock()
+		for s := range l.sessions {
+			s.down.shutAfter(time.Now())
+		}
+		l.mu.Unlock()
+		io.WriteString(upstream, "b")
+		expect(t, client, "a")
+		expectEnd(t, client, nil)
+		synctest.Wait()
+		if s := l.Stats(); s.Active != 0 {
+			t.Errorf("stats are %+v", s)
+		}
+	})
 }

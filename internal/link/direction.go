@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/shape"
 )
 
@@ -347,7 +348,11 @@ func (l *Link) newFlow(d *direction, c *course) shape.Flow {
 	if d.up {
 		line, back, series = &l.up, &l.down, series|1
 	}
-	return shape.New(l.tier, line, back, rand.New(rand.NewPCG(l.seed, series)), c.path, c.back)
+	tier := l.tier
+	if tier == rehearse.TierPacket && c.path.Loss == 0 {
+		tier = rehearse.TierStream // the kernel's own TCP is below
+	}
+	return shape.New(tier, line, back, rand.New(rand.NewPCG(l.seed, series)), c.path, c.back)
 }
 
 // deliver hands over what is under way when it is due, until the last of it, the

@@ -35,14 +35,14 @@ type listener struct {
 
 	mu      sync.Mutex
 	state   opening
-	changed chan struct{}   // closed at the next change of state
-	deaf    bool            // a filter keeps the socket from hearing anything
-	fillers map[string]bool // addresses of our own connects, until they are accepted
-	filled  []net.Conn
+	changed chan struct{} // closed at the next change of state
+	deaf    bool          // a filter keeps the socket from hearing anything
+	filled  []filler
+	fillers map[string]time.Time // addresses of our own connects, and until when they may be accepted
 }
 
 func newListener(ln net.Listener) *listener {
-	l := &listener{Listener: ln, changed: make(chan struct{}), fillers: map[string]bool{}}
+	l := &listener{Listener: ln, changed: make(chan struct{}), fillers: map[string]time.Time{}}
 	if c, ok := ln.(syscall.Conn); ok {
 		l.fd, _ = c.SyscallConn()
 	}
@@ -118,9 +118,9 @@ func (l *listener) ours(c net.Conn) bool {
 		return false
 	}
 	addr := c.RemoteAddr().String()
-	is := l.fillers[addr]
+	until, is := l.fillers[addr]
 	delete(l.fillers, addr)
-	return is
+	return is && (until.IsZero() || time.Now().Before(until))
 }
 
 // reopen undoes refused and silent.
@@ -129,11 +129,23 @@ func (l *listener) reopen() {
 		l.deaf = !l.hear()
 	}
 	for _, c := range l.filled {
-		reset(c)
+		c.Close()
 	}
 	l.filled = nil
+	for addr, until := range l.fillers {
+		// Those in the backlog are accepted first of all. One that never got
+		// there must not be taken for whoever has its address later.
+		if until.IsZero() {
+			l.fillers[addr] = time.Now().Add(10 * time.Second)
+		} else if until.Before(time.Now()) {
+			delete(l.fillers, addr)
+		}
+	}
 	l.listen(maxBacklog)
 }
+
+// filler is a connect of ours that takes a place in the backlog.
+type filler interface{ Close() error }
 
 // maxBacklog is cut by the kernel to what net.core.somaxconn allows, which is
 // also what Go asks for.
@@ -153,13 +165,9 @@ func (l *listener) silence() {
 	// The one who accepts may have been taking a last one, so that a backlog that
 	// is full once need not stay so.
 	for hung := 0; hung < 2 && len(l.filled) < maxFilled; {
-		c, err := net.DialTimeout("tcp", addr.String(), fillTimeout)
-		if err != nil {
+		if !l.fill(addr) {
 			hung++
-			continue
 		}
-		l.fillers[c.LocalAddr().String()] = true
-		l.filled = append(l.filled, c)
 	}
 }
 

@@ -2,6 +2,7 @@ package link
 
 import (
 	"net"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -79,4 +80,61 @@ func (l *listener) here() bool {
 		}
 		return err
 	})
+}
+
+// fill connects to ourselves, and reports whether that came about in time. The
+// connect's address is noted before it is made: it may come about all the same
+// when its time is over.
+func (l *listener) fill(addr *net.TCPAddr) bool {
+	ip := net.IPv6loopback
+	if !addr.IP.IsUnspecified() {
+		ip = addr.IP
+	} else if addr.IP.To4() != nil {
+		ip = net.IPv4(127, 0, 0, 1)
+	}
+	family, at := unix.AF_INET6, func(port int) unix.Sockaddr {
+		return &unix.SockaddrInet6{Addr: [16]byte(ip.To16()), Port: port}
+	}
+	if v4 := ip.To4(); v4 != nil {
+		family, at = unix.AF_INET, func(port int) unix.Sockaddr {
+			return &unix.SockaddrInet4{Addr: [4]byte(v4), Port: port}
+		}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	f := ownConnect(fd)
+	if err := unix.Bind(fd, at(0)); err != nil {
+		f.Close()
+		return false
+	}
+	local := &net.TCPAddr{IP: ip}
+	switch name, _ := unix.Getsockname(fd); name := name.(type) {
+	case *unix.SockaddrInet4:
+		local.Port = name.Port
+	case *unix.SockaddrInet6:
+		local.Port = name.Port
+	}
+	l.fillers[local.String()] = time.Time{}
+	if err := unix.Connect(fd, at(addr.Port)); err != nil && err != unix.EINPROGRESS {
+		f.Close()
+		return false
+	}
+	ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	if n, _ := unix.Poll(ready, int(fillTimeout.Milliseconds())); n == 0 || ready[0].Revents&unix.POLLERR != 0 {
+		f.Close()
+		return false
+	}
+	l.filled = append(l.filled, f)
+	return true
+}
+
+// ownConnect is the descriptor of a connect to ourselves.
+type ownConnect int
+
+// Close ends it by a reset, so that nothing of it stays behind.
+func (c ownConnect) Close() error {
+	_ = unix.SetsockoptLinger(int(c), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	return unix.Close(int(c))
 }

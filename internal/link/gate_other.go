@@ -2,6 +2,8 @@
 
 package link
 
+import "net"
+
 // Elsewhere a socket that listens cannot be made to refuse: each connection is
 // reset, or left alone, when it has been accepted.
 
@@ -14,3 +16,5 @@ func (l *listener) deafen() bool { return false }
 func (l *listener) hear() bool { return true }
 
 func (l *listener) here() bool { return false }
+
+func (l *listener) fill(*net.TCPAddr) bool { return false }

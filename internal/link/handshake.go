@@ -1,9 +1,11 @@
 package link
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/shape"
 )
 
 // A real connection over a path that takes u up and d down goes like this when
@@ -30,20 +32,24 @@ import (
 //     and so does the answer.
 //
 // An upstream that refuses is seen by the client at rtt, as the reset that its
-// SYN would have met. The times are without jitter and transfer: a handshake is
-// a few dozen bytes.
+// SYN would have met.
 type handshake struct {
 	established time.Time     // no byte leaves the client before
 	early       time.Duration // by how much the upstream accepted too soon
 }
 
 // shakeHands is the handshake of a connection that was accepted at one time and
-// reached its upstream at another.
-func shakeHands(set *settings, opened, dialled time.Time) handshake {
-	if set.tier == rehearse.TierPacket {
+// reached its upstream at another. In the model tier it takes what it would take
+// a kernel: with jitter, and with a second for each SYN that is lost.
+func shakeHands(set *settings, rng *rand.Rand, opened, dialled time.Time) handshake {
+	took := set.shape.RTT()
+	switch set.tier {
+	case rehearse.TierPacket:
 		return handshake{} // the kernels shook hands over the path itself
+	case rehearse.TierModel:
+		took = shape.Handshake(rng, set.shape)
 	}
-	established := opened.Add(set.shape.RTT())
+	established := opened.Add(took)
 	accepted := established.Add(time.Duration(set.shape.Up.Delay))
 	return handshake{established: established, early: max(0, accepted.Sub(dialled))}
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -182,7 +183,9 @@ func (s *session) begin(near, far net.Conn) bool {
 	}
 	s.client.use(near)
 	s.upstream.use(far)
-	s.hands = shakeHands(s.link.settings.Load(), s.opened, time.Now())
+	if set := s.link.settings.Load(); !set.shape.IsZero() {
+		s.hands = shakeHands(set, rand.New(rand.NewPCG(s.link.seed, s.number<<2|3)), s.opened, time.Now())
+	}
 	if s.severed.Load() {
 		reset(far)
 	}

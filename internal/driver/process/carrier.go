@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/rehearse-dev/rehearse"
@@ -73,6 +74,10 @@ func (e *environment) openWires(ctx context.Context) {
 		})
 	}
 	e.fact(rehearse.Fact{Name: "link.tier", Value: string(rehearse.TierPacket)})
+	// Over a lossy path it is the congestion control that decides how fast bulk is.
+	if name, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control"); err == nil {
+		e.fact(rehearse.Fact{Name: "tcp.congestion_control", Value: strings.TrimSpace(string(name)), Note: "this host's"})
+	}
 }
 
 // closeWires ends every wire.

@@ -1,4 +1,4 @@
-package packet_test
+package packettest_test
 
 import (
 	"bytes"

@@ -33,6 +33,8 @@ type Request struct {
 // Response is the answer. Body depends on the request.
 type Response struct {
 	Error string          `json:"error,omitempty"`
+	Kind  rehearse.Kind   `json:"kind,omitempty"` // of the error
+	Hint  string          `json:"hint,omitempty"`
 	Body  json.RawMessage `json:"body,omitempty"`
 }
 
@@ -120,7 +122,11 @@ func answer(ctx context.Context, c *net.UnixConn, h Handler) {
 	}
 	var r Response
 	if err != nil {
-		r.Error = err.Error()
+		r.Error, r.Kind = err.Error(), rehearse.KindOf(err)
+		var e *rehearse.Error
+		if errors.As(err, &e) {
+			r.Hint = e.Hint
+		}
 	} else if r.Body, err = json.Marshal(body); err != nil {
 		r.Error = err.Error()
 	}
@@ -203,7 +209,7 @@ func Call(ctx context.Context, path string, q Request, out any, files ...*os.Fil
 		return fmt.Errorf("hear the environment's answer: %w", err)
 	}
 	if r.Error != "" {
-		return errors.New(r.Error)
+		return &rehearse.Error{Kind: r.Kind, Msg: r.Error, Hint: r.Hint}
 	}
 	if out == nil {
 		return nil

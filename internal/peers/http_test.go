@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/authority"
@@ -214,4 +213,3 @@ func TestCurl(t *testing.T) {
 	}, append(streams, handshakes))
 }
 
-var _ = time.Second

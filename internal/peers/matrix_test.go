@@ -69,7 +69,7 @@ const (
 	works   ending = "works"   // and its data are right
 	refused ending = "refused" // as if nobody listened
 	reset   ending = "reset"
-	closed  ending = "closed" // in good order, but too early
+	closed  ending = "closed"  // in good order, but too early
 	changed ending = "changed" // an error of any kind, or changed data
 )
 
@@ -77,10 +77,10 @@ const (
 type measure int
 
 const (
-	nothing     measure = iota // it touches nothing
-	connections                // it touches connections
-	bytes                      // and bytes of them
-	unseen                     // the kernel keeps its connections from us, so nobody can count them
+	nothing       measure = iota // it touches nothing
+	ofConnections                // it touches connections
+	ofBytes                      // and bytes of them
+	unseen                       // the kernel keeps its connections from us, so nobody can count them
 )
 
 // breakage is one fault and what it promises.
@@ -104,39 +104,39 @@ func ms(n int) rehearse.Duration { return rehearse.Duration(n) * rehearse.Durati
 
 // streams are the faults of paths and of connections, as a stream meets them.
 var streams = []breakage{
-	{fault: rehearse.Fault{Kind: rehearse.FaultDelay, Delay: ms(3), Jitter: ms(1)}, want: works, dose: bytes},
-	{fault: rehearse.Fault{Kind: rehearse.FaultLoss, Share: 0.02}, want: works, dose: bytes, tier: rehearse.TierModel},
-	{fault: rehearse.Fault{Kind: rehearse.FaultRate, Rate: 32e6}, want: works, dose: bytes},
+	{fault: rehearse.Fault{Kind: rehearse.FaultDelay, Delay: ms(3), Jitter: ms(1)}, want: works, dose: ofBytes},
+	{fault: rehearse.Fault{Kind: rehearse.FaultLoss, Share: 0.02}, want: works, dose: ofBytes, tier: rehearse.TierModel},
+	{fault: rehearse.Fault{Kind: rehearse.FaultRate, Rate: 32e6}, want: works, dose: ofBytes},
 	{fault: rehearse.Fault{Kind: rehearse.FaultDuplicate, Share: 0.5}, want: works, dose: nothing},
 	{fault: rehearse.Fault{Kind: rehearse.FaultReorder, Share: 0.5}, want: works, dose: nothing},
-	{fault: rehearse.Fault{Kind: rehearse.FaultSlice, Size: 700, Variation: 500, Delay: rehearse.Duration(50 * time.Microsecond)}, want: works, dose: bytes},
-	{fault: rehearse.Fault{Kind: rehearse.FaultSlowClose, Delay: ms(30)}, want: works, dose: connections},
-	{fault: rehearse.Fault{Kind: rehearse.FaultCorrupt, Share: 1}, want: changed, dose: bytes},
+	{fault: rehearse.Fault{Kind: rehearse.FaultSlice, Size: 700, Variation: 500, Delay: rehearse.Duration(50 * time.Microsecond)}, want: works, dose: ofBytes},
+	{fault: rehearse.Fault{Kind: rehearse.FaultSlowClose, Delay: ms(30)}, want: works, dose: ofConnections},
+	{fault: rehearse.Fault{Kind: rehearse.FaultCorrupt, Share: 1}, want: changed, dose: ofBytes},
 
 	// Of a new connection the whole of a partition would keep the SYN.
-	{fault: rehearse.Fault{Kind: rehearse.FaultPartition, Direction: rehearse.Down}, held: true, want: works, dose: bytes},
-	{name: "partition-both", fault: rehearse.Fault{Kind: rehearse.FaultPartition}, held: true, live: true, want: works, dose: bytes},
-	{fault: rehearse.Fault{Kind: rehearse.FaultBlackhole, Direction: rehearse.Down}, held: true, want: reset, dose: bytes},
-	{name: "blackhole-both", fault: rehearse.Fault{Kind: rehearse.FaultBlackhole}, held: true, live: true, want: reset, dose: bytes},
-	{fault: rehearse.Fault{Kind: rehearse.FaultStall, Bytes: 1000}, held: true, want: works, dose: bytes},
-	{fault: rehearse.Fault{Kind: rehearse.FaultHalfOpen}, held: true, want: reset, dose: connections},
-	{fault: rehearse.Fault{Kind: rehearse.FaultTimeout}, held: true, want: closed, dose: bytes},
-	{name: "timeout-after", fault: rehearse.Fault{Kind: rehearse.FaultTimeout, Delay: ms(50)}, want: closed, dose: bytes},
-	{fault: rehearse.Fault{Kind: rehearse.FaultReset}, want: reset, dose: connections},
-	{fault: rehearse.Fault{Kind: rehearse.FaultTruncate, Bytes: 1000}, want: closed, dose: connections},
+	{fault: rehearse.Fault{Kind: rehearse.FaultPartition, Direction: rehearse.Down}, held: true, want: works, dose: ofBytes},
+	{name: "partition-both", fault: rehearse.Fault{Kind: rehearse.FaultPartition}, held: true, live: true, want: works, dose: ofBytes},
+	{fault: rehearse.Fault{Kind: rehearse.FaultBlackhole, Direction: rehearse.Down}, held: true, want: reset, dose: ofBytes},
+	{name: "blackhole-both", fault: rehearse.Fault{Kind: rehearse.FaultBlackhole}, held: true, live: true, want: reset, dose: ofBytes},
+	{fault: rehearse.Fault{Kind: rehearse.FaultStall, Bytes: 1000}, held: true, want: works, dose: ofBytes},
+	{fault: rehearse.Fault{Kind: rehearse.FaultHalfOpen}, held: true, want: reset, dose: ofConnections},
+	{fault: rehearse.Fault{Kind: rehearse.FaultTimeout}, held: true, want: closed, dose: ofBytes},
+	{name: "timeout-after", fault: rehearse.Fault{Kind: rehearse.FaultTimeout, Delay: ms(50)}, want: closed, dose: ofBytes},
+	{fault: rehearse.Fault{Kind: rehearse.FaultReset}, want: reset, dose: ofConnections},
+	{fault: rehearse.Fault{Kind: rehearse.FaultTruncate, Bytes: 1000}, want: closed, dose: ofConnections},
 
 	{fault: rehearse.Fault{Kind: rehearse.FaultRefuse}, fresh: true, want: refused, dose: unseen},
 	{name: "refuse-live", fault: rehearse.Fault{Kind: rehearse.FaultRefuse}, live: true, want: works, dose: nothing},
 	// The kernel cannot refuse some and not others: each is reset.
-	{name: "refuse-some", fault: rehearse.Fault{Kind: rehearse.FaultRefuse, Probability: 0.999999}, fresh: true, want: reset, dose: connections},
-	{fault: rehearse.Fault{Kind: rehearse.FaultLimit, Count: 1}, fresh: true, occupied: true, want: reset, dose: connections},
+	{name: "refuse-some", fault: rehearse.Fault{Kind: rehearse.FaultRefuse, Probability: 0.999999}, fresh: true, want: reset, dose: ofConnections},
+	{fault: rehearse.Fault{Kind: rehearse.FaultLimit, Count: 1}, fresh: true, occupied: true, want: reset, dose: ofConnections},
 	{name: "limit-live", fault: rehearse.Fault{Kind: rehearse.FaultLimit, Count: 1}, live: true, want: works, dose: nothing},
 	{name: "scheduled", fault: rehearse.Fault{Kind: rehearse.FaultReset, Schedule: rehearse.Schedule{After: rehearse.Duration(time.Hour)}}, want: works, dose: nothing},
 }
 
 // handshakes is a fault of streams that begin with a handshake of TLS.
 var handshakes = breakage{
-	name: "tls-stall", fault: rehearse.Fault{Kind: rehearse.FaultTLS, Code: "stall"}, fresh: true, held: true, want: works, dose: connections,
+	name: "tls-stall", fault: rehearse.Fault{Kind: rehearse.FaultTLS, Code: "stall"}, fresh: true, held: true, want: works, dose: ofConnections,
 }
 
 // bystander is set beside every fault and touches nothing, ever.
@@ -255,7 +255,7 @@ func (c cell) suffer(ctx context.Context, t *testing.T, operation func() error) 
 	if c.under.dose != nothing && c.under.dose != unseen {
 		eventually(t, "the fault has a dose", func() bool {
 			d := c.over.dose(t, id)
-			return d.Connections > 0 && (c.under.dose == connections || d.Bytes > 0)
+			return d.Connections > 0 && (c.under.dose == ofConnections || d.Bytes > 0)
 		})
 	}
 	c.over.set(t)

@@ -1,0 +1,127 @@
+package http2
+
+import (
+	"github.com/rehearse-dev/rehearse/internal/wire"
+)
+
+// side is one direction of the connection.
+type side struct {
+	up      bool
+	kept    wire.Kept // the beginning of a unit
+	need    int       // how long the unit in kept is at least
+	started bool      // its first frame, SETTINGS, has passed
+	opaque  bool
+	ended   bool
+	// edited says that its bytes cannot pass unchanged any more.
+	edited bool
+
+	// Of the frame under way, pass bytes are still to pass and then drop bytes
+	// to be swallowed.
+	pass, drop int
+
+	blocks *blocks
+	table  uint32 // the largest table that the receiver ever allowed
+	// own is memory for frames written anew, until the next call with bytes of
+	// this side.
+	own []byte
+	// waiting is what was made here and waits for the end of the frame under way.
+	waiting []wire.Op
+}
+
+func newSide(up bool) side { return side{up: up, blocks: newBlocks(), table: 4096} }
+
+// next takes a unit from the start of p. It is nil while it has not all come;
+// what there is of it is kept. When ok is false nothing was taken.
+func (s *side) next(p []byte) (u, rest []byte, ok bool) {
+	if s.kept.Len() == 0 {
+		n, ok := unit(p)
+		if !ok {
+			return nil, p, false
+		}
+		if n <= len(p) {
+			return p[:n], p[n:], true
+		}
+		s.need = frameHead
+	}
+	for {
+		n := min(len(p), s.need-s.kept.Len())
+		b := s.kept.Add(p[:n])
+		p = p[n:]
+		if len(b) < s.need {
+			return nil, nil, true
+		}
+		if n, ok = unit(b); !ok {
+			return nil, p, false
+		}
+		if n == len(b) {
+			return s.kept.Take(), p, true
+		}
+		s.need = n
+	}
+}
+
+// send passes bytes on in this direction.
+func (s *side) send(out *wire.Out, p []byte) {
+	if s.up {
+		out.ToServer(p)
+	} else {
+		out.ToClient(p)
+	}
+}
+
+// sendBlock passes a block on, whose frames came as u.
+func (s *side) sendBlock(out *wire.Out, b *block, u []byte) {
+	if s.blocks.encoder == nil {
+		s.send(out, u)
+		return
+	}
+	start := len(s.own)
+	s.own = s.blocks.write(s.own, b)
+	s.send(out, s.own[start:])
+}
+
+// payload passes or swallows what p begins with of the frame under way.
+func (s *side) payload(p []byte, out *wire.Out) (rest []byte) {
+	n := min(len(p), s.pass)
+	s.send(out, p[:n])
+	s.pass -= n
+	p = p[n:]
+	n = min(len(p), s.drop)
+	s.drop -= n
+	return p[n:]
+}
+
+// inject puts ops of our own between two frames of this direction.
+func (s *side) inject(out *wire.Out, ops ...wire.Op) {
+	if s.ended {
+		return
+	}
+	s.waiting = append(s.waiting, ops...)
+	s.flush(out)
+}
+
+// flush hands out what waits, if this is a place for it.
+func (s *side) flush(out *wire.Out) {
+	if len(s.waiting) == 0 || s.pass > 0 || !s.started {
+		return
+	}
+	if s.up {
+		out.Server = append(out.Server, s.waiting...)
+	} else {
+		out.Client = append(out.Client, s.waiting...)
+	}
+	clear(s.waiting)
+	s.waiting = s.waiting[:0]
+}
+
+func bytesOp(p []byte) wire.Op { return wire.Op{Do: wire.Send, Bytes: p} }
+
+// reset is a RST_STREAM.
+func reset(stream, code uint32) wire.Op {
+	return bytesOp(appendNumber(nil, rstStreamFrame, stream, code))
+}
+
+// credit is a WINDOW_UPDATE of the connection.
+func credit(n int) wire.Op {
+	return bytesOp(appendNumber(nil, windowUpdateFrame, 0, uint32(n)))
+}

@@ -117,7 +117,7 @@ func mdLinks(w io.Writer, l leg) {
 	if len(l.links) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n<details><summary>Links of %s</summary>\n\n", md(l.Name))
+	fmt.Fprintf(w, "\n<details><summary>Links of %s%s</summary>\n\n", md(l.Name), tiersText(l))
 	fmt.Fprintf(w, "| %s |\n|---|---|%s\n", strings.Join(linkColumns, " | "), strings.Repeat("--:|", len(linkColumns)-2))
 	for _, k := range l.links {
 		row := linkRow(k)

@@ -106,6 +106,7 @@ func sampleLeg(t testing.TB, which rehearse.Leg) rehearse.LegReport {
 	stats := rehearse.LinkStats{ID: "docgen:db", Shape: shape, Connections: 10, MaxActive: 10, MaxInFlight: 3, RoundTrips: 7421, BytesUp: 1_402_331, BytesDown: 9_120_442}
 	if real {
 		stats.MaxInFlight, stats.Resets = 10, 4
+		stats.Tier = rehearse.TierPacket
 		stats.DelayAsked = rehearse.Quantiles{Count: 14000, P50: 42 * ms, P90: 47 * ms, P99: 51 * ms}
 		stats.DelayGiven = rehearse.Quantiles{Count: 14000, P50: 42*ms + ms/10, P90: 47 * ms, P99: 51 * ms}
 		stats.DelayError = rehearse.Quantiles{Count: 14000, P50: ms / 20, P99: ms / 4}

@@ -188,7 +188,7 @@ func (t *terminal) links(l leg) {
 	if len(l.links) == 0 {
 		return
 	}
-	fmt.Fprintf(t, "\n%s\n", t.paint(bold, "links of "+plain(l.Name)))
+	fmt.Fprintf(t, "\n%s\n", t.paint(bold, "links of "+plain(l.Name)+tiersText(l)))
 	table := [][]string{linkColumns}
 	for _, k := range l.links {
 		table = append(table, linkRow(k))

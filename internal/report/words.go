@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -198,4 +199,19 @@ func linkRow(l link) []string {
 		number(s.Refused),
 		number(s.Resets),
 	}
+}
+
+// tiersText says how truthfully a leg's links carried their shapes, if they had
+// any: " · tier packet".
+func tiersText(l leg) string {
+	tiers := map[string]bool{}
+	for _, k := range l.links {
+		if !k.spec.Shape.IsZero() && k.stats.Tier != "" {
+			tiers[string(k.stats.Tier)] = true
+		}
+	}
+	if len(tiers) == 0 {
+		return ""
+	}
+	return " · tier " + strings.Join(slices.Sorted(maps.Keys(tiers)), ", ")
 }

@@ -1,0 +1,318 @@
+package http2
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/rehearse-dev/rehearse/internal/wire"
+	"github.com/rehearse-dev/rehearse/internal/wire/http"
+)
+
+// Editor is the editor of one connection.
+type Editor struct {
+	decider wire.Decider
+	// plain is the editor of a connection that is not HTTP/2, once that is known.
+	plain *http.Editor
+	known bool // the preface has passed
+
+	up, down side
+	streams  map[uint32]*stream // those that faults have touched, until they end
+	newest   uint32             // the newest stream of a request
+	quiet    bool               // no more requests are decided on
+	over     bool               // the connection is reset
+	lines    []byte             // of the request that is decided on
+
+	answers answers
+	stash   []byte // what the upstream sent beyond the client's window, and behind it
+}
+
+var _ wire.Editor = (*Editor)(nil)
+
+// New makes the editor of a connection that is new. One that is older it
+// understands only if it is HTTP/1 and a client begins a request with the next
+// bytes, while no answer is outstanding.
+func New(d wire.Decider) *Editor {
+	return &Editor{
+		decider: d, up: newSide(true), down: newSide(false), streams: map[uint32]*stream{},
+		answers: answers{room: anyWindow, initial: anyWindow},
+	}
+}
+
+// Free implements [wire.Editor]. An HTTP/2 connection is never free: who took
+// its editor out could put no other in.
+func (e *Editor) Free() bool {
+	if e.plain != nil {
+		return e.plain.Free()
+	}
+	return e.Opaque() || !e.known && !e.down.started && e.up.kept.Len() == 0 && e.down.kept.Len() == 0
+}
+
+// Opaque implements [wire.Editor].
+func (e *Editor) Opaque() bool {
+	if e.plain != nil {
+		return e.plain.Opaque()
+	}
+	return !e.over && e.up.opaque && e.down.opaque
+}
+
+// Up implements [wire.Editor].
+func (e *Editor) Up(p []byte, out *wire.Out) {
+	if !e.known && e.plain == nil {
+		p = e.sniff(p, out)
+	}
+	if e.plain != nil {
+		e.plain.Up(p, out)
+		return
+	}
+	e.up.own = e.up.own[:0]
+	e.run(&e.up, p, out)
+	if e.stash != nil && e.answers.room > 0 {
+		e.unstash(out)
+	}
+}
+
+// Down implements [wire.Editor].
+func (e *Editor) Down(p []byte, out *wire.Out) {
+	if e.plain != nil {
+		e.plain.Down(p, out)
+		return
+	}
+	e.down.own = e.down.own[:0]
+	e.run(&e.down, p, out)
+}
+
+// EndUp implements [wire.Editor].
+func (e *Editor) EndUp(out *wire.Out) {
+	if e.plain != nil {
+		e.plain.EndUp(out)
+		return
+	}
+	e.end(&e.up, out)
+	e.answers.debt = 0 // no update will ever come
+	e.unstash(out)
+}
+
+// EndDown implements [wire.Editor].
+func (e *Editor) EndDown(out *wire.Out) {
+	if e.plain != nil {
+		e.plain.EndDown(out)
+		return
+	}
+	e.answers.debt = 0 // what waits is better late than never
+	e.unstash(out)
+	if e.plain != nil {
+		e.plain.EndDown(out)
+		return
+	}
+	e.end(&e.down, out)
+}
+
+// end hands out what is kept of a side. Half a frame is of no use to anybody who
+// can tell.
+func (e *Editor) end(s *side, out *wire.Out) {
+	if !e.over && !s.edited {
+		s.send(out, s.kept.Take())
+	}
+	s.opaque, s.ended, s.waiting = true, true, nil
+}
+
+// sniff compares what the client sends first with the preface. It returns what
+// is behind that, or p when the connection turns out to be another.
+func (e *Editor) sniff(p []byte, out *wire.Out) (rest []byte) {
+	b, had := p[:min(len(p), len(preface))], e.up.kept.Len()
+	if had > 0 {
+		b = e.up.kept.Add(p[:min(len(p), len(preface)-had)])
+	}
+	switch {
+	case string(b) != preface[:len(b)]:
+		rest = p[len(b)-had:]
+		if had == 0 {
+			rest = p
+		} else {
+			b = e.up.kept.Take()
+		}
+		e.plain = http.New(e.decider)
+		if had > 0 {
+			e.plain.Up(b, out)
+		}
+		e.plain.Down(e.down.kept.Take(), out)
+		return rest
+	case len(b) < len(preface):
+		if had == 0 {
+			e.up.kept.Add(b)
+		}
+		return nil
+	}
+	if had > 0 {
+		e.up.kept.Take()
+	}
+	e.known = true
+	out.ToServer(b)
+	return p[len(b)-had:]
+}
+
+// run takes bytes of one direction.
+func (e *Editor) run(s *side, p []byte, out *wire.Out) {
+	for len(p) > 0 {
+		switch {
+		case e.over:
+			return
+		case s.opaque:
+			s.send(out, p)
+			return
+		case !s.up && e.stash != nil:
+			e.stash = append(e.stash, p...)
+			if len(e.stash) > maxStash {
+				e.reset(out)
+			}
+			return
+		case s.pass+s.drop > 0:
+			p = s.payload(p, out)
+			s.flush(out)
+		default:
+			u, rest, ok := s.next(p)
+			switch {
+			case !ok:
+				e.lost(s, out, rest)
+				return
+			case u == nil:
+				return
+			case !s.started && !opens(u), !e.frame(s, u, out):
+				e.lost(s, out, u, rest)
+				return
+			}
+			s.started = true
+			if e.stash != nil && !s.up && len(e.stash) == 0 {
+				e.stash = append(append(e.stash, u...), rest...)
+				return
+			}
+			s.flush(out)
+			p = rest
+		}
+	}
+}
+
+// opens reports whether a side may begin with a frame (RFC 9113, section 3.4).
+func opens(u []byte) bool {
+	f := parse(u)
+	return f.kind == settingsFrame && f.stream == 0 && !f.has(ack)
+}
+
+// frame takes one unit. It reports false when it cannot be understood; then
+// nothing was done.
+func (e *Editor) frame(s *side, u []byte, out *wire.Out) bool {
+	f := parse(u)
+	switch f.kind {
+	case headersFrame, pushPromiseFrame:
+		b, err := s.blocks.read(u)
+		switch {
+		case err != nil:
+			return false
+		case f.kind == pushPromiseFrame:
+			e.promise(s, &b, u, out)
+		case s.up:
+			e.requestBlock(&b, u, out)
+		default:
+			e.answerBlock(&b, u, out)
+		}
+		return true
+	case dataFrame:
+		if s.up {
+			e.requestData(f, u, out)
+		} else {
+			e.answerData(f, u, out)
+		}
+		return true
+	case settingsFrame:
+		if f.stream == 0 && !f.has(ack) {
+			e.settings(s, u[frameHead:])
+		}
+	case windowUpdateFrame:
+		if s.up && f.length == 4 {
+			e.update(f, u, out)
+			return true
+		}
+	case rstStreamFrame:
+		if e.broken(s, f.stream) {
+			return true
+		}
+	}
+	if st := e.streams[f.stream]; st != nil && st.swallowed(s.up) {
+		s.drop = frameHead + f.length - len(u)
+		return true
+	}
+	s.pass = frameHead + f.length - len(u)
+	s.send(out, u)
+	return true
+}
+
+// settings reads what a side says of what it takes.
+func (e *Editor) settings(s *side, p []byte) {
+	back := &e.down
+	if !s.up {
+		back = &e.up
+	}
+	for ; len(p) >= 6; p = p[6:] {
+		value := binary.BigEndian.Uint32(p[2:])
+		switch binary.BigEndian.Uint16(p) {
+		case headerTableSize:
+			back.table = back.blocks.allow(value, back.table)
+		case initialWindowSize:
+			if s.up && value < 1<<31 {
+				e.answers.resize(int64(value), e.streams)
+			}
+		}
+	}
+}
+
+// lost passes parts, which cannot be understood, and all that follows.
+func (e *Editor) lost(s *side, out *wire.Out, parts ...[]byte) {
+	if s.edited {
+		e.reset(out)
+		return
+	}
+	if !e.known {
+		// An upstream that does not begin like one of HTTP/2 is none.
+		e.plain = http.New(e.decider)
+		e.plain.Up(e.up.kept.Take(), out)
+		e.plain.Down(e.down.kept.Take(), out)
+		for _, p := range parts {
+			e.plain.Down(p, out)
+		}
+		return
+	}
+	e.quiet = true
+	s.opaque = true
+	s.send(out, s.kept.Take())
+	for _, p := range parts {
+		s.send(out, p)
+	}
+	other := &e.up
+	if s.up {
+		other = &e.down
+	}
+	if !other.edited {
+		other.opaque = true
+		other.send(out, other.kept.Take())
+	}
+}
+
+func (e *Editor) reset(out *wire.Out) {
+	out.Reset = true
+	e.over = true
+}
+
+// unstash goes on with what the upstream sent beyond the client's window. What
+// it hands out is the caller's to keep, as it is not a call for that side.
+func (e *Editor) unstash(out *wire.Out) {
+	p := e.stash
+	if p == nil {
+		return
+	}
+	e.stash = nil
+	from := len(out.Client)
+	e.run(&e.down, p, out)
+	for i := from; i < len(out.Client); i++ {
+		out.Client[i].Bytes = bytes.Clone(out.Client[i].Bytes)
+	}
+}

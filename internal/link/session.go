@@ -156,14 +156,17 @@ func (s *session) flaw() string {
 }
 
 // unheard reports whether a fault keeps the client's connect from the upstream,
-// and counts it as touched by that.
+// or its TLS handshake from a link that ends TLS, and counts it as touched by
+// that.
 func (s *session) unheard() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	is := false
 	for _, b := range s.bearings {
 		f := b.fault.spec
-		if (f.Kind == rehearse.FaultPartition || f.Kind == rehearse.FaultBlackhole) && f.Direction.Has(true) {
+		cut := (f.Kind == rehearse.FaultPartition || f.Kind == rehearse.FaultBlackhole) && f.Direction.Has(true)
+		stalled := f.Kind == rehearse.FaultTLS && f.Code == "stall" && s.link.tls.Load() != nil
+		if cut || stalled {
 			b.touch(0)
 			is = true
 		}

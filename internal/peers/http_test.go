@@ -105,8 +105,9 @@ func (s secured) pool() *x509.CertPool {
 	return s.trusts.Pool()
 }
 
-// curl is curl with some options, in a connection of its own.
-func curl(name string, s secured, options ...string) peer {
+// curl is curl with some options, in a connection of its own. With HTTP/2 it is
+// abrupt.
+func curl(name string, s secured, abrupt bool, options ...string) peer {
 	use := func(ctx context.Context, c carried) error {
 		got, err := s.curl(ctx, c, options...)
 		if err != nil {
@@ -114,9 +115,9 @@ func curl(name string, s secured, options ...string) peer {
 		}
 		return same(name, got, body)
 	}
-	return peer{name: name + s.name, use: use, link: s.link, handshakes: s.trusts != nil, checked: s.name == "-tls", says: map[ending]string{
+	return peer{name: name + s.name, use: use, abrupt: abrupt, link: s.link, handshakes: s.trusts != nil, checked: s.name == "-tls", says: map[ending]string{
 		refused: `exit status 7:.*(refused|Couldn't connect)`,
-		reset:   `exit status (16|35|55|56):`,
+		reset:   `exit status (7|16|35|55|56):`,
 		closed:  `exit status (16|18|35|52|55|56|92):`,
 	}}
 }
@@ -205,11 +206,10 @@ func TestCurl(t *testing.T) {
 	needs(t, "curl", "curl")
 	plain, passed, ended := ways(t, http.HandlerFunc(echo))
 	matrix(t, []peer{
-		curl("http", plain, "--http1.1"),
-		curl("h2c", plain, "--http2-prior-knowledge"),
-		curl("http", ended, "--http1.1"),
-		curl("h2", passed, "--http2"),
-		curl("h2", ended, "--http2"),
+		curl("http", plain, false, "--http1.1"),
+		curl("h2c", plain, true, "--http2-prior-knowledge"),
+		curl("http", ended, false, "--http1.1"),
+		curl("h2", passed, true, "--http2"),
+		curl("h2", ended, true, "--http2"),
 	}, append(streams, handshakes))
 }
-

@@ -56,7 +56,21 @@ func serveStream(t testing.TB, tier rehearse.Tier, network, upstream string, end
 		})
 	}()
 	t.Cleanup(func() { cancel(); c.gone(t, served) })
+	c.awaken(t)
 	return c
+}
+
+// awaken waits until the link accepts. A fault that is set before that meets
+// those who are connected already by the kernel, and not those who connect.
+func (c carried) awaken(t testing.TB) {
+	t.Helper()
+	conn, err := net.Dial("tcp", c.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the link accepts", func() bool { return c.Stats().Connections == 1 })
+	conn.Close()
+	eventually(t, "it has no connection any more", func() bool { return c.Stats().Active == 0 })
 }
 
 // servePackets runs a link of datagrams to an upstream.

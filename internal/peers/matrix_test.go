@@ -36,7 +36,10 @@ type peer struct {
 	// handshakes: its connections begin with a handshake of TLS that the link
 	// passes on or ends.
 	handshakes bool
-	tiers      []rehearse.Tier // nil: stream and model
+	// abrupt: it closes its connections with bytes unread, which is a reset and
+	// not an end.
+	abrupt bool
+	tiers  []rehearse.Tier // nil: stream and model
 }
 
 // conversation is a client that keeps its connection.
@@ -80,7 +83,7 @@ const (
 	nothing       measure = iota // it touches nothing
 	ofConnections                // it touches connections
 	ofBytes                      // and bytes of them
-	unseen                       // the kernel keeps its connections from us, so nobody can count them
+	unseen                       // nobody can tell: as where the kernel keeps connections from the link
 )
 
 // breakage is one fault and what it promises.
@@ -121,7 +124,7 @@ var streams = []breakage{
 	{fault: rehearse.Fault{Kind: rehearse.FaultStall, Bytes: 1000}, held: true, want: works, dose: ofBytes},
 	{fault: rehearse.Fault{Kind: rehearse.FaultHalfOpen}, held: true, want: reset, dose: ofConnections},
 	{fault: rehearse.Fault{Kind: rehearse.FaultTimeout}, held: true, want: closed, dose: ofBytes},
-	{name: "timeout-after", fault: rehearse.Fault{Kind: rehearse.FaultTimeout, Delay: ms(50)}, want: closed, dose: ofBytes},
+	{name: "timeout-after", fault: rehearse.Fault{Kind: rehearse.FaultTimeout, Delay: ms(50)}, want: closed, dose: ofConnections},
 	{fault: rehearse.Fault{Kind: rehearse.FaultReset}, want: reset, dose: ofConnections},
 	{fault: rehearse.Fault{Kind: rehearse.FaultTruncate, Bytes: 1000}, want: closed, dose: ofConnections},
 
@@ -154,6 +157,9 @@ func matrix(t *testing.T, peers []peer, faults []breakage) {
 				}
 				if b.fault.Kind == rehearse.FaultTLS && !p.handshakes {
 					b.held, b.dose = false, nothing
+				}
+				if b.fault.Kind == rehearse.FaultSlowClose && p.abrupt {
+					b.dose = unseen
 				}
 				if !b.live {
 					t.Run(fmt.Sprintf("%s/%s/%s", p.name, tier, b.id()), func(t *testing.T) {

@@ -27,3 +27,6 @@ bench-link: ## a link against no link and against Toxiproxy, in some four minute
 fidelity: ## docs/fidelity.md: the kernel's own TCP over the packet tier, measured anew, against the model; some seven minutes, as root
 	go test ./internal/fidelity -run TestMeasurePackets -timeout 20m -out testdata/packet.json -samples 120 -longest 15s
 	go test ./internal/fidelity -run TestDocs -update
+
+soak-link: ## ten minutes of random faults on thousands of connections: nothing may be lost, leaked or stuck
+	go test ./internal/link -run TestSoak -soak 10m -timeout 15m

@@ -21,6 +21,9 @@ type LinkSpec struct {
 	// place where the link runs can give.
 	Tier   Tier    `json:"tier,omitempty"`
 	Faults []Fault `json:"faults,omitempty"`
+	// EndTLS has the link end TLS on both sides, so that faults and decoders see
+	// what is inside; else it passes TLS on as it is.
+	EndTLS bool `json:"endTLS,omitempty"`
 	// Declared is false for an edge that the Compose file's networks allow but
 	// that no depends_on, link or environment variable speaks of.
 	Declared bool `json:"declared"`

@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -17,6 +19,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/authority"
+	"github.com/rehearse-dev/rehearse/internal/link"
 	"github.com/rehearse-dev/rehearse/internal/toxiproxy"
 )
 
@@ -41,6 +45,7 @@ type linkServe struct {
 	proxies            []string
 	rtt, jitter        time.Duration
 	loss, rate, tier   string
+	authority          string
 	asJSON             bool
 }
 
@@ -80,6 +85,7 @@ One line on stdout tells where the API is, and then one for each change; with
 	f.StringVar(&s.loss, "loss", "", "the share of their packets that is lost, as in 1% or 0.01")
 	f.StringVar(&s.rate, "rate", "", "their rate, as in 100Mbit")
 	f.StringVar(&s.tier, "tier", "", `how truthfully: "stream" delays bytes, "model" sends them as TCP would (default: model for --proxy with a network, else stream)`)
+	f.StringVar(&s.authority, "end-tls", "", "end TLS on the proxies of --proxy, with the authority in this `directory`, which is made if it is not there; clients must trust its ca.pem")
 	f.BoolVar(&s.asJSON, "json", false, "print what happens as JSON, one object a line")
 	// GET /metrics is there without being asked for.
 	f.BoolVar(&metrics, "proxy-metrics", false, "")
@@ -128,7 +134,7 @@ func (s linkServe) specs() ([]toxiproxy.Spec, error) {
 		if len(parts) != 3 || slices.Contains(parts, "") {
 			return nil, usageError("--proxy is %q, and should be NAME=LISTEN=UPSTREAM, as in redis=127.0.0.1:26379=127.0.0.1:6379", p)
 		}
-		out = append(out, toxiproxy.Spec{Name: parts[0], Listen: parts[1], Upstream: parts[2], Shape: shape, Tier: tier})
+		out = append(out, toxiproxy.Spec{Name: parts[0], Listen: parts[1], Upstream: parts[2], Shape: shape, Tier: tier, EndTLS: s.authority != ""})
 	}
 	return out, nil
 }
@@ -177,7 +183,11 @@ func (a *app) serveLinks(ctx context.Context, s linkServe) error {
 	}
 	told := newTeller(a, s.asJSON)
 	defer told.close()
-	server := toxiproxy.New(toxiproxy.Options{Seed: s.seed, Version: version(), Tier: rehearse.Tier(s.tier), Event: told.tell})
+	end, err := endTLS(s.authority)
+	if err != nil {
+		return err
+	}
+	server := toxiproxy.New(toxiproxy.Options{EndTLS: end, Seed: s.seed, Version: version(), Tier: rehearse.Tier(s.tier), Event: told.tell})
 	defer server.Close()
 	told.tell(toxiproxy.Event{Time: time.Now(), Name: "listening", Listen: "http://" + ln.Addr().String()})
 	if config != nil {
@@ -192,6 +202,30 @@ func (a *app) serveLinks(ctx context.Context, s linkServe) error {
 	}
 	fmt.Fprintf(a.stderr, "seed %d; Ctrl-C ends it\n", s.seed)
 	return server.Serve(ctx, ln)
+}
+
+// endTLS is how links end TLS with the authority in a directory, which is made
+// there when there is none. It is nil for no directory.
+func endTLS(dir string) (link.EndTLS, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	ca, err := authority.Load(dir, time.Now)
+	if errors.Is(err, fs.ErrNotExist) {
+		if ca, err = authority.New("rehearse link", time.Now); err == nil {
+			err = ca.Save(dir)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, client net.Conn, dial link.Dial, flaw string) (near, far net.Conn, err error) {
+		n, f, err := authority.End(ctx, client, dial, authority.Options{Authority: ca, Flaw: authority.Flaw(flaw)})
+		if err != nil {
+			return nil, nil, err // not typed nils
+		}
+		return n, f, nil
+	}, nil
 }
 
 // raiseFileLimit lets the process have as many files open as it may, and says

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -28,6 +29,7 @@ import (
 func webserver() int {
 	flags := flag.NewFlagSet("webserver", flag.ExitOnError)
 	listen := flags.String("listen", ":8080", "where to listen")
+	secure := flags.Bool("tls", false, "speak TLS, with a certificate that nobody trusts")
 	stubborn := flags.Bool("stubborn", false, "do not end when asked to")
 	_ = flags.Parse(os.Args[1:]) // ExitOnError
 	if *stubborn {
@@ -56,6 +58,18 @@ func webserver() int {
 		_, _ = io.Copy(w, resp.Body) // the client sees a short answer
 	})
 	_, port, _ := net.SplitHostPort(*listen)
+	if *secure {
+		ln, err := net.Listen("tcp", *listen)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		server := httptest.NewUnstartedServer(http.DefaultServeMux)
+		server.Listener = ln
+		server.StartTLS()
+		fmt.Println("listening on port", port)
+		select {}
+	}
 	fmt.Println("listening on port", port)
 	fmt.Fprintln(os.Stderr, http.ListenAndServe(*listen, nil))
 	return 1

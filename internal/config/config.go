@@ -96,7 +96,8 @@ type Between struct {
 
 // Link overrides the shape of one link.
 type Link struct {
-	Link  Ref `yaml:"link"`
+	Link  Ref    `yaml:"link"`
+	TLS   string `yaml:"tls"` // "pass", "end", or empty: pass
 	Shape `yaml:",inline"`
 }
 

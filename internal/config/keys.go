@@ -122,6 +122,8 @@ var link = kind{
 	keys: append([]key{
 		{name: "link", kind: linkID, required: true, example: `"docgen:db"`,
 			doc: "The client and its upstream. Traffic from outside has the client `ingress`, or `ingress/REGION`."},
+		{name: "tls", kind: tlsHandling, standard: "pass", example: "end",
+			doc: "Whether the link passes TLS on as it is, or ends it with a certificate of the environment's own, which services trust, so that faults of requests reach inside. With nothing else given, the link keeps the shape of its regions."},
 	}, shape...),
 }
 

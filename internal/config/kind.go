@@ -68,6 +68,7 @@ var (
 	byteCount    = kind{name: "number of bytes", parse: parseBytes, schema: map[string]any{"pattern": `^[0-9]*\.?[0-9]+ ?([KkMmGg][Ii]?)?[Bb]$`}}
 	number       = kind{name: "number", parse: parseNumber, schema: map[string]any{"type": "number", "minimum": 1}}
 	tier         = word("packet", "model", "stream")
+	tlsHandling  = word("pass", "end")
 	distribution = word("normal", "uniform", "pareto", "constant")
 	pattern      = kind{name: "regular expression", parse: parsePattern, schema: map[string]any{"format": "regex"}}
 	threshold    = kind{name: "threshold", parse: parseThreshold, schema: map[string]any{

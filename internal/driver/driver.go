@@ -57,6 +57,9 @@ type Spec struct {
 	// Dir is a directory of the environment's own on the host. It exists, and
 	// the caller removes it after Close.
 	Dir string
+	// Authority is the certificate that services are to trust, in PEM: that of
+	// the links that end TLS. Nil when there are none.
+	Authority []byte
 	// Journal is told of each thing before it is created. Never nil.
 	Journal Journal
 	// Log receives the talk of builds and data preparation. Never nil.

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/authority"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/toxiproxy"
 )
@@ -50,6 +51,7 @@ type Environment struct {
 
 	links     map[rehearse.LinkID]*Link
 	linkOrder []rehearse.LinkID
+	tls       *authority.Authority // nil when no link ends TLS
 	api       *toxiproxy.Server
 	apiAddr   driver.Address
 
@@ -69,14 +71,22 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 	if o.Talk == nil {
 		o.Talk = io.Discard
 	}
-	inner, err := o.Driver.Open(ctx, driver.Spec{ID: o.ID, Plan: o.Plan, Dir: o.Dir, Journal: o.Journal, Log: o.Talk})
+	tls, err := newAuthority(o)
+	if err != nil {
+		return nil, err
+	}
+	spec := driver.Spec{ID: o.ID, Plan: o.Plan, Dir: o.Dir, Journal: o.Journal, Log: o.Talk}
+	if tls != nil {
+		spec.Authority = tls.PEM()
+	}
+	inner, err := o.Driver.Open(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
 	linkCtx, stopLinks := context.WithCancel(context.WithoutCancel(ctx))
 	lifeCtx, stopAll := context.WithCancelCause(context.WithoutCancel(ctx))
 	e := &Environment{
-		o: o, inner: inner,
+		o: o, inner: inner, tls: tls,
 		services:  map[rehearse.ServiceName]*service{},
 		links:     map[rehearse.LinkID]*Link{},
 		stopLinks: stopLinks, stopAll: stopAll,

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/authority"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/link"
 	"github.com/rehearse-dev/rehearse/internal/toxiproxy"
@@ -95,6 +98,7 @@ func (e *Environment) openLink(ctx, life context.Context, spec rehearse.LinkSpec
 		packets = carriers.Carries(spec)
 	}
 	running := spec
+	running.Faults = nil // until it can end TLS, and is carried
 	switch {
 	case packets:
 		running.Tier = rehearse.TierPacket
@@ -103,7 +107,13 @@ func (e *Environment) openLink(ctx, life context.Context, spec rehearse.LinkSpec
 	}
 	l := &Link{
 		Link: link.New(running, e.o.Plan.Seed^hash(string(spec.ID))), spec: spec,
-		faults: map[string][]rehearse.Fault{ByPlan: spec.Faults},
+		faults: map[string][]rehearse.Fault{},
+	}
+	if spec.EndTLS {
+		l.EndTLS(e.endTLS(spec))
+	}
+	if err := l.BreakBy(ByPlan, spec.Faults); err != nil {
+		return err
 	}
 	e.links[spec.ID] = l
 	e.linkOrder = append(e.linkOrder, spec.ID)
@@ -127,6 +137,30 @@ func (e *Environment) openLink(ctx, life context.Context, spec rehearse.LinkSpec
 		l.CarriedBy(link.Carrier{Set: c.Set, Delay: c.Delay})
 	}
 	return nil
+}
+
+// newAuthority makes the authority of an environment in which a link ends TLS. It
+// lives in memory and dies with the environment.
+func newAuthority(o Options) (*authority.Authority, error) {
+	if !slices.ContainsFunc(o.Plan.Links, func(l rehearse.LinkSpec) bool { return l.EndTLS }) {
+		return nil, nil
+	}
+	return authority.New("rehearse "+string(o.ID), time.Now)
+}
+
+// endTLS has a link show its client a certificate for the upstream's names. The
+// upstream's own is not looked at: inside an environment the network says who
+// somebody is, and test services sign for themselves.
+func (e *Environment) endTLS(spec rehearse.LinkSpec) link.EndTLS {
+	return func(ctx context.Context, client net.Conn, dial link.Dial, flaw string) (near, far net.Conn, err error) {
+		n, f, err := authority.End(ctx, client, dial, authority.Options{
+			Authority: e.tls, Names: spec.Names, Flaw: authority.Flaw(flaw), Upstream: authority.Upstream{Check: authority.Skip},
+		})
+		if err != nil {
+			return nil, nil, err // not typed nils
+		}
+		return n, f, nil
+	}
 }
 
 // openAPI answers Toxiproxy's API for the links, on this host's loopback.

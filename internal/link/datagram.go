@@ -65,6 +65,11 @@ func (l *Link) ServePacket(ctx context.Context, pc net.PacketConn, dial Dial) er
 	ctx, cancel := context.WithCancel(ctx)
 	n := &nat{link: l, socket: newSocket(pc), dial: dial, flows: map[client]*mapping{}}
 	n.up.more, n.down.more = make(chan struct{}, 1), make(chan struct{}, 1)
+	l.mu.Lock()
+	l.nats[n] = true
+	// Under the lock, or a change at this moment would be undone.
+	n.socket.refuse(refusesAll(l.settings.Load().faults))
+	l.mu.Unlock()
 	defer n.running.Wait()
 	n.running.Go(func() { n.up.run(l, ctx.Done()) })
 	n.running.Go(func() { n.down.run(l, ctx.Done()) })
@@ -72,6 +77,9 @@ func (l *Link) ServePacket(ctx context.Context, pc net.PacketConn, dial Dial) er
 	defer context.AfterFunc(ctx, func() { pc.Close() })()
 	defer func() {
 		cancel()
+		l.mu.Lock()
+		delete(l.nats, n)
+		l.mu.Unlock()
 		pc.Close()
 		n.end()
 	}()
@@ -242,7 +250,6 @@ func (n *nat) end() {
 func (n *nat) follow(ctx context.Context) {
 	for {
 		set := n.link.settings.Load()
-		n.socket.refuse(refusesAll(set.faults))
 		for _, m := range n.all() {
 			m.terms()
 		}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// refuse makes the port look closed, or open again, where that can be done. One
-// goroutine calls it.
+// refuse makes the port look closed, or open again, where that can be done. It
+// does not wait. The caller holds the link's mu.
 //
 // Nobody but the kernel may send ICMP messages. But a socket that is connected
 // receives from its peer alone, and the kernel answers everybody else as if it

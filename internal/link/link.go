@@ -69,6 +69,7 @@ type Link struct {
 	mu        sync.Mutex
 	sessions  map[*session]context.Context
 	listeners map[*listener]bool
+	nats      map[*nat]bool
 }
 
 // Dial connects to the upstream. It is called from many goroutines. Its context
@@ -92,6 +93,7 @@ func New(spec rehearse.LinkSpec, seed uint64) *Link {
 	l := &Link{
 		spec: spec, tier: spec.Tier, seed: seed, wait: waitPrecisely, epoch: time.Now().Add(-1),
 		sessions: map[*session]context.Context{}, listeners: map[*listener]bool{},
+		nats: map[*nat]bool{},
 	}
 	if l.tier == "" {
 		l.tier = rehearse.TierModel
@@ -272,6 +274,9 @@ func (l *Link) apply(s rehearse.Shape) {
 	}
 	for ln := range l.listeners {
 		ln.set(openingOf(active))
+	}
+	for n := range l.nats {
+		n.socket.refuse(refusesAll(active))
 	}
 	l.mu.Unlock()
 	for _, session := range sessions {

@@ -59,11 +59,11 @@ var house = []room{
 	{pkg: "internal/driver/process", imports: in("driver packet recipe"),
 		why: "images run from the host's binaries, and wires are made of packets, only here"},
 
-	{pkg: "internal/environment", imports: in("driver link recipe toxiproxy"),
+	{pkg: "internal/environment", imports: in("authority driver link recipe toxiproxy"),
 		why: "a recipe's query is how readiness is asked, whatever the driver; every environment answers Toxiproxy's API"},
 	{pkg: "internal/rehearsal", imports: in("driver environment evidence load report suite verdict"),
 		why: "the one package that knows the order of a rehearsal"},
-	{pkg: "internal/cli", imports: in("compose config control driver driver/process environment evidence load plan profile recipe rehearsal report toxiproxy"),
+	{pkg: "internal/cli", imports: in("authority compose config control driver driver/process environment evidence link load plan profile recipe rehearsal report toxiproxy"),
 		why: "wires everything together; the only importer of concrete drivers"},
 	{pkg: "cmd/rehearse", imports: in("cli")},
 

@@ -151,18 +151,17 @@ func TestGRPCReconnects(t *testing.T) {
 	if err := c.exchange(ctx); err != nil {
 		t.Fatal(err)
 	}
-	over.set(t, streams[0].fault)
 	for _, b := range streams {
 		if b.id() != "reset" && b.id() != "refuse" && b.id() != "truncate" {
 			continue
 		}
 		over.set(t, b.fault)
-		err := c.exchange(ctx)
+		err := c.talk(ctx)
 		if b.id() == "refuse" { // it has its connection
 			if err != nil {
 				t.Errorf("%s: %v", b.id(), err)
 			}
-		} else if code(err) != codes.Unavailable {
+		} else if status.Code(err) != codes.Unavailable {
 			t.Errorf("%s: %v", b.id(), err)
 		}
 		over.set(t)
@@ -174,5 +173,3 @@ func TestGRPCReconnects(t *testing.T) {
 		}
 	}
 }
-
-func code(err error) codes.Code { return status.Code(err) }

@@ -139,8 +139,9 @@ func goHTTP(name string, s secured, second bool) peer {
 		},
 		says: map[ending]string{
 			refused: `connection refused`,
-			reset:   `reset by peer|broken pipe|EOF|connection lost`,
-			closed:  `EOF|broken pipe|reset by peer|connection lost`,
+			// The kernel tells of a reset once, to a read or to a write.
+			reset:  `reset by peer|broken pipe|EOF|connection lost|could not be established|use of closed network connection`,
+			closed: `EOF|broken pipe|reset by peer|connection lost|could not be established|use of closed network connection`,
 		},
 	}
 }

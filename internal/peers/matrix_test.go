@@ -36,6 +36,8 @@ type peer struct {
 	// handshakes: its connections begin with a handshake of TLS that the link
 	// passes on or ends.
 	handshakes bool
+	// takes changes what a fault means to the peer, and may be nil.
+	takes func(breakage) breakage
 	// abrupt: it closes its connections with bytes unread, which is a reset and
 	// not an end.
 	abrupt bool
@@ -73,7 +75,7 @@ const (
 	refused ending = "refused" // as if nobody listened
 	reset   ending = "reset"
 	closed  ending = "closed"  // in good order, but too early
-	changed ending = "changed" // an error of any kind, or changed data
+	changed ending = "changed" // an error of any kind, changed data, or a client that waits for more
 )
 
 // measure is what a fault's dose must be.
@@ -158,6 +160,9 @@ func matrix(t *testing.T, peers []peer, faults []breakage) {
 				if b.fault.Kind == rehearse.FaultTLS && !p.handshakes {
 					b.held, b.dose = false, nothing
 				}
+				if p.takes != nil {
+					b = p.takes(b)
+				}
 				if b.fault.Kind == rehearse.FaultSlowClose && p.abrupt {
 					b.dose = unseen
 				}
@@ -212,7 +217,7 @@ func (c cell) fresh(t *testing.T) {
 		eventually(t, "the link has a connection", func() bool { return c.over.Stats().Active == 1 })
 	}
 	c.over.set(t, c.under.fault, bystander)
-	c.suffer(ctx, t, func() error { return c.peer.once(ctx, c.over) })
+	c.suffer(ctx, t, func(ctx context.Context) error { return c.peer.once(ctx, c.over) })
 	c.recover(ctx, t)
 }
 
@@ -229,7 +234,7 @@ func (c cell) live(t *testing.T) {
 		t.Fatalf("before the fault: %v", err)
 	}
 	c.over.set(t, c.under.fault, bystander)
-	c.suffer(ctx, t, func() error {
+	c.suffer(ctx, t, func(ctx context.Context) error {
 		err := v.exchange(ctx)
 		v.Close() // a fault of ends is not touched before
 		return err
@@ -239,13 +244,25 @@ func (c cell) live(t *testing.T) {
 
 // suffer does an operation under the fault, which is taken away when that has
 // ended, or in order that it ends.
-func (c cell) suffer(ctx context.Context, t *testing.T, operation func() error) {
+func (c cell) suffer(ctx context.Context, t *testing.T, operation func(context.Context) error) {
 	t.Helper()
 	id := c.under.fault.ID()
 	done := make(chan error, 1)
-	go func() { done <- operation() }()
+	go func() {
+		if c.under.want != changed || c.peer.checked {
+			done <- operation(ctx)
+			return
+		}
+		// A length that was changed has the other side wait for what does not
+		// come, as on a real network: a client needs a patience of its own.
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		done <- operation(ctx)
+	}()
 	if c.under.held {
-		eventually(t, "the fault touches the client", func() bool { return c.over.dose(t, id).Connections > 0 })
+		if c.under.dose != unseen {
+			eventually(t, "the fault touches the client", func() bool { return c.over.dose(t, id).Connections > 0 })
+		}
 		select {
 		case err := <-done:
 			t.Fatalf("it ended while the fault was there: %v", err)

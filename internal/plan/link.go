@@ -33,6 +33,8 @@ func (m *maker) makeLinks(loads []load) []rehearse.LinkSpec {
 		if l.Client != rehearse.Ingress && rehearse.IsIngress(l.Client) && !m.byRegion() {
 			continue
 		}
+		// In every leg: it is not a condition but a way to look.
+		l.EndTLS = slices.ContainsFunc(m.cfg.Network.Links, func(o config.Link) bool { return o.Link.Name == string(l.ID) && o.TLS == "end" })
 		if m.in.Leg.Has(rehearse.FacetNetwork) {
 			m.shape(&l)
 			if !l.Shape.IsZero() {
@@ -174,7 +176,8 @@ func (m *maker) namesOf(client, upstream *rehearse.Service) []string {
 // shape gives a link the shape that its regions ask for, or its own.
 func (m *maker) shape(l *rehearse.LinkSpec) {
 	for _, o := range m.cfg.Network.Links {
-		if o.Link.Name == string(l.ID) {
+		onlyTLS := o.TLS != "" && o.Shape == (config.Shape{})
+		if o.Link.Name == string(l.ID) && !onlyTLS {
 			l.Shape, l.From, l.To = symmetric(o.Shape), "", ""
 			return
 		}

@@ -139,11 +139,15 @@ func (a address) open() (socket, error) {
 
 // listen opens a resolved address of streams.
 func (a address) listen() (net.Listener, error) {
-	ln, err := net.Listen(a.network, a.at)
+	var c net.ListenConfig
+	// Multipath TCP's sockets, Go's default, take no filter, which a link needs
+	// to leave connects unanswered.
+	c.SetMultipathTCP(false)
+	ln, err := c.Listen(context.Background(), a.network, a.at)
 	if a.network == "unix" && errors.Is(err, syscall.EADDRINUSE) && abandoned(a.at) {
 		// A server that was killed leaves its socket behind.
 		if os.Remove(a.at) == nil {
-			return net.Listen(a.network, a.at)
+			return c.Listen(context.Background(), a.network, a.at)
 		}
 	}
 	return ln, err

@@ -26,6 +26,7 @@ type proxyInput struct {
 
 	Shape *rehearse.Shape `json:"shape"`
 	Tier  rehearse.Tier   `json:"tier"`
+	TLS   string          `json:"tls"` // "pass", "end", or empty: pass
 
 	// Toxiproxy leaks this field, and there are clients that send back what
 	// they were given.

@@ -51,6 +51,7 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/link"
 )
 
 // Options are what a server is made with. The zero value is useful.
@@ -63,6 +64,9 @@ type Options struct {
 	Tier rehearse.Tier
 	// Version is what GET /version says.
 	Version string
+	// EndTLS is how a proxy ends TLS that was made with "tls": "end". Nil
+	// refuses such proxies.
+	EndTLS link.EndTLS
 	// TCPOnly refuses proxies from or to Unix sockets, for a server that runs
 	// with more rights than those who may ask it.
 	TCPOnly bool
@@ -183,13 +187,17 @@ type Spec struct {
 	Upstream string // host:port, udp:host:port or unix:/path
 	Shape    rehearse.Shape
 	Tier     rehearse.Tier
+	EndTLS   bool
 }
 
 // Create makes a proxy and returns where it listens.
 func (s *Server) Create(ctx context.Context, spec Spec) (listen string, err error) {
-	enabled := true
+	enabled, tls := true, "pass"
+	if spec.EndTLS {
+		tls = "end"
+	}
 	shown, failure := s.create(ctx, proxyInput{
-		Name: spec.Name, Listen: &spec.Listen, Upstream: &spec.Upstream, Enabled: &enabled, Shape: &spec.Shape, Tier: spec.Tier,
+		Name: spec.Name, Listen: &spec.Listen, Upstream: &spec.Upstream, Enabled: &enabled, Shape: &spec.Shape, Tier: spec.Tier, TLS: tls,
 	})
 	if failure != nil {
 		return "", failure.wrap()

@@ -68,6 +68,16 @@ func (s *Server) build(in proxyInput, at places) (*proxy, *failure) {
 	}
 	p.carrier = link.New(rehearse.LinkSpec{ID: rehearse.LinkID(in.Name), Shape: p.shape, Tier: p.tier}, s.seed(in.Name))
 	p.link = p.carrier
+	switch in.TLS {
+	case "", "pass":
+	case "end":
+		if s.options.EndTLS == nil {
+			return nil, errBadBody.with(`tls "end" needs an authority; start the server with one`)
+		}
+		p.carrier.EndTLS(s.options.EndTLS)
+	default:
+		return nil, errBadBody.with(fmt.Sprintf(`tls %q is not one of "pass" and "end"`, in.TLS))
+	}
 	var toxics []*toxic
 	names := map[string]bool{}
 	for _, input := range in.Toxics {

@@ -89,7 +89,7 @@ func (e *environment) service(name rehearse.ServiceName) (*service, error) {
 // Listen opens a link's listener in the client's view.
 func (e *environment) Listen(ctx context.Context, client rehearse.ServiceName, names []string, port int) (net.Listener, driver.Address, error) {
 	if rehearse.IsIngress(client) {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		l, err := listenTCP("127.0.0.1:0")
 		if err != nil {
 			return nil, driver.Address{}, err
 		}

@@ -198,6 +198,7 @@ func (g *guest) listen(service string, number int, addr string) ([]*os.File, err
 		err := raw.Control(func(fd uintptr) { bound = unix.BindToDevice(int(fd), wireEnd(number)) })
 		return errors.Join(err, bound)
 	}}
+	config.SetMultipathTCP(false)
 	l, err := config.Listen(context.Background(), "tcp4", addr)
 	if err != nil {
 		return nil, err

@@ -58,11 +58,25 @@ func (e *environment) jail(l *launch, q jailRequest) jailSpec {
 		"passwd":      fmt.Sprintf("root:x:0:0:root:/:/bin/sh\napp:x:%d:%d:service:%s:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", l.uid, l.gid, jailHome),
 		"group":       fmt.Sprintf("root:x:0:\napp:x:%d:\nnogroup:x:65534:\n", l.gid),
 	}
+	if e.spec.Authority != nil {
+		spec.EtcFiles[authorityFile] = string(e.spec.Authority)
+	}
 	if l.uid == 0 {
 		spec.EtcFiles["passwd"] = "root:x:0:0:root:" + jailHome + ":/bin/sh\n"
 		spec.EtcFiles["group"] = "root:x:0:\n"
 	}
 	return spec
+}
+
+// authorityFile is the certificate of the links that end TLS, in /etc.
+const authorityFile = "rehearse-ca.pem"
+
+// authorityPath is where a service finds that certificate.
+func (e *environment) authorityPath() string {
+	if e.tier != TierNamespaces {
+		return filepath.Join(e.spec.Dir, authorityFile)
+	}
+	return "/etc/" + authorityFile
 }
 
 // plainUID is whom services run as where no user namespace maps them: nobody
@@ -119,6 +133,12 @@ func (e *environment) serviceEnv(s rehearse.Service, home string, uid int, more 
 	env["USER"] = "app"
 	if uid == 0 {
 		env["USER"] = "root"
+	}
+	if e.spec.Authority != nil {
+		// What OpenSSL and Go, curl, Python's requests and Node read.
+		for _, k := range []string{"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
+			env[k] = e.authorityPath()
+		}
 	}
 	for k, v := range s.Env {
 		env[k] = e.rewriteHosts(s.Name, v)

@@ -97,7 +97,15 @@ func (p *plain) start(spec jailSpec, _ string, groups []*os.File) (*jailProcess,
 }
 
 func (p *plain) listen(_ string, _ int, host string, port int) (net.Listener, error) {
-	return net.Listen("tcp4", net.JoinHostPort(host, strconv.Itoa(port)))
+	return listenTCP(net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+// listenTCP listens for a link, without Multipath TCP, Go's default, whose
+// sockets take no filter: links need one to leave connects unanswered.
+func listenTCP(addr string) (net.Listener, error) {
+	var c net.ListenConfig
+	c.SetMultipathTCP(false)
+	return c.Listen(context.Background(), "tcp4", addr)
 }
 
 func (p *plain) dial(ctx context.Context, _ string, port int) (net.Conn, error) {

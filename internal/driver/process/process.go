@@ -85,6 +85,12 @@ func (d *Driver) Open(ctx context.Context, spec driver.Spec) (driver.Environment
 			fact.Note = errors.Join(reasons...).Error()
 		}
 		e.facts = append(e.facts, fact)
+		if spec.Authority != nil && tier != TierNamespaces {
+			if err := os.WriteFile(e.authorityPath(), spec.Authority, 0o644); err != nil {
+				iso.close()
+				return nil, fmt.Errorf("write the links' certificate: %w", err)
+			}
+		}
 		e.openWires(ctx)
 		return e, nil
 	}

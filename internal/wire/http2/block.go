@@ -14,6 +14,9 @@ import (
 // block of a few bytes can name the table's largest entry again and again.
 const largestList = 4 * wire.MaxHead
 
+// anyTable is a dynamic table's size before anybody has said another.
+const anyTable = 4 << 10
+
 // largestTable is the largest dynamic table that is followed.
 const largestTable = 1 << 20
 
@@ -28,6 +31,7 @@ type block struct {
 // blocks reads and writes one direction's header blocks.
 type blocks struct {
 	decoder *hpack.Decoder
+	table   uint32 // the largest dynamic table that the receiver ever allowed
 	fields  []hpack.HeaderField
 	size    int
 	joined  []byte // the fragments of a block in several frames
@@ -39,8 +43,8 @@ type blocks struct {
 var errTooLarge = errors.New("header list too large")
 
 func newBlocks() *blocks {
-	c := &blocks{}
-	c.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) {
+	c := &blocks{table: anyTable}
+	c.decoder = hpack.NewDecoder(anyTable, func(f hpack.HeaderField) {
 		if c.size += int(f.Size()); c.size <= largestList {
 			c.fields = append(c.fields, f)
 		}
@@ -51,10 +55,9 @@ func newBlocks() *blocks {
 
 // allow takes down the size that the receiver allows the sender's table. A
 // smaller one the sender announces in its next block, so only growth matters.
-func (c *blocks) allow(size, before uint32) uint32 {
-	size = max(before, min(size, largestTable))
-	c.decoder.SetAllowedMaxDynamicTableSize(size)
-	return size
+func (c *blocks) allow(size uint32) {
+	c.table = max(c.table, min(size, largestTable))
+	c.decoder.SetAllowedMaxDynamicTableSize(c.table)
 }
 
 // read decodes the block in u, which is whole. After an error nothing that

@@ -17,16 +17,24 @@ type Editor struct {
 
 	up, down side
 	streams  map[uint32]*stream // those that faults have touched, until they end
-	newest   uint32             // the newest stream of a request
-	quiet    bool               // no more requests are decided on
-	over     bool               // the connection is reset
-	lines    []byte             // of the request that is decided on
+	skipped  skipped
+	newest   uint32 // the newest stream of a request
+	quiet    bool   // no more requests are decided on
+	over     bool   // the connection is reset
+	lines    []byte // of the request that is decided on
 
 	answers answers
-	stash   []byte // what the upstream sent beyond the client's window, and behind it
+	// stalled says that the upstream has sent more than the client's window has
+	// room for; stash is that, and what is behind it.
+	stalled bool
+	stash   []byte
 }
 
 var _ wire.Editor = (*Editor)(nil)
+
+// maxStash bounds what is kept for want of window: no more than our own answers
+// took of it, and the frames around that.
+const maxStash = 1 << 20
 
 // New makes the editor of a connection that is new. One that is older it
 // understands only if it is HTTP/1 and a client begins a request with the next
@@ -66,7 +74,7 @@ func (e *Editor) Up(p []byte, out *wire.Out) {
 	}
 	e.up.own = e.up.own[:0]
 	e.run(&e.up, p, out)
-	if e.stash != nil && e.answers.room > 0 {
+	if e.answers.room > 0 {
 		e.unstash(out)
 	}
 }
@@ -100,10 +108,6 @@ func (e *Editor) EndDown(out *wire.Out) {
 	}
 	e.answers.debt = 0 // what waits is better late than never
 	e.unstash(out)
-	if e.plain != nil {
-		e.plain.EndDown(out)
-		return
-	}
 	e.end(&e.down, out)
 }
 
@@ -132,6 +136,9 @@ func (e *Editor) sniff(p []byte, out *wire.Out) (rest []byte) {
 			b = e.up.kept.Take()
 		}
 		e.plain = http.New(e.decider)
+		if e.down.ended {
+			e.plain.EndDown(out)
+		}
 		if had > 0 {
 			e.plain.Up(b, out)
 		}
@@ -160,7 +167,7 @@ func (e *Editor) run(s *side, p []byte, out *wire.Out) {
 		case s.opaque:
 			s.send(out, p)
 			return
-		case !s.up && e.stash != nil:
+		case !s.up && e.stalled:
 			e.stash = append(e.stash, p...)
 			if len(e.stash) > maxStash {
 				e.reset(out)
@@ -177,15 +184,15 @@ func (e *Editor) run(s *side, p []byte, out *wire.Out) {
 				return
 			case u == nil:
 				return
+			case !s.up && e.stalls(u):
+				e.stalled = true
+				e.stash = append(append(e.stash, u...), rest...)
+				return
 			case !s.started && !opens(u), !e.frame(s, u, out):
 				e.lost(s, out, u, rest)
 				return
 			}
 			s.started = true
-			if e.stash != nil && !s.up && len(e.stash) == 0 {
-				e.stash = append(append(e.stash, u...), rest...)
-				return
-			}
 			s.flush(out)
 			p = rest
 		}
@@ -226,6 +233,7 @@ func (e *Editor) frame(s *side, u []byte, out *wire.Out) bool {
 	case settingsFrame:
 		if f.stream == 0 && !f.has(ack) {
 			e.settings(s, u[frameHead:])
+			e.pump(out)
 		}
 	case windowUpdateFrame:
 		if s.up && f.length == 4 {
@@ -237,7 +245,7 @@ func (e *Editor) frame(s *side, u []byte, out *wire.Out) bool {
 			return true
 		}
 	}
-	if st := e.streams[f.stream]; st != nil && st.swallowed(s.up) {
+	if e.swallows(s, f.stream) {
 		s.drop = frameHead + f.length - len(u)
 		return true
 	}
@@ -256,7 +264,7 @@ func (e *Editor) settings(s *side, p []byte) {
 		value := binary.BigEndian.Uint32(p[2:])
 		switch binary.BigEndian.Uint16(p) {
 		case headerTableSize:
-			back.table = back.blocks.allow(value, back.table)
+			back.blocks.allow(value)
 		case initialWindowSize:
 			if s.up && value < 1<<31 {
 				e.answers.resize(int64(value), e.streams)
@@ -305,11 +313,11 @@ func (e *Editor) reset(out *wire.Out) {
 // unstash goes on with what the upstream sent beyond the client's window. What
 // it hands out is the caller's to keep, as it is not a call for that side.
 func (e *Editor) unstash(out *wire.Out) {
-	p := e.stash
-	if p == nil {
+	if !e.stalled {
 		return
 	}
-	e.stash = nil
+	p := e.stash
+	e.stalled, e.stash = false, nil
 	from := len(out.Client)
 	e.run(&e.down, p, out)
 	for i := from; i < len(out.Client); i++ {

@@ -20,7 +20,6 @@ type side struct {
 	pass, drop int
 
 	blocks *blocks
-	table  uint32 // the largest table that the receiver ever allowed
 	// own is memory for frames written anew, until the next call with bytes of
 	// this side.
 	own []byte
@@ -28,7 +27,7 @@ type side struct {
 	waiting []wire.Op
 }
 
-func newSide(up bool) side { return side{up: up, blocks: newBlocks(), table: 4096} }
+func newSide(up bool) side { return side{up: up, blocks: newBlocks()} }
 
 // next takes a unit from the start of p. It is nil while it has not all come;
 // what there is of it is kept. When ok is false nothing was taken.

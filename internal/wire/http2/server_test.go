@@ -1,0 +1,265 @@
+package http2
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/wire"
+	"github.com/rehearse-dev/rehearse/internal/wire/wiretest"
+)
+
+// guarded lets a test's decider be asked about several connections.
+type guarded struct {
+	mu sync.Mutex
+	*wiretest.Decider
+}
+
+func (g *guarded) Decide(q *wire.Request) []*rehearse.Fault {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]*rehearse.Fault(nil), g.Decider.Decide(q)...)
+}
+
+func (g *guarded) Touched(f *rehearse.Fault, requests, bytes int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.Decider.Touched(f, requests, bytes)
+}
+
+// serve starts a server of HTTP/2 without TLS. It answers with what it was sent,
+// and counts requests. It returns its address.
+func serve(t *testing.T, served *atomic.Int64) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Protocols: &protocols, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		served.Add(1)
+		w.Header().Set("X-Secret", "s")
+		w.Header().Set("X-Asked", r.Header.Get("X-Up"))
+		w.Header().Set("Trailer", "X-End")
+		io.Copy(w, r.Body)
+		w.Header().Set("X-End", "end of "+r.URL.Path)
+	})}
+	var serving sync.WaitGroup
+	serving.Go(func() { server.Serve(l) })
+	t.Cleanup(func() {
+		server.Close()
+		serving.Wait()
+	})
+	return l.Addr().String()
+}
+
+// connect makes a client whose one connection goes through an editor.
+func connect(t *testing.T, address string, d wire.Decider, dialled *atomic.Int64) *http.Client {
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: &protocols, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		dialled.Add(1)
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return wiretest.Carry(t, c, New(d)), nil
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Timeout: time.Minute, Transport: transport}
+}
+
+// echo sends a body and returns what came back of it.
+func echo(c *http.Client, method, path string, body io.Reader) (*http.Response, []byte, error) {
+	q, err := http.NewRequest(method, "http://h"+path, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	q.Header.Set("X-Up", "u"+path)
+	a, err := c.Do(q)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer a.Body.Close()
+	b, err := io.ReadAll(a.Body)
+	return a, b, err
+}
+
+// TestRealPeers lets Go's own client and server talk over one connection, with
+// many streams at once and large bodies both ways.
+func TestRealPeers(t *testing.T) {
+	large := bytes.Repeat([]byte("0123456789"), 70_000)
+	for _, c := range []struct {
+		name   string
+		faults []rehearse.Fault
+	}{
+		{name: "nothing"},
+		{name: "every fault", faults: []rehearse.Fault{
+			{Kind: rehearse.FaultAbort, Status: 503, Body: strings.Repeat("no ", 1000), Match: rehearse.Match{Path: "/abort*"}},
+			{Kind: rehearse.FaultTruncate, Bytes: 100_000, Match: rehearse.Match{Path: "/truncate*"}},
+			{Kind: rehearse.FaultDropHeader, Header: "X-Secret", Match: rehearse.Match{Header: "X-Up: u/drop*"}},
+			{Name: "up", Kind: rehearse.FaultDropHeader, Header: "X-Up", Match: rehearse.Match{Path: "/drop*"}},
+			{Kind: rehearse.FaultDelay, Match: rehearse.Match{Path: "/delay*"}},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var served, dialled atomic.Int64
+			d := &guarded{Decider: wiretest.NewDecider(t, c.faults...)}
+			client := connect(t, serve(t, &served), d, &dialled)
+			// Without a connection that is there, each request would dial.
+			if _, _, err := echo(client, "GET", "/first", nil); err != nil {
+				t.Fatal(err)
+			}
+			var wg sync.WaitGroup
+			const streams, rounds = 8, 6
+			for stream := range streams {
+				wg.Go(func() {
+					for round := range rounds {
+						for _, what := range []string{"plain", "abort", "truncate", "drop", "delay"} {
+							path := fmt.Sprintf("/%s/%d/%d", what, stream, round)
+							var body io.Reader = bytes.NewReader(large)
+							if round%2 == 1 {
+								body = io.MultiReader(body) // hides the length
+							}
+							a, b, err := echo(client, "POST", path, body)
+							if err := check(c.faults, what, path, a, b, err, large); err != nil {
+								t.Errorf("%s: %v", path, err)
+							}
+						}
+					}
+				})
+			}
+			wg.Wait()
+			if dialled.Load() != 1 {
+				t.Errorf("%d connections were made, want one", dialled.Load())
+			}
+			const all, each = 1 + streams*rounds*5, streams * rounds
+			want := int64(all)
+			if c.faults != nil {
+				want -= each
+				for _, f := range c.faults {
+					if got := d.Requests(f.ID()); got != each {
+						t.Errorf("%s has touched %d requests, want %d", f.ID(), got, each)
+					}
+				}
+			}
+			if served.Load() != want {
+				t.Errorf("%d requests reached the server, want %d", served.Load(), want)
+			}
+		})
+	}
+}
+
+// check says what is wrong with an answer.
+func check(faults []rehearse.Fault, what, path string, a *http.Response, b []byte, err error, large []byte) error {
+	if faults != nil {
+		switch what {
+		case "abort":
+			if err != nil || a.StatusCode != 503 || string(b) != strings.Repeat("no ", 1000) {
+				return fmt.Errorf("got %v with %d bytes (%v), want 503", a, len(b), err)
+			}
+			return nil
+		case "truncate":
+			if err == nil || !strings.Contains(err.Error(), "INTERNAL_ERROR") || !bytes.Equal(b, large[:100_000]) {
+				return fmt.Errorf("got %d bytes and %v, want 100000 and an INTERNAL_ERROR", len(b), err)
+			}
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(b, large) {
+		return fmt.Errorf("the body of %d bytes came back as another of %d", len(large), len(b))
+	}
+	secret, asked := "s", "u"+path
+	if faults != nil && what == "drop" {
+		secret, asked = "", ""
+	}
+	if a.StatusCode != 200 || a.Header.Get("X-Secret") != secret || a.Header.Get("X-Asked") != asked || a.Trailer.Get("X-End") != "end of "+path {
+		return fmt.Errorf("got %d, %v, %v", a.StatusCode, a.Header, a.Trailer)
+	}
+	return nil
+}
+
+// TestAbortOfUnendedUpload answers a client that goes on for as long as it is
+// let.
+func TestAbortOfUnendedUpload(t *testing.T) {
+	var served, dialled atomic.Int64
+	d := &guarded{Decider: wiretest.NewDecider(t, rehearse.Fault{Kind: rehearse.FaultAbort, Status: 503, Body: "no", Match: rehearse.Match{Path: "/abort"}})}
+	client := connect(t, serve(t, &served), d, &dialled)
+	for range 3 {
+		r, w := io.Pipe()
+		go func() {
+			for {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		}()
+		a, b, err := echo(client, "POST", "/abort", r)
+		r.Close()
+		if err != nil || a.StatusCode != 503 || string(b) != "no" {
+			t.Fatalf("got %v with %q (%v), want 503", a, b, err)
+		}
+		if a, b, err := echo(client, "POST", "/", strings.NewReader("hi")); err != nil || a.StatusCode != 200 || string(b) != "hi" {
+			t.Fatalf("got %v with %q (%v) behind it", a, b, err)
+		}
+	}
+	if dialled.Load() != 1 || served.Load() != 3 {
+		t.Errorf("%d requests over %d connections reached the server, want 3 over one", served.Load(), dialled.Load())
+	}
+}
+
+// TestCurl lets another implementation judge the frames: nghttp2's.
+func TestCurl(t *testing.T) {
+	version, err := exec.Command("curl", "--version").Output()
+	if err != nil || !bytes.Contains(version, []byte("nghttp2")) {
+		t.Skip("no curl with HTTP/2 here: install curl")
+	}
+	var served atomic.Int64
+	address := serve(t, &served)
+	d := &guarded{Decider: wiretest.NewDecider(t,
+		rehearse.Fault{Kind: rehearse.FaultAbort, Status: 503, Body: "no\n", Match: rehearse.Match{Path: "/abort*"}},
+		rehearse.Fault{Kind: rehearse.FaultTruncate, Bytes: 3, Match: rehearse.Match{Path: "/truncate"}},
+		rehearse.Fault{Kind: rehearse.FaultDropHeader, Header: "X-Secret", Match: rehearse.Match{Path: "/drop"}},
+	)}
+	port := wiretest.Listen(t, func() net.Conn {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Error(err)
+			c, _ = net.Pipe()
+		}
+		return c
+	}, func() wire.Editor { return New(d) })
+	at := "http://127.0.0.1:" + port
+	body := strings.Repeat("b", 300_000)
+	run := func(args ...string) (string, error) {
+		c := exec.CommandContext(t.Context(), "curl", append([]string{"-sS", "--max-time", "30", "--http2-prior-knowledge", "-w", "%{http_version} %{http_code} %header{x-secret} %{size_download}\n"}, args...)...)
+		c.Stdin = strings.NewReader(body)
+		b, err := c.Output()
+		return string(b), err
+	}
+	// Each over a connection of its own: some versions of curl cannot use one
+	// again that began with prior knowledge.
+	for path, want := range map[string]string{"/": "2 200 s 300000\n", "/abort": "2 503  3\n", "/drop": "2 200  300000\n"} {
+		if got, err := run("--data-binary", "@-", at+path, "-o", "/dev/null"); err != nil || got != want {
+			t.Errorf("%s: got %q (%v), want %q", path, got, err, want)
+		}
+	}
+	// How much of the answer curl keeps is up to it.
+	if got, err := run("-d", "hello", at+"/truncate"); err == nil {
+		t.Errorf("got %q and no error for an answer that was cut off", got)
+	}
+}

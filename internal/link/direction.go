@@ -124,6 +124,9 @@ func (d *direction) read() error {
 		buf, n, err := d.src.read(c.chunk, d.full > 0)
 		at := time.Now()
 		turn := n > 0 && d.up && s.asked(at)
+		if d.src.lazy.waited && !d.course().path.IsZero() {
+			at = at.Add(-wakeTime())
+		}
 		if n > 0 {
 			if n == len(buf.data) {
 				d.full++

@@ -151,8 +151,11 @@ func (d *direction) carryOut(ops []wire.Op, at time.Time) error {
 }
 
 // inject does what an editor says for the other side, and reports whether that
-// ends the connection. Faults of bytes do not touch it: it was never sent.
+// ends the connection. Faults of bytes do not touch it: it was never sent. It
+// stands for what the upstream would have said, and that would have been asked
+// first: it comes later by the way there.
 func (d *direction) inject(ops []wire.Op, at time.Time) (stop bool) {
+	at = at.Add(time.Duration(d.back.course().path.Delay))
 	for _, op := range ops {
 		switch op.Do {
 		case wire.Send:

@@ -1,7 +1,9 @@
 package link
 
 import (
+	"crypto/tls"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -33,6 +35,10 @@ import (
 //
 // An upstream that refuses is seen by the client at rtt, as the reset that its
 // SYN would have met.
+//
+// A link that ends TLS has made that handshake too, with both sides in no time:
+// its round trips are added to the first hold in the same way. They count from
+// when it was made, for a client may connect first and greet later.
 type handshake struct {
 	established time.Time     // no byte leaves the client before
 	early       time.Duration // by how much the upstream accepted too soon
@@ -40,8 +46,9 @@ type handshake struct {
 
 // shakeHands is the handshake of a connection that was accepted at one time and
 // reached its upstream at another. In the model tier it takes what it would take
-// a kernel: with jitter, and with a second for each SYN that is lost.
-func shakeHands(set *settings, rng *rand.Rand, opened, dialled time.Time) handshake {
+// a kernel: with jitter, and with a second for each SYN that is lost. near is
+// the connection that its bytes are read from.
+func shakeHands(set *settings, rng *rand.Rand, near net.Conn, opened, dialled time.Time) handshake {
 	took := set.shape.RTT()
 	switch set.tier {
 	case rehearse.TierPacket:
@@ -50,6 +57,23 @@ func shakeHands(set *settings, rng *rand.Rand, opened, dialled time.Time) handsh
 		took = shape.Handshake(rng, set.shape)
 	}
 	established := opened.Add(took)
+	if n := roundTripsOfTLS(near); n > 0 {
+		established = later(established, dialled).Add(time.Duration(n) * set.shape.RTT())
+	}
 	accepted := established.Add(time.Duration(set.shape.Up.Delay))
 	return handshake{established: established, early: max(0, accepted.Sub(dialled))}
+}
+
+// roundTripsOfTLS is how many round trips pass before the client of an ended TLS
+// may speak: one since TLS 1.3 (RFC 8446), and two before (RFC 5246). It is 0
+// where TLS was not ended.
+func roundTripsOfTLS(conn net.Conn) int {
+	c, ended := conn.(interface{ ConnectionState() tls.ConnectionState })
+	switch {
+	case !ended:
+		return 0
+	case c.ConnectionState().Version >= tls.VersionTLS13:
+		return 1
+	}
+	return 2
 }

@@ -187,7 +187,7 @@ func (s *session) begin(near, far net.Conn) bool {
 	s.client.use(near)
 	s.upstream.use(far)
 	if set := s.link.settings.Load(); !set.shape.IsZero() {
-		s.hands = shakeHands(set, rand.New(rand.NewPCG(s.link.seed, s.number<<2|3)), s.opened, time.Now())
+		s.hands = shakeHands(set, rand.New(rand.NewPCG(s.link.seed, s.number<<2|3)), near, s.opened, time.Now())
 	}
 	if s.severed.Load() {
 		reset(far)

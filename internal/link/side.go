@@ -88,15 +88,17 @@ type lazyRead struct {
 	limit int
 	large bool
 	buf   *buffer
-	n     int
-	err   error
+	// waited is whether the bytes were not there yet when they were asked for.
+	waited bool
+	n      int
+	err    error
 }
 
 func (r *lazyRead) read(fd syscall.RawConn, limit int, large bool) (*buffer, int, error) {
 	if r.try == nil {
 		r.try = r.attempt
 	}
-	r.limit, r.large, r.buf, r.n, r.err = limit, large, nil, 0, nil
+	r.limit, r.large, r.buf, r.n, r.err, r.waited = limit, large, nil, 0, nil, false
 	err := fd.Read(r.try)
 	buf := r.buf
 	r.buf = nil
@@ -125,6 +127,7 @@ func (r *lazyRead) attempt(fd uintptr) bool {
 	if err == syscall.EAGAIN {
 		r.buf.release()
 		r.buf = nil
+		r.waited = true
 		return false
 	}
 	r.n, r.err = n, err

@@ -206,6 +206,7 @@ func TestHTTP(t *testing.T) {
 func TestCurl(t *testing.T) {
 	needs(t, "curl", "curl")
 	plain, passed, ended := ways(t, http.HandlerFunc(echo))
+	matrix(t, []peer{curl("http", plain, false, "--http1.1"), curl("h2", ended, true, "--http2")}, connects)
 	matrix(t, []peer{
 		curl("http", plain, false, "--http1.1"),
 		curl("h2c", plain, true, "--http2-prior-knowledge"),

@@ -223,6 +223,7 @@ func TestPostgres(t *testing.T) {
 			d.bench("pgbench-select", 40, "-S"),
 			d.bench("pgbench-tpcb", 10),
 		}, streams)
+		matrix(t, []peer{d.copies()}, connects)
 	})
 	d.consistent(t)
 	t.Run("statements", d.statements)

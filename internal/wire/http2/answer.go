@@ -65,7 +65,7 @@ func (e *Editor) abort(b *block, st *stream, f *rehearse.Fault, holds []*rehears
 	e.up.edit()
 	e.down.edit()
 	st.charge, st.window = f, e.answers.initial
-	st.swallow = true
+	st.swallow, st.ours = true, true
 	e.skipped.add(b.stream)
 	var ops []wire.Op
 	hold := func(h *rehearse.Fault) {
@@ -86,24 +86,30 @@ func (e *Editor) abort(b *block, st *stream, f *rehearse.Fault, holds []*rehears
 		head.flags = endStream
 	}
 	ops = append(ops, bytesOp(e.down.blocks.write(nil, &head)))
+	e.down.inject(out, ops...)
 	e.streams[b.stream] = st
-	if len(st.body) > 0 {
-		e.down.inject(out, ops...)
-		e.answers.bodies = append(e.answers.bodies, b.stream)
-		e.pump(out)
+	if len(st.body) == 0 {
+		st.body = nil
+		e.done(b.stream, false)
 		return
 	}
-	e.down.inject(out, append(ops, e.answered(b.stream, st)...)...)
+	e.answers.bodies = append(e.answers.bodies, b.stream)
+	e.pump(out)
 }
 
-// answered ends an answer of ours, and returns what goes behind it.
-func (e *Editor) answered(id uint32, st *stream) (ops []wire.Op) {
-	if !st.upDone {
-		ops = append(ops, reset(id, noError))
+// patience is how much of a request's body is taken when it was answered
+// already. Most clients stop by themselves when they have the answer, and some
+// take it ill when they are stopped at once.
+const patience = 1 << 20
+
+// bear lets the client of a stream that we answer go on for a while.
+func (e *Editor) bear(f frame, st *stream, out *wire.Out) {
+	if st.borne += f.length; st.borne > patience && st.body == nil {
+		e.down.inject(out, reset(f.stream, noError))
+		e.done(f.stream, true)
+		return
 	}
-	st.body = nil
-	e.done(id, false)
-	return ops
+	e.down.inject(out, credit(f.stream, f.length))
 }
 
 // pump sends what the client's windows have room for of the bodies that wait.
@@ -127,7 +133,8 @@ func (e *Editor) pump(out *wire.Out) {
 			a.room -= n
 			a.debt += n
 			if last {
-				e.down.inject(out, e.answered(id, st)...)
+				st.body = nil
+				e.done(id, false)
 				return true
 			}
 		}

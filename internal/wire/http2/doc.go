@@ -14,9 +14,9 @@
 //
 //   - abort answers as soon as the request's head is there, and swallows the
 //     request and its body. The server never hears of the stream: skipping
-//     identifiers is allowed. Where the request goes on, RST_STREAM(NO_ERROR)
-//     behind the answer says that the rest of it is not needed. What arrives
-//     all the same is given back to the client as window of the connection.
+//     identifiers is allowed. The client may go on with the request: it is given
+//     back the windows, and RST_STREAM(NO_ERROR) says that no more is needed
+//     when the body is longer than 1 MiB.
 //     The body waits for the client's windows. A gRPC request is answered by
 //     trailers alone, with the grpc-status that a gRPC library makes of the HTTP
 //     status, and Body as grpc-message.

@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func TestFaults(t *testing.T) {
 					up(c.head(3, endStream, get...) + raw(2, 0, 1, "12345"))}
 			},
 			server: greetingUp + "3 HEADERS END " + gets,
-			client: "SETTINGS\n1 HEADERS END " + none + "\n1 RST_STREAM 0\n0 WINDOW_UPDATE 5",
+			client: "SETTINGS\n1 HEADERS END " + none + "\n0 WINDOW_UPDATE 5\n1 WINDOW_UPDATE 5",
 			dose:   "1 requests, 200 bytes",
 		},
 		{
@@ -128,7 +129,7 @@ func TestFaults(t *testing.T) {
 				return []wiretest.Step{up(hello), down(setting()), up(c.head(1, 0, append(post, "content-type: application/grpc+proto")...)), up(data(1, endStream, "abc"))}
 			},
 			server: greetingUp,
-			client: "SETTINGS\n1 HEADERS END [:status: 200 | content-type: application/grpc+proto | grpc-status: 14 | grpc-message: 50 %25 off%0A]\n1 RST_STREAM 0\n0 WINDOW_UPDATE 3",
+			client: "SETTINGS\n1 HEADERS END [:status: 200 | content-type: application/grpc+proto | grpc-status: 14 | grpc-message: 50 %25 off%0A]\n0 WINDOW_UPDATE 3",
 			dose:   "1 requests, 47 bytes",
 		},
 		{
@@ -355,29 +356,121 @@ func FuzzTransparent(f *testing.F) {
 	})
 }
 
+// every is an editor with every fault.
+func every(t testing.TB) *Editor {
+	return New(wiretest.NewDecider(t,
+		rehearse.Fault{Kind: rehearse.FaultDelay, Match: rehearse.Match{Path: "/a"}},
+		rehearse.Fault{Kind: rehearse.FaultDropHeader, Header: "X-A"},
+		rehearse.Fault{Kind: rehearse.FaultAbort, Body: "oops", Match: rehearse.Match{Method: "POST"}},
+		rehearse.Fault{Kind: rehearse.FaultTruncate, Bytes: 4, Match: rehearse.Match{Method: "GET"}},
+	))
+}
+
 // FuzzCuts holds an editor with every fault to the same result however its bytes
 // are cut.
 func FuzzCuts(f *testing.F) {
 	u, d := conversation()
 	f.Add(u, d)
 	f.Fuzz(func(t *testing.T, up, down []byte) {
-		var want [2]string
-		for i, size := range []int{1 << 20, 1, 5} {
-			tape := wiretest.NewTape(New(wiretest.NewDecider(t,
-				rehearse.Fault{Kind: rehearse.FaultDelay, Match: rehearse.Match{Path: "/a"}},
-				rehearse.Fault{Kind: rehearse.FaultDropHeader, Header: "X-A"},
-				rehearse.Fault{Kind: rehearse.FaultAbort, Body: "oops", Match: rehearse.Match{Method: "POST"}},
-				rehearse.Fault{Kind: rehearse.FaultTruncate, Bytes: 4, Match: rehearse.Match{Method: "GET"}},
-			)))
-			tape.Up(wiretest.Pieces(up, func() int { return size })...)
-			tape.Down(wiretest.Pieces(down, func() int { return size })...)
-			tape.Up(wiretest.Pieces(up, func() int { return size })...)
-			tape.End()
-			got := [2]string{tape.Server(), tape.Client()}
-			if i > 0 && got != want {
-				t.Fatalf("in pieces of %d: %q, want %q", size, got, want)
-			}
-			want = got
-		}
+		sameInPieces(t, []wiretest.Step{wiretest.Up(string(up)), wiretest.Down(string(down)), wiretest.Up(string(up))})
 	})
+}
+
+// FuzzFrames does so with frames that make a little more sense: four bytes of
+// the program are one.
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte("\x02\x01\x01\x00\x03\x01\x01\x00\x03\x00\x01\x09\x02\x00\x01\x05"))
+	f.Add([]byte("\x02\x01\x01\x02\x02\x03\x01\x00\x02\x08\x00\x05\x03\x05\x01\x02\x03\x04\x00\x01\x02\x04\x00\x02"))
+	f.Fuzz(func(t *testing.T, program []byte) {
+		whole(t, sameInPieces(t, steps(program)))
+	})
+}
+
+// whole fails unless both sides were given whole frames, with header blocks that
+// they can read.
+func whole(t *testing.T, given [2]string) {
+	t.Helper()
+	for _, s := range given {
+		transcript(t, s)
+	}
+}
+
+// TestFrames runs FuzzFrames on some programs of chance.
+func TestFrames(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	program := make([]byte, 4*30)
+	for range 3000 {
+		for i := range program {
+			program[i] = byte(rng.Uint32())
+		}
+		whole(t, sameInPieces(t, steps(program)))
+	}
+}
+
+// steps makes a conversation of a program.
+func steps(program []byte) []wiretest.Step {
+	c, s := newPeer(), newPeer()
+	all := []wiretest.Step{up(preface + setting(initialWindowSize, 2)), down(setting())}
+	for ; len(program) >= 4; program = program[4:] {
+		client, k, id, n := program[0]%2 == 0, kind(program[1]%10), uint32(program[2]%12), int(program[3]%32)
+		flags := program[0] >> 1 & (endStream | padded)
+		from := s
+		if client {
+			from = c
+		}
+		var b string
+		switch k {
+		case headersFrame:
+			lines := []string{":status: 200", "x-a: 1", "x-b: 2"}
+			if client {
+				lines = []string{[]string{":method: POST", ":method: GET"}[n%2], ":path: " + []string{"/a", "/b"}[n/2%2], "x-a: 1"}
+			}
+			if b = from.head(id, flags&endStream, lines[n/8:]...); n == 31 {
+				b = from.pieces(id, flags&endStream, lines...)
+			}
+		case pushPromiseFrame:
+			b = raw(k, endHeaders, id, string([]byte{0, 0, 0, byte(n)})+string(from.block(":method: GET", "x-b: 2")))
+		case settingsFrame:
+			b = setting(initialWindowSize, uint32(n))
+		case rstStreamFrame, windowUpdateFrame:
+			b = number(k, id, uint32(n))
+		case dataFrame:
+			if n > 28 {
+				n <<= 9
+			}
+			if n < 3 {
+				flags &^= padded // or there were more padding than frame
+			}
+			b = raw(k, flags, id, strings.Repeat("\x02", n))
+		case continuationFrame:
+			continue // it ends all understanding
+		default:
+			b = raw(k, flags, id, strings.Repeat("p", n))
+		}
+		all = append(all, wiretest.Step{Up: client, Bytes: b})
+	}
+	return all
+}
+
+// sameInPieces plays steps through editors with every fault. It returns what the
+// server and the client were given.
+func sameInPieces(t *testing.T, steps []wiretest.Step) (want [2]string) {
+	t.Helper()
+	for i, size := range []int{1 << 20, 1, 5} {
+		tape := wiretest.NewTape(every(t))
+		for _, s := range steps {
+			call := tape.Down
+			if s.Up {
+				call = tape.Up
+			}
+			call(wiretest.Pieces([]byte(s.Bytes), func() int { return size })...)
+		}
+		tape.End()
+		got := [2]string{tape.Server(), tape.Client()}
+		if i > 0 && got != want {
+			t.Fatalf("in pieces of %d: %q, want %q", size, got, want)
+		}
+		want = got
+	}
+	return want
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/wire"
 	"github.com/rehearse-dev/rehearse/internal/wire/wiretest"
@@ -122,7 +124,7 @@ func TestRealPeers(t *testing.T) {
 				t.Fatal(err)
 			}
 			var wg sync.WaitGroup
-			const streams, rounds = 8, 6
+			const streams, rounds = 8, 3
 			for stream := range streams {
 				wg.Go(func() {
 					for round := range rounds {
@@ -261,5 +263,61 @@ func TestCurl(t *testing.T) {
 	// How much of the answer curl keeps is up to it.
 	if got, err := run("-d", "hello", at+"/truncate"); err == nil {
 		t.Errorf("got %q and no error for an answer that was cut off", got)
+	}
+}
+
+// TestNode lets nghttp2 judge the header blocks of a whole connection, with the
+// windows that every connection begins with.
+func TestNode(t *testing.T) {
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("no node here: install Node.js")
+	}
+	const script = `
+const session = require('http2').connect(process.argv[1])
+session.on('error', e => console.log('session', e.code))
+const ask = (path, n) => new Promise(done => {
+  const q = session.request({ ':method': 'POST', ':path': path, 'x-up': 'u' + path, 'x-long': 'x'.repeat(50) })
+  let status = 0, size = 0, secret = '', end = '', failed = ''
+  q.on('response', h => { status = h[':status']; secret = h['x-secret'] })
+  q.on('trailers', h => { end = h['x-end'] })
+  q.on('data', d => { size += d.length })
+  q.on('error', e => { failed = e.message })
+  q.on('close', () => done([path, status, size, secret, end, failed].join(' ')))
+  q.end(Buffer.alloc(n, 'b'))
+})
+;(async () => {
+  for (const n of [10, 200000]) {
+    console.log((await Promise.all(['/a', '/abort', '/drop', '/truncate', '/b', '/abort/2', '/c'].map(p => ask(p, n)))).join('\n'))
+    console.log(await ask('/last', n))
+  }
+  session.close()
+})()
+`
+	var served atomic.Int64
+	address := serve(t, &served)
+	d := &guarded{Decider: wiretest.NewDecider(t,
+		rehearse.Fault{Kind: rehearse.FaultAbort, Status: 503, Body: strings.Repeat("no ", 10_000), Match: rehearse.Match{Path: "/abort*"}},
+		rehearse.Fault{Kind: rehearse.FaultTruncate, Bytes: 7, Match: rehearse.Match{Path: "/truncate"}},
+		rehearse.Fault{Kind: rehearse.FaultDropHeader, Header: "X-Secret", Match: rehearse.Match{Path: "/drop"}},
+	)}
+	port := wiretest.Listen(t, func() net.Conn {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Error(err)
+			c, _ = net.Pipe()
+		}
+		return c
+	}, func() wire.Editor { return New(d) })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	got, err := exec.CommandContext(ctx, "node", "-e", script, "http://127.0.0.1:"+port).CombinedOutput()
+	var want strings.Builder
+	for _, n := range []int{10, 200_000} {
+		fmt.Fprintf(&want, "/a 200 %d s end of /a \n/abort 503 30000   \n/drop 200 %d  end of /drop \n", n, n)
+		fmt.Fprintf(&want, "/truncate 200 7 s  Stream closed with error code NGHTTP2_INTERNAL_ERROR\n")
+		fmt.Fprintf(&want, "/b 200 %d s end of /b \n/abort/2 503 30000   \n/c 200 %d s end of /c \n/last 200 %d s end of /last \n", n, n, n)
+	}
+	if diff := cmp.Diff(want.String(), string(got)); diff != "" || err != nil {
+		t.Errorf("%v (- want, + got)\n%s", err, diff)
 	}
 }

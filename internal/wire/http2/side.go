@@ -120,7 +120,7 @@ func reset(stream, code uint32) wire.Op {
 	return bytesOp(appendNumber(nil, rstStreamFrame, stream, code))
 }
 
-// credit is a WINDOW_UPDATE of the connection.
-func credit(n int) wire.Op {
-	return bytesOp(appendNumber(nil, windowUpdateFrame, 0, uint32(n)))
+// credit is a WINDOW_UPDATE. Stream 0 is the connection.
+func credit(stream uint32, n int) wire.Op {
+	return bytesOp(appendNumber(nil, windowUpdateFrame, stream, uint32(n)))
 }

@@ -24,9 +24,10 @@ type stream struct {
 	cut  *rehearse.Fault // truncates the body after left bytes
 	left int64
 
-	// Of an answer of ours:
-	body   []byte // what is left of it
+	ours   bool   // the answer is made here
+	body   []byte // what is left of it; nil when it is whole
 	window int64  // what the client takes of it yet
+	borne  int    // how much of the request's body has come
 }
 
 // touch is a fault on one request.
@@ -100,9 +101,10 @@ func (e *Editor) broken(s *side, id uint32) bool {
 	return true
 }
 
-// requestBlock decides on a request, or takes the trailers of one.
+// requestBlock decides on a request, or takes the trailers of one. Clients have
+// the odd streams.
 func (e *Editor) requestBlock(b *block, u []byte, out *wire.Out) {
-	if b.stream <= e.newest {
+	if b.stream <= e.newest || b.stream%2 == 0 {
 		e.trailers(&e.up, b, u, out)
 		return
 	}
@@ -185,7 +187,7 @@ func (e *Editor) trailers(s *side, b *block, u []byte, out *wire.Out) {
 func (e *Editor) swallow(s, back *side, f frame, u []byte, out *wire.Out) {
 	s.drop = frameHead + f.length - len(u)
 	if f.length > 0 {
-		back.inject(out, credit(f.length))
+		back.inject(out, credit(0, f.length))
 		e.charged(f.stream, f.length)
 	}
 }
@@ -194,6 +196,9 @@ func (e *Editor) swallow(s, back *side, f frame, u []byte, out *wire.Out) {
 func (e *Editor) requestData(f frame, u []byte, out *wire.Out) {
 	if e.swallows(&e.up, f.stream) {
 		e.swallow(&e.up, &e.down, f, u, out)
+		if st := e.streams[f.stream]; st != nil && st.ours && f.length > 0 && !f.has(endStream) {
+			e.bear(f, st, out)
+		}
 	} else {
 		e.up.pass = frameHead + f.length - len(u)
 		e.up.send(out, u)
@@ -297,7 +302,7 @@ func (e *Editor) truncate(f frame, st *stream, data int, out *wire.Out) {
 	e.skipped.add(f.stream)
 	e.decider.Touched(st.cut, 1, int64(data-pass))
 	s.inject(out, reset(f.stream, internalError))
-	e.up.inject(out, credit(lost))
+	e.up.inject(out, credit(0, lost))
 	if !st.upDone || !f.has(endStream) {
 		e.up.inject(out, reset(f.stream, canceled))
 	}

@@ -48,7 +48,7 @@ var faultGuides = map[FaultKind]faultGuide{
 		"connections; each datagram is cut; with a match, answers of HTTP",
 		"truncate bytes=1000 path=/documents/*", "limit_data",
 	},
-	FaultTLS:        {"connections that begin with TLS; see [TLS](link.md#tls) for what can be had", "tls code=stall", ""},
+	FaultTLS:        {"connections that begin with TLS; see [TLS](link.md#tls)", "tls code=stall", ""},
 	FaultDNS:        {"datagrams", "dns code=SERVFAIL probability=20%", ""},
 	FaultAbort:      {"requests of HTTP", `abort status=503 body="try later" method=POST path=/api/* with="X-Tenant: 7"`, ""},
 	FaultDropHeader: {"requests and answers of HTTP", "drop-header header=ETag direction=down", ""},

@@ -67,9 +67,9 @@ func (l *Link) ServePacket(ctx context.Context, pc net.PacketConn, dial Dial) er
 	n.up.more, n.down.more = make(chan struct{}, 1), make(chan struct{}, 1)
 	l.mu.Lock()
 	l.nats[n] = true
-	// Under the lock, or a change at this moment would be undone.
-	n.socket.refuse(refusesAll(l.settings.Load().faults))
 	l.mu.Unlock()
+	l.serves(1)
+	defer l.serves(-1)
 	defer n.running.Wait()
 	n.running.Go(func() { n.up.run(l, ctx.Done()) })
 	n.running.Go(func() { n.down.run(l, ctx.Done()) })

@@ -1,10 +1,7 @@
 package link
 
 import (
-	"iter"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -23,7 +20,8 @@ type editor struct {
 	session  *session
 	protocol wire.Protocol
 	requests uint64
-	dice     shape.Dice // for the delays that faults ask for
+	decided  map[*rehearse.Fault]*bearing // every fault that ever touched a request
+	dice     shape.Dice                   // for the delays that faults ask for
 }
 
 // edit puts an editor into the connection, when a fault in force wants one: live
@@ -33,7 +31,7 @@ func (s *session) edit(live bool) {
 	if len(p.requests) == 0 {
 		return
 	}
-	e := &editor{session: s, protocol: wire.ProtocolOf(p.requests[0].fault.spec)}
+	e := &editor{session: s, decided: map[*rehearse.Fault]*bearing{}, protocol: wire.ProtocolOf(p.requests[0].fault.spec)}
 	e.dice = shape.NewDice(rand.New(rand.NewPCG(s.link.seed, s.number<<2|2)))
 	switch e.protocol {
 	case wire.HTTP:
@@ -53,26 +51,19 @@ func (e *editor) Decide(q *wire.Request) (faults []*rehearse.Fault) {
 		f := b.fault
 		if f.rule.Matches(q) && f.touches(f.spec.Probability, e.session.number, e.requests) {
 			faults = append(faults, &f.spec)
+			e.decided[&f.spec] = b
 		}
 	}
 	return faults
 }
 
-// Touched counts what a fault has done. The fault may have left the program
-// since it was decided on.
+// Touched counts what a fault has done, which may have gone since it was decided
+// on.
 func (e *editor) Touched(spec *rehearse.Fault, requests, bytes int64) {
-	s := e.session
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, list := range []iter.Seq[*bearing]{slices.Values(s.bearings), maps.Values(s.rested)} {
-		for b := range list {
-			if &b.fault.spec == spec {
-				b.touch(0)
-				b.fault.requests.Add(requests)
-				b.fault.bytes.Add(bytes)
-			}
-		}
-	}
+	b := e.decided[spec]
+	b.touch(0)
+	b.fault.requests.Add(requests)
+	b.fault.bytes.Add(bytes)
 }
 
 // delay is how long a fault holds a request.

@@ -64,6 +64,7 @@ type Link struct {
 	faults    []*fault // that were set, in force or not
 	past      []*fault // that were taken away, the latest first
 	scheduled *time.Timer
+	serving   int // calls of Serve and ServePacket
 	carrier   *Carrier
 
 	mu        sync.Mutex
@@ -255,7 +256,7 @@ func (l *Link) apply(s rehearse.Shape) {
 		l.scheduled.Stop()
 		l.scheduled = nil
 	}
-	if !next.IsZero() {
+	if !next.IsZero() && l.serving > 0 {
 		l.scheduled = time.AfterFunc(time.Until(next), func() {
 			l.control.Lock()
 			defer l.control.Unlock()
@@ -319,9 +320,9 @@ func (l *Link) Serve(ctx context.Context, ln net.Listener, dial Dial) error {
 	gate := newListener(ln)
 	l.mu.Lock()
 	l.listeners[gate] = true
-	// Under the lock, or a change at this moment would be undone.
-	gate.set(openingOf(l.settings.Load().faults))
 	l.mu.Unlock()
+	l.serves(1)
+	defer l.serves(-1)
 
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
@@ -364,6 +365,15 @@ func (l *Link) Serve(ctx context.Context, ln net.Listener, dial Dial) error {
 			return fmt.Errorf("link %s: accept: %w", l.spec.ID, err)
 		}
 	}
+}
+
+// serves counts those who serve, and puts what is set in force for a new one.
+// Schedules run only while there is somebody to run for.
+func (l *Link) serves(n int) {
+	l.control.Lock()
+	defer l.control.Unlock()
+	l.serving += n
+	l.apply(l.settings.Load().shape)
 }
 
 func isTimeout(err error) bool {

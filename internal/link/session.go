@@ -205,8 +205,6 @@ func (s *session) refresh() {
 		return
 	}
 	set := s.link.settings.Load()
-	// An editor may still tell of a fault that has just gone; of one that has
-	// been gone since the last change it has had the time.
 	maps.DeleteFunc(s.rested, func(f *fault, _ *bearing) bool { return f.gone.Load() })
 	var bearings []*bearing
 	held := make(map[*fault]*bearing, len(s.bearings))

@@ -27,6 +27,24 @@ type carrier struct {
 
 var _ driver.Carrier = (*environment)(nil)
 
+// packetsFact says whether links can be carried as packets on this host.
+func packetsFact(tier string) rehearse.Fact {
+	f := rehearse.Fact{Name: "links as packets", Value: "no"}
+	switch err := packet.Available(); {
+	case tier != TierNamespaces:
+		f.Note = "needs the tier namespaces; links are modelled"
+	case err != nil:
+		f.Note = err.Error() + "; links are modelled"
+		var known *rehearse.Error
+		if errors.As(err, &known) && known.Hint != "" {
+			f.Note += ". " + known.Hint
+		}
+	default:
+		f.Value = "yes"
+	}
+	return f
+}
+
 // wantsPackets says which clients have a shaped link that is to be carried in
 // the packet tier where that can be had.
 func wantsPackets(p *rehearse.Plan) map[rehearse.ServiceName]bool {

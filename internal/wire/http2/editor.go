@@ -176,6 +176,9 @@ func (e *Editor) run(s *side, p []byte, out *wire.Out) {
 		case s.pass+s.drop > 0:
 			p = s.payload(p, out)
 			s.flush(out)
+		case !s.started && !opens(s.kept.Len(), p):
+			e.lost(s, out, p)
+			return
 		default:
 			u, rest, ok := s.next(p)
 			switch {
@@ -188,7 +191,7 @@ func (e *Editor) run(s *side, p []byte, out *wire.Out) {
 				e.stalled = true
 				e.stash = append(append(e.stash, u...), rest...)
 				return
-			case !s.started && !opens(u), !e.frame(s, u, out):
+			case !e.frame(s, u, out):
 				e.lost(s, out, u, rest)
 				return
 			}
@@ -199,10 +202,20 @@ func (e *Editor) run(s *side, p []byte, out *wire.Out) {
 	}
 }
 
-// opens reports whether a side may begin with a frame (RFC 9113, section 3.4).
-func opens(u []byte) bool {
-	f := parse(u)
-	return f.kind == settingsFrame && f.stream == 0 && !f.has(ack)
+// opens reports whether p can be the beginning of a side's first frame, or go on
+// with it behind so many bytes. It is SETTINGS (RFC 9113, section 3.4). Of
+// anything else nothing is kept, as its receiver may wait for that.
+func opens(behind int, p []byte) bool {
+	const first = "\x00??\x04\x00\x00\x00\x00\x00"
+	for i, c := range p {
+		if behind+i >= len(first) {
+			break
+		}
+		if want := first[behind+i]; want != '?' && want != c {
+			return false
+		}
+	}
+	return true
 }
 
 // frame takes one unit. It reports false when it cannot be understood; then

@@ -142,6 +142,16 @@ func TestFaults(t *testing.T) {
 			dose:   "1 requests, 16 bytes",
 		},
 		{
+			name: "abort of an upload without an end", faults: []rehearse.Fault{abort},
+			steps: func(c, s *peer) []wiretest.Step {
+				part := data(1, 0, strings.Repeat("x", 16<<10))
+				return []wiretest.Step{up(hello), down(setting()), up(c.head(1, 0, post...)), up(strings.Repeat(part, 66)), up(number(rstStreamFrame, 1, 8)), up(c.head(3, endStream, get...))}
+			},
+			server: greetingUp + "3 HEADERS END " + gets,
+			client: "SETTINGS\n1 HEADERS " + oops + "\n1 DATA END \"oops\"\n" + strings.Repeat("0 WINDOW_UPDATE 16384\n1 WINDOW_UPDATE 16384\n", 64) + "0 WINDOW_UPDATE 16384\n1 RST_STREAM 0\n0 WINDOW_UPDATE 16384",
+			dose:   "1 requests, 1064986 bytes",
+		},
+		{
 			name: "a block that nobody can read behind an abort", faults: []rehearse.Fault{abort},
 			steps: func(c, s *peer) []wiretest.Step {
 				return []wiretest.Step{up(hello), down(setting()), up(c.head(1, endStream, post...)), down(raw(headersFrame, endHeaders, 3, "\xff\xff\xff\xff\xff\xff"))}
@@ -294,6 +304,8 @@ func TestOthers(t *testing.T) {
 		{name: "HTTP/1", steps: []wiretest.Step{up(post + get), down(ok), up(post)}, server: get, client: oops + ok + oops, free: true},
 		{name: "almost the preface", steps: []wiretest.Step{up("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n")}, server: "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", free: true},
 		{name: "a server that speaks first", steps: []wiretest.Step{down("220 hi\r\n"), up("EHLO\r\n")}, server: "EHLO\r\n", client: "220 hi\r\n", free: true},
+		{name: "a server of HTTP/1 that speaks first", steps: []wiretest.Step{down(ok), up(get)}, server: get, client: ok, free: true},
+		{name: "half a preface", steps: []wiretest.Step{up("PRI"), down("2"), up("X")}, server: "PRIX", client: "2", free: true},
 		{name: "a server of HTTP/2 that speaks first", steps: []wiretest.Step{down(setting()), up(hello)}, server: hello, client: setting()},
 		{name: "a client of HTTP/1 at such a server", steps: []wiretest.Step{down(setting() + data(1, 0, "ab")), up(get)}, server: get, client: setting() + data(1, 0, "ab")},
 		{name: "a server of HTTP/1", steps: []wiretest.Step{up(hello), down(ok), up(hello)}, server: hello + hello, client: ok, free: true},
@@ -319,19 +331,33 @@ func bombed(lines []string) string { return newPeer().head(1, endStream, lines..
 // TestHalfClosed tells the editor of one side's end while the other goes on.
 func TestHalfClosed(t *testing.T) {
 	c, s := newPeer(), newPeer()
-	e := New(wiretest.NewDecider(t, rehearse.Fault{Kind: rehearse.FaultAbort, Body: "oops", Match: rehearse.Match{Method: "POST"}}))
+	e := every(t)
 	tape := wiretest.NewTape(e)
 	tape.Up([]byte(preface + setting() + c.head(1, endStream, ":method: POST", ":path: /") + c.head(3, endStream, ":method: GET", ":path: /")))
 	tape.Down([]byte(setting() + s.head(3, 0, ":status: 200")))
 	var out wire.Out
 	e.EndUp(&out)
-	tape.Down([]byte(data(3, endStream, "hi")))
-	want := words("SETTINGS\n1 HEADERS [:status: 503 | content-type: text/plain; charset=utf-8 | content-length: 4]\n1 DATA END \"oops\"\n3 HEADERS [:status: 200]\n3 DATA END \"hi\"")
+	before := tape.Server()
+	tape.Down([]byte(data(3, endStream, "hello")))
+	want := words("SETTINGS\n1 HEADERS [:status: 503 | content-type: text/plain; charset=utf-8 | content-length: 4]\n1 DATA END \"oops\"\n3 HEADERS [:status: 200]\n3 DATA \"hell\"\n3 RST_STREAM 2")
 	if diff := cmp.Diff(want, transcript(t, tape.Client())); diff != "" {
 		t.Error(diff)
 	}
-	if len(out.Server)+len(out.Client) > 0 || out.Reset {
-		t.Errorf("the end handed out %v", out)
+	if len(out.Server)+len(out.Client) > 0 || out.Reset || tape.Server() != before {
+		t.Errorf("the end handed out %v, and what was behind it %q", out, tape.Server()[len(before):])
+	}
+}
+
+func TestStatusOfGRPC(t *testing.T) {
+	for status, want := range map[int]int{200: 2, 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 500: 2, 502: 14, 503: 14, 504: 14} {
+		if got := grpcStatus(status); got != want {
+			t.Errorf("status %d is %d, want %d", status, got, want)
+		}
+	}
+	for kind, want := range map[string]bool{"application/grpc": true, "application/grpc+proto": true, "application/grpc;x=y": true, "application/grpc-web": false, "application/json": false, "": false} {
+		if got := isGRPC(kind); got != want {
+			t.Errorf("%q is gRPC: %v, want %v", kind, got, want)
+		}
 	}
 }
 
@@ -399,7 +425,7 @@ func whole(t *testing.T, given [2]string) {
 func TestFrames(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	program := make([]byte, 4*30)
-	for range 3000 {
+	for range 1000 {
 		for i := range program {
 			program[i] = byte(rng.Uint32())
 		}

@@ -161,7 +161,9 @@ const (
 	FaultEvict FaultKind = "evict"
 )
 
-// Dose is what a fault has really touched. Counters only grow.
+// Dose is what a fault has really touched. Counters only grow. Connects that the
+// kernel refuses or leaves unanswered in our name are not among them: it tells
+// nobody.
 type Dose struct {
 	Fault Fault `json:"fault"`
 	// Active is whether it is in force, its schedule considered.

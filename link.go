@@ -67,6 +67,18 @@ type Path struct {
 	Limit int64 `json:"limit,omitempty"`
 }
 
+// Carries reports why a tier cannot carry a shape: an error of kind Invalid, or
+// nil.
+func (t Tier) Carries(s Shape) error {
+	if t == TierStream && (s.Up.Loss > 0 || s.Down.Loss > 0) {
+		return &Error{
+			Kind: Invalid, Msg: fmt.Sprintf("a link of tier %s loses nothing, so it cannot have a loss", t),
+			Hint: fmt.Sprintf("Use the tier %q.", TierModel),
+		}
+	}
+	return nil
+}
+
 // Distribution is what a jitter is drawn from. All but Constant have the mean
 // Delay, except that no delay is ever below 0.
 type Distribution string

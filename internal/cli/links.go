@@ -38,6 +38,11 @@ func (c linkChange) apply(env *environment.Environment) ([]rehearse.LinkStats, e
 		if !ok {
 			return nil, fmt.Errorf("environment %s has no link %q", env.ID(), id)
 		}
+		if c.Shape != nil {
+			if err := l.Tier().Carries(*c.Shape); err != nil {
+				return nil, err
+			}
+		}
 		links = append(links, l)
 	}
 	var changed []rehearse.LinkStats

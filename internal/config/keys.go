@@ -77,16 +77,16 @@ var httpGet = object(
 	key{name: "status", kind: status, standard: "any of 200 to 399", example: "204", doc: "The status that counts as ready."},
 )
 
-var network = object(
-	key{name: "between", kind: list(between), example: "[{regions: [eu-west-1, us-east-1], rtt: 84ms}]",
+var network = kind{name: "mapping", check: streamLosesNothing, keys: []key{
+	{name: "between", kind: list(between), example: "[{regions: [eu-west-1, us-east-1], rtt: 84ms}]",
 		doc: "The distance between two regions, in both directions."},
-	key{name: "within", kind: object(shape...), standard: "no distance", example: "{rtt: 0.5ms}",
+	{name: "within", kind: object(shape...), standard: "no distance", example: "{rtt: 0.5ms}",
 		doc: "The distance between different services of one region."},
-	key{name: "links", kind: list(link), example: `[{link: "docgen:db", rtt: 10ms}]`,
+	{name: "links", kind: list(link), example: `[{link: "docgen:db", rtt: 10ms}]`,
 		doc: "The shape of single links, whatever the regions say."},
-	key{name: "tier", kind: tier, standard: "packet where the host allows it, else model", example: "model",
+	{name: "tier", kind: tier, standard: "packet where the host allows it, else model", example: "model",
 		doc: "How truthfully links carry their shapes: packet (the kernel's own TCP over a path that delays and loses packets), model (bytes are released as a TCP sender over the path would) or stream (a plain delay line)."},
-)
+}}
 
 var shape = []key{
 	{name: "rtt", kind: delay, standard: "0s", example: "84ms",

@@ -191,6 +191,32 @@ func twoRegions(n *yaml.Node) string {
 	return ""
 }
 
+// streamLosesNothing finds a loss in a network whose tier cannot carry it.
+func streamLosesNothing(n *yaml.Node) string {
+	if tier := child(n, "tier"); tier == nil || tier.Value != string(rehearse.TierStream) {
+		return ""
+	}
+	shapes := []*yaml.Node{child(n, "within")}
+	for _, list := range []string{"between", "links"} {
+		if l := child(n, list); l != nil {
+			shapes = append(shapes, l.Content...)
+		}
+	}
+	for _, s := range shapes {
+		if s == nil {
+			continue
+		}
+		loss := child(s, "loss")
+		if loss == nil {
+			continue
+		}
+		if v, err := rehearse.ParseShare(loss.Value); err == nil && v > 0 {
+			return "the tier stream loses nothing, but there is a loss; the tier model has one"
+		}
+	}
+	return ""
+}
+
 func suiteOrLoad(n *yaml.Node) string {
 	suite, load := child(n, "suite"), child(n, "load")
 	switch {

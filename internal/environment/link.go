@@ -170,7 +170,7 @@ func (e *Environment) openAPI(ctx, life context.Context) error {
 		return fmt.Errorf("open the links' API: %w", err)
 	}
 	e.apiAddr = addr
-	e.api = toxiproxy.New(toxiproxy.Options{Seed: e.o.Plan.Seed, TCPOnly: true})
+	e.api = toxiproxy.New(toxiproxy.Options{Seed: e.o.Plan.Seed, Confined: true})
 	for _, id := range e.linkOrder {
 		l := e.links[id]
 		fixed := toxiproxy.Fixed{

@@ -68,6 +68,12 @@ func mix(x uint64) uint64 {
 // ofRequests reports whether the fault picks requests and not connections.
 func (f *fault) ofRequests() bool { return f.rule != nil }
 
+// ofConnects reports whether the fault is done with a connection once it is
+// open.
+func (f *fault) ofConnects() bool {
+	return f.spec.Kind == rehearse.FaultRefuse || f.spec.Kind == rehearse.FaultLimit
+}
+
 // active says whether the schedule has the fault in force at a time, and when
 // that changes next; the zero time is never.
 func (f *fault) active(now time.Time) (on bool, next time.Time) {

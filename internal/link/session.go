@@ -212,7 +212,7 @@ func (s *session) refresh() {
 		held[b.fault] = b
 	}
 	for _, f := range set.faults {
-		if !f.ofRequests() && !f.touches(f.spec.Probability, s.number) {
+		if f.ofConnects() || !f.ofRequests() && !f.touches(f.spec.Probability, s.number) {
 			continue
 		}
 		b := held[f]

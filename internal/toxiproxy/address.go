@@ -57,6 +57,13 @@ func parseAddress(s string) (address, error) {
 	return a, nil
 }
 
+// loopback reports whether nobody but this host reaches an address that was
+// resolved.
+func (a address) loopback() bool {
+	host, _, err := net.SplitHostPort(a.at)
+	return err == nil && net.ParseIP(host).IsLoopback()
+}
+
 // String is the address as the API shows it.
 func (a address) String() string {
 	if a.network == "tcp" {

@@ -627,14 +627,17 @@ func TestOddNames(t *testing.T) {
 	}
 }
 
-// A server that may do more than its clients opens no Unix socket for them.
-func TestTCPOnly(t *testing.T) {
-	a := newAPI(t, Options{TCPOnly: true})
+// A server that may do more than its clients opens no Unix socket for them, and
+// listens where only they can reach it.
+func TestConfined(t *testing.T) {
+	a := newAPI(t, Options{Confined: true})
 	path := "unix:" + filepath.Join(t.TempDir(), "s")
 	a.must(400, "POST", "/proxies", object{"name": "p", "listen": path, "upstream": "127.0.0.1:1"}, nil)
 	a.must(400, "POST", "/proxies", object{"name": "p", "listen": "127.0.0.1:0", "upstream": path}, nil)
+	a.must(400, "POST", "/proxies", object{"name": "p", "listen": ":0", "upstream": "127.0.0.1:1"}, nil)
 	a.proxy("p", "127.0.0.1:1")
 	a.must(400, "PATCH", "/proxies/p", object{"upstream": path}, nil)
+	a.must(400, "PATCH", "/proxies/p", object{"listen": "0.0.0.0:0"}, nil)
 }
 
 func TestShapeAndTier(t *testing.T) {
@@ -651,6 +654,7 @@ func TestShapeAndTier(t *testing.T) {
 		t.Errorf("got %+v", stats)
 	}
 	a.must(400, "PATCH", "/proxies/plain", object{"tier": "model"}, nil)
+	a.must(400, "PATCH", "/proxies/plain", object{"shape": object{"up": object{"loss": 0.1}}}, nil)
 	a.must(201, "POST", "/proxies", object{"name": "far", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", "shape": object{"up": object{"delay": "5ms"}}}, &p)
 	if p.Tier != rehearse.TierModel {
 		t.Errorf("a proxy with a shape has the tier %q", p.Tier)

@@ -67,9 +67,10 @@ type Options struct {
 	// EndTLS is how a proxy ends TLS that was made with "tls": "end". Nil
 	// refuses such proxies.
 	EndTLS link.EndTLS
-	// TCPOnly refuses proxies from or to Unix sockets, for a server that runs
-	// with more rights than those who may ask it.
-	TCPOnly bool
+	// Confined refuses proxies from or to Unix sockets, and those that listen
+	// anywhere but on the loopback, for a server that runs with more rights than
+	// those who may ask it.
+	Confined bool
 	// Event is told of every change, in order, while the server is locked: it
 	// must not call the server. Nil is off.
 	Event func(Event)

@@ -26,7 +26,7 @@ func (s *Server) findPlaces(ctx context.Context, listen, upstream string, enable
 	if err != nil {
 		return places{}, errBadBody.with("upstream: " + err.Error())
 	}
-	if s.options.TCPOnly && (from.network == "unix" || to.network == "unix") {
+	if s.options.Confined && (from.network == "unix" || to.network == "unix") {
 		return places{}, errBadBody.with("Unix sockets are not proxied here, where the server may reach more of them than its clients may")
 	}
 	if (from.network == "udp") != (to.network == "udp") {
@@ -38,6 +38,9 @@ func (s *Server) findPlaces(ctx context.Context, listen, upstream string, enable
 		from = found
 	case enabled:
 		return places{}, &failure{Message: err.Error(), Status: http.StatusInternalServerError}
+	}
+	if s.options.Confined && !from.loopback() {
+		return places{}, errBadBody.with("proxies listen on the loopback only here, as in localhost:0")
 	}
 	return places{asked: listen, listen: from, upstream: to}, nil
 }
@@ -62,6 +65,9 @@ func (s *Server) build(in proxyInput, at places) (*proxy, *failure) {
 		return nil, errBadBody.with(`tier "packet" needs a network namespace; a proxy has "stream" and "model"`)
 	default:
 		return nil, errBadBody.with(fmt.Sprintf(`tier %q is not one of "stream" and "model"`, p.tier))
+	}
+	if err := p.tier.Carries(p.shape); err != nil {
+		return nil, refused(err)
 	}
 	if in.Enabled != nil && !*in.Enabled {
 		p.listen = at.asked
@@ -229,7 +235,7 @@ func (s *Server) update(ctx context.Context, name string, in proxyInput) (Proxy,
 		return Proxy{}, errMissingField.with("upstream")
 	}
 	if in.Shape != nil {
-		if err := in.Shape.Validate(); err != nil {
+		if err := errors.Join(in.Shape.Validate(), p.tier.Carries(*in.Shape)); err != nil {
 			return Proxy{}, refused(err)
 		}
 	}

@@ -40,9 +40,13 @@ const maxStash = 1 << 20
 // understands only if it is HTTP/1 and a client begins a request with the next
 // bytes, while no answer is outstanding.
 func New(d wire.Decider) *Editor {
-	return &Editor{
-		decider: d, up: newSide(true), down: newSide(false), streams: map[uint32]*stream{},
-		answers: answers{room: anyWindow, initial: anyWindow},
+	return &Editor{decider: d, up: side{up: true}, answers: answers{room: anyWindow, initial: anyWindow}}
+}
+
+// begin makes what only HTTP/2 needs.
+func (e *Editor) begin() {
+	if e.streams == nil {
+		e.up.blocks, e.down.blocks, e.streams = newBlocks(), newBlocks(), map[uint32]*stream{}
 	}
 }
 
@@ -72,6 +76,7 @@ func (e *Editor) Up(p []byte, out *wire.Out) {
 		e.plain.Up(p, out)
 		return
 	}
+	e.begin()
 	e.up.own = e.up.own[:0]
 	e.run(&e.up, p, out)
 	if e.answers.room > 0 {
@@ -85,6 +90,7 @@ func (e *Editor) Down(p []byte, out *wire.Out) {
 		e.plain.Down(p, out)
 		return
 	}
+	e.begin()
 	e.down.own = e.down.own[:0]
 	e.run(&e.down, p, out)
 }

@@ -500,3 +500,59 @@ func sameInPieces(t *testing.T, steps []wiretest.Step) (want [2]string) {
 	}
 	return want
 }
+
+func BenchmarkBodies(b *testing.B) {
+	c, s := newPeer(), newPeer()
+	e, out := New(wire.Nobody{}), &wire.Out{}
+	e.Up([]byte(preface+setting()+c.head(1, 0, ":method: POST", ":path: /")), out)
+	e.Down([]byte(setting()+s.head(1, 0, ":status: 200")), out)
+	body := []byte(strings.Repeat(data(1, 0, strings.Repeat("x", anyFrame)), 4))
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		out.Clear()
+		e.Down(body, out)
+	}
+}
+
+func BenchmarkRequests(b *testing.B) {
+	c, s := newPeer(), newPeer()
+	e, out := New(wire.Nobody{}), &wire.Out{}
+	request := func(id uint32) []byte {
+		return []byte(c.head(id, endStream, ":method: GET", ":path: /a", ":authority: h", "user-agent: b"))
+	}
+	answer := func(id uint32) []byte {
+		return []byte(s.head(id, 0, ":status: 200", "content-length: 2") + data(id, endStream, "hi"))
+	}
+	e.Up(append([]byte(preface+setting()), request(1)...), out)
+	e.Down(append([]byte(setting()), answer(1)...), out)
+	ask, answered := request(3), answer(3)
+	id := uint32(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		id += 2
+		for _, p := range [][]byte{ask, answered} {
+			p[5], p[6], p[7], p[8] = byte(id>>24), byte(id>>16), byte(id>>8), byte(id)
+		}
+		out.Clear()
+		e.Up(ask, out)
+		e.Down(answered, out)
+	}
+	if e.Opaque() {
+		b.Fatal("the editor lost its way")
+	}
+}
+
+func TestNoAllocation(t *testing.T) {
+	s := newPeer()
+	e, out := New(wire.Nobody{}), &wire.Out{}
+	e.Up([]byte(preface+setting()), out)
+	e.Down([]byte(setting()+s.head(1, 0, ":status: 200")), out)
+	body := []byte(data(1, 0, "hello") + number(windowUpdateFrame, 1, 5))
+	if n := testing.AllocsPerRun(100, func() {
+		out.Clear()
+		e.Down(body, out)
+	}); n != 0 {
+		t.Errorf("%v allocations for frames that no fault touches, want none", n)
+	}
+}

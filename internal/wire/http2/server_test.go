@@ -101,7 +101,7 @@ func echo(c *http.Client, method, path string, body io.Reader) (*http.Response, 
 // TestRealPeers lets Go's own client and server talk over one connection, with
 // many streams at once and large bodies both ways.
 func TestRealPeers(t *testing.T) {
-	large := bytes.Repeat([]byte("0123456789"), 70_000)
+	large := bytes.Repeat([]byte("0123456789"), 30_000)
 	for _, c := range []struct {
 		name   string
 		faults []rehearse.Fault

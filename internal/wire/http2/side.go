@@ -27,8 +27,6 @@ type side struct {
 	waiting []wire.Op
 }
 
-func newSide(up bool) side { return side{up: up, blocks: newBlocks()} }
-
 // next takes a unit from the start of p. It is nil while it has not all come;
 // what there is of it is kept. When ok is false nothing was taken.
 func (s *side) next(p []byte) (u, rest []byte, ok bool) {

@@ -47,6 +47,7 @@ func New(d wire.Decider) *Editor {
 func (e *Editor) begin() {
 	if e.streams == nil {
 		e.up.blocks, e.down.blocks, e.streams = newBlocks(), newBlocks(), map[uint32]*stream{}
+		e.skipped = skipped{}
 	}
 }
 

@@ -348,6 +348,21 @@ func TestHalfClosed(t *testing.T) {
 	}
 }
 
+func TestSkipped(t *testing.T) {
+	s, want := skipped{}, map[uint32]bool{}
+	for _, id := range []uint32{1, 3, 127, 129, 255, 1<<31 - 1} {
+		s.add(id)
+		want[id] = true
+	}
+	for _, base := range []uint32{0, 1<<31 - 400} {
+		for id := base; id < base+400; id++ {
+			if s.has(id) != want[id] {
+				t.Errorf("%d: got %v", id, s.has(id))
+			}
+		}
+	}
+}
+
 func TestStatusOfGRPC(t *testing.T) {
 	for status, want := range map[int]int{200: 2, 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 500: 2, 502: 14, 503: 14, 504: 14} {
 		if got := grpcStatus(status); got != want {

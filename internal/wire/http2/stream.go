@@ -38,21 +38,13 @@ type touch struct {
 
 // skipped are the streams whose frames do not pass to the server, which knows
 // nothing of them, or has been told that they are over. What a client sends may
-// come long after it has the answer, so they are never forgotten: a bit each.
-type skipped []uint64
+// come long after it has the answer, so they are never forgotten: a bit each, by
+// the identifier without its last seven bits. Clients have the odd ones.
+type skipped map[uint32]uint64
 
-func (s skipped) has(id uint32) bool {
-	i := int(id / 2)
-	return id%2 == 1 && i/64 < len(s) && s[i/64]>>(i%64)&1 == 1
-}
+func (s skipped) has(id uint32) bool { return id%2 == 1 && s[id>>7]>>(id>>1&63)&1 == 1 }
 
-func (s *skipped) add(id uint32) {
-	i := int(id / 2)
-	for len(*s) <= i/64 {
-		*s = append(*s, 0)
-	}
-	(*s)[i/64] |= 1 << (i % 64)
-}
+func (s skipped) add(id uint32) { s[id>>7] |= 1 << (id >> 1 & 63) }
 
 // swallows reports whether a side's frames of a stream do not pass.
 func (e *Editor) swallows(s *side, id uint32) bool {

@@ -53,16 +53,26 @@ func TestLinkFollowsTheModel(t *testing.T) {
 	}
 }
 
-// checkShort compares the least times of the short cells, in milliseconds.
+// checkShort compares the least times of the short cells, in milliseconds. A
+// busy machine makes them longer and never shorter, so one that is too long is
+// measured again, a few times.
 func checkShort(t *testing.T, dial dial, want func(Cell) float64) {
 	t.Helper()
-	results, err := measure(t.Context(), work{cells: short, samples: 12, bytesPerSecond: 20e6, most: 20}, dial)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range results {
-		if w := want(r.Cell); r.Lowest < w*(1-slack) || r.Lowest > w*(1+slack) {
-			t.Errorf("%s took %.1f ms at least, want %.1f", r.Cell, r.Lowest, w)
+	left := short
+	for rounds := 5; len(left) > 0; rounds-- {
+		results, err := measure(t.Context(), work{cells: left, samples: 12, bytesPerSecond: 20e6, most: 20}, dial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = nil
+		for _, r := range results {
+			w := want(r.Cell)
+			switch {
+			case r.Lowest > w*(1+slack) && rounds > 1:
+				left = append(left, r.Cell)
+			case r.Lowest > w*(1+slack), r.Lowest < w*(1-slack):
+				t.Errorf("%s took %.1f ms at least, want %.1f", r.Cell, r.Lowest, w)
+			}
 		}
 	}
 }

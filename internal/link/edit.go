@@ -7,7 +7,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/shape"
 	"github.com/rehearse-dev/rehearse/internal/wire"
-	"github.com/rehearse-dev/rehearse/internal/wire/http"
+	"github.com/rehearse-dev/rehearse/internal/wire/http2"
 	"github.com/rehearse-dev/rehearse/internal/wire/postgres"
 	"github.com/rehearse-dev/rehearse/internal/wire/redis"
 )
@@ -35,7 +35,7 @@ func (s *session) edit(live bool) {
 	e.dice = shape.NewDice(rand.New(rand.NewPCG(s.link.seed, s.number<<2|2)))
 	switch e.protocol {
 	case wire.HTTP:
-		e.Editor = http.New(e)
+		e.Editor = http2.New(e)
 	case wire.PostgreSQL:
 		e.Editor = postgres.New(e, live)
 	case wire.Redis:

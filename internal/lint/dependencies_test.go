@@ -28,6 +28,7 @@ var libraries = []library{
 	{prefix: "github.com/vishvananda/netns", in: in("driver/process")},
 	{prefix: "github.com/spf13/cobra", in: in("cli")},
 	{prefix: "github.com/spf13/pflag", in: in("cli"), why: "cobra's flags"},
+	{prefix: "golang.org/x/net", in: in("wire/http2"), why: "hpack"},
 	{prefix: "golang.org/x/term", in: in("cli")},
 	{
 		prefix: "golang.org/x/sys", in: in("control driver driver/process environment link load packet packet/packettest"),

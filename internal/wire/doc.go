@@ -6,7 +6,7 @@
 //	client ─ Up ─▶ decode ─▶ Decider ─▶ edit ─▶ Out.Server ─▶ upstream
 //	       ◀─ Out.Client ◀─ edit ◀─ decode ◀─ Down ──────────┘
 //
-// Packages http, postgres and redis hold one editor each. In all of them the
+// Packages http, http2, postgres and redis hold one editor each. In all of them the
 // decoder, which finds the requests and answers in the bytes, knows nothing of
 // faults; the editor asks the [Decider] about each request and changes what
 // passes. An editor starts no goroutine, reads no clock and draws no chance. It

@@ -130,9 +130,16 @@ func TestSpliceGivesPipesBack(t *testing.T) {
 		enough, poured := make(chan struct{}), make(chan int64)
 		go func() { poured <- pour(client, enough) }()
 		// A splice that has begun stays where it is while nobody reads.
-		for buf := make([]byte, 256<<10); openPipes(t) <= before; {
-			if _, err := upstream.Read(buf); err != nil {
+		// Whether it has begun by then depends on how the bytes were read.
+		for held := false; !held; {
+			if _, err := io.CopyN(io.Discard, upstream, 1<<20); err != nil {
 				t.Fatal(err)
+			}
+			for range 20 {
+				if held = openPipes(t) > before; held {
+					break
+				}
+				waitTimer(time.Now().Add(time.Millisecond), nil, nil)
 			}
 		}
 		go io.Copy(io.Discard, struct{ io.Reader }{upstream})

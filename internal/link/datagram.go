@@ -73,7 +73,6 @@ func (l *Link) ServePacket(ctx context.Context, pc net.PacketConn, dial Dial) er
 	defer n.running.Wait()
 	n.running.Go(func() { n.up.run(l, ctx.Done()) })
 	n.running.Go(func() { n.down.run(l, ctx.Done()) })
-	n.running.Go(func() { n.follow(ctx) })
 	defer context.AfterFunc(ctx, func() { pc.Close() })()
 	defer func() {
 		cancel()
@@ -245,19 +244,10 @@ func (n *nat) end() {
 	}
 }
 
-// follow has every flow bear the faults in force, idle ones too, whenever these
-// have changed. A flow with traffic sees to it by itself.
-func (n *nat) follow(ctx context.Context) {
-	for {
-		set := n.link.settings.Load()
-		for _, m := range n.all() {
-			m.terms()
-		}
-		select {
-		case <-set.base.changed:
-		case <-ctx.Done():
-			return
-		}
+// refresh has every flow bear the faults in force, idle ones too.
+func (n *nat) refresh() {
+	for _, m := range n.all() {
+		m.terms()
 	}
 }
 

@@ -276,10 +276,14 @@ func (l *Link) apply(s rehearse.Shape) {
 	for ln := range l.listeners {
 		ln.set(openingOf(active))
 	}
-	for n := range l.nats {
+	nats := slices.Collect(maps.Keys(l.nats))
+	for _, n := range nats {
 		n.socket.refuse(refusesAll(active))
 	}
 	l.mu.Unlock()
+	for _, n := range nats {
+		n.refresh()
+	}
 	for _, session := range sessions {
 		session.refresh()
 	}

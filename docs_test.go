@@ -162,7 +162,7 @@ Where the table of a kind says *match*, these pick requests; all that are given 
 | ` + "`command`" + ` | Redis | of this name |
 | ` + "`key`" + ` | Redis | whose first key this is, where ` + "`*`" + ` stands for anything |
 
-HTTP is HTTP/1. Bytes that are not understood, an encrypted stream and HTTP/2 among them, pass unchanged. A link has faults of one protocol at a time.
+HTTP is HTTP/1 and, on connections that begin when such a fault is there already, HTTP/2 with gRPC: what a live HTTP/2 connection says cannot be read from its middle. Bytes that are not understood, an encrypted stream among them, pass unchanged. A link has faults of one protocol at a time.
 
 [link.md](link.md#faults-and-their-doses) says what probability, seed and schedule come to, and how to read a dose.
 `

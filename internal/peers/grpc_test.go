@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rehearse-dev/rehearse"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
@@ -170,6 +171,48 @@ func TestGRPCReconnects(t *testing.T) {
 			t.Errorf("after %s: %v", b.id(), err)
 		} else if err := same("call", got, body); err != nil {
 			t.Errorf("after %s: %v", b.id(), err)
+		}
+	}
+}
+
+// A link that saw the connection begin breaks single calls of it.
+func TestGRPCRequests(t *testing.T) {
+	server := grpc.NewServer(grpc.ForceServerCodec(raw{}))
+	server.RegisterService(&echoService, struct{}{})
+	plain, _, ended := ways(t, http.HandlerFunc(server.ServeHTTP))
+	for _, s := range []secured{plain, ended} {
+		for _, tier := range (peer{}).across() {
+			t.Run(fmt.Sprintf("grpc%s/%s", s.name, tier), func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithTimeout(t.Context(), bound)
+				defer cancel()
+				over := s.link(t, tier)
+				abort := rehearse.Fault{Kind: rehearse.FaultAbort, Status: 503, Match: rehearse.Match{Path: "/echo/Once"}}
+				over.set(t, abort)
+				before := over.Stats().Connections
+				c, err := dialGRPC(over, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				var got []byte
+				if err := c.conn.Invoke(ctx, "/echo/Once", &body, &got); status.Code(err) != codes.Unavailable {
+					t.Errorf("the call ends with %v, want Unavailable", err)
+				}
+				if dose := over.dose(t, abort.ID()); dose.Requests != 1 || dose.Connections != 1 {
+					t.Errorf("the dose is %+v, want one request", dose)
+				}
+				// The connection has seen nothing of it, and goes on.
+				over.set(t, rehearse.Fault{Kind: rehearse.FaultAbort, Status: 503, Match: rehearse.Match{Path: "/other"}})
+				for range 3 {
+					if err := c.exchange(ctx); err != nil {
+						t.Errorf("after the fault: %v", err)
+					}
+				}
+				if n := over.Stats().Connections - before; n != 1 {
+					t.Errorf("the calls went over %d connections, want 1", n)
+				}
+			})
 		}
 	}
 }

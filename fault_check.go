@@ -155,7 +155,7 @@ func orNothing(s string) string {
 	if s == "" {
 		return "nothing"
 	}
-	return strings.ReplaceAll(strings.ReplaceAll(s, "!", " (needed)"), " ", ", ")
+	return strings.ReplaceAll(strings.ReplaceAll(s, " ", ", "), "!", " (needed)")
 }
 
 // raisable reports whether a code is an SQLSTATE that a statement can fail with.

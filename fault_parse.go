@@ -14,7 +14,7 @@ import (
 var faultWords = map[string]func(f *Fault, value string) error{
 	"name":         func(f *Fault, v string) error { f.Name = v; return nil },
 	"direction":    func(f *Fault, v string) error { f.Direction = Direction(v); return nil },
-	"probability":  func(f *Fault, v string) (err error) { f.Probability, err = ParseShare(v); return err },
+	"probability":  readProbability,
 	"delay":        func(f *Fault, v string) error { return readDuration(&f.Delay, v) },
 	"jitter":       func(f *Fault, v string) error { return readDuration(&f.Jitter, v) },
 	"distribution": func(f *Fault, v string) error { f.Distribution = Distribution(v); return nil },
@@ -111,6 +111,14 @@ func splitWords(line string) (words []string, err error) {
 		words, rest = append(words, rest[:end]+value), rest[end+len(quoted):]
 	}
 	return words, nil
+}
+
+// readProbability refuses 0, which in a Fault stands for all.
+func readProbability(f *Fault, s string) (err error) {
+	if f.Probability, err = ParseShare(s); err == nil && f.Probability == 0 {
+		err = errors.New("0 touches nothing; leave it out for all")
+	}
+	return err
 }
 
 func readDuration(d *Duration, s string) error {

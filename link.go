@@ -137,6 +137,8 @@ func (s Shape) String() string {
 				t += " ±" + Round(time.Duration(float64(j)*1.4142135623730951)).String()
 			}
 			parts = append(parts, t)
+		} else if j := s.Up.Jitter; j > 0 {
+			parts = append(parts, "jitter "+Round(time.Duration(float64(j)*1.4142135623730951)).String())
 		}
 		if s.Up.Loss > 0 {
 			parts = append(parts, "loss "+percent(s.Up.Loss))
@@ -146,6 +148,9 @@ func (s Shape) String() string {
 		}
 		if s.Up.ConnectionRate > 0 {
 			parts = append(parts, s.Up.ConnectionRate.String()+" a connection")
+		}
+		if parts == nil {
+			return "flat"
 		}
 		return strings.Join(parts, ", ")
 	}

@@ -322,6 +322,9 @@ its user. The exit status is the command's.`,
 			if !slices.ContainsFunc(s.Services, func(v environment.Status) bool { return string(v.Service) == args[0] }) {
 				return unknownService(args[0], s)
 			}
+			if args[1] == "--" && len(args) > 2 {
+				args = slices.Delete(args, 1, 2)
+			}
 			more := map[string]string{}
 			for _, kv := range env {
 				k, v, ok := strings.Cut(kv, "=")

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,6 +182,8 @@ func (a *app) serveLinks(ctx context.Context, s linkServe) error {
 	if note := raiseFileLimit(); note != "" {
 		fmt.Fprintln(a.stderr, note)
 	}
+	// Whoever reads what we print may go; the links go on.
+	signal.Ignore(syscall.SIGPIPE)
 	told := newTeller(a, s.asJSON)
 	defer told.close()
 	end, err := endTLS(s.authority)

@@ -198,11 +198,18 @@ schedule: after, for, every.`,
 				change.Shape = &shape
 			}
 			var problems rehearse.Problems
+			named := map[string]bool{}
 			for _, line := range faults {
 				fault, err := rehearse.ParseFault(line)
 				if err != nil {
 					problems = append(problems, asError(err))
 				}
+				if err == nil && named[fault.ID()] {
+					problems = append(problems, &rehearse.Error{
+						Kind: rehearse.Invalid, Msg: fmt.Sprintf("two faults are called %q", fault.ID()), Hint: "Give each a name of its own, as in name=second.",
+					})
+				}
+				named[fault.ID()] = true
 				change.Faults = append(change.Faults, fault)
 			}
 			if err := problems.Err(); err != nil {

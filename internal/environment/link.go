@@ -45,6 +45,15 @@ const (
 // BreakBy makes the faults of one of those who break the link the ones that are
 // given. Two of them cannot have a fault of the same name.
 func (l *Link) BreakBy(who string, faults []rehearse.Fault) error {
+	for _, f := range faults {
+		switch f.Kind {
+		case rehearse.FaultDNS, rehearse.FaultDuplicate, rehearse.FaultReorder:
+			return &rehearse.Error{
+				Kind: rehearse.Invalid, Msg: fmt.Sprintf("fault %s: it is of datagrams, and the links of environments carry streams", f.ID()),
+				Hint: "rehearse link serve carries UDP.",
+			}
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []rehearse.Fault
@@ -74,6 +83,17 @@ func (l *Link) FaultsBy(who string) []rehearse.Fault {
 func (l *Link) Reset() error {
 	l.Set(l.spec.Shape)
 	return errors.Join(l.BreakBy(ByPerson, nil), l.BreakBy(byClients, nil))
+}
+
+// Tidy takes away what Toxiproxy's clients have set on links, and says on which
+// they had: whoever comes next finds the links as the plan has them.
+func (e *Environment) Tidy(ctx context.Context) (left []rehearse.LinkID, err error) {
+	for _, id := range e.linkOrder {
+		if len(e.links[id].FaultsBy(byClients)) > 0 {
+			left = append(left, id)
+		}
+	}
+	return left, e.api.Reset(ctx)
 }
 
 // clients is a link as Toxiproxy's clients break it.

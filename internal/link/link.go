@@ -351,6 +351,9 @@ func (l *Link) Serve(ctx context.Context, ln net.Listener, dial Dial) error {
 		case err == nil && gate.ours(conn):
 			conn.Close()
 		case err == nil:
+			for crowded(conn) && l.wait(time.Now().Add(10*time.Millisecond), ctx.Done(), nil) {
+				// This client waits, and those behind it in the backlog.
+			}
 			sessions.Go(func() { l.carry(ctx, conn, at, dial, &sessions) })
 		case ctx.Err() != nil:
 			return nil

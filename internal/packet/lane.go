@@ -21,7 +21,7 @@ type lane struct {
 	path  atomic.Pointer[path]
 	dice  dice
 	turn  turn
-	flows map[flow]turn // of each connection, where each has a rate
+	flows map[flow]turn // of each connection, where each keeps its own order
 	sweep int           // from how many on to look for idle ones
 	meter meter
 }
@@ -52,16 +52,17 @@ func (l *lane) judge(fates []fate, f frame, now int64) []fate {
 		return fates
 	}
 	delay := l.dice.delay(p)
-	if p.whole() {
-		return append(fates, fate{to: f.packets, due: l.turn.next(now + delay), copies: 1})
-	}
 	own := &l.turn
-	if p.ConnectionRate > 0 {
-		// A connection that is held back by its rate holds up no other.
+	if p.ConnectionRate > 0 || p.Jitter > 0 {
+		// A connection that is held back, by its rate or by a long delay that it
+		// drew, holds up no other: all would have the longest delay of any else.
 		key := f.flow()
 		one := l.flow(key, now)
 		defer func() { l.flows[key] = one }()
 		own = &one
+	}
+	if p.whole() {
+		return append(fates, fate{to: f.packets, due: own.next(now + delay), copies: 1})
 	}
 	first := len(fates)
 	var began int64 // when the train that is being gathered would have come

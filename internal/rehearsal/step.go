@@ -124,6 +124,13 @@ func (l *leg) suite(ctx context.Context, s *rehearse.SuiteStep) error {
 	if err != nil {
 		return fmt.Errorf("suite %q: %w", s.Name, err)
 	}
+	left, err := l.env.Tidy(ctx)
+	if err != nil {
+		return fmt.Errorf("suite %q: take its toxics away: %w", s.Name, err)
+	}
+	for _, id := range left {
+		result.Notes = append(result.Notes, fmt.Sprintf("it left toxics on the link %s; they were taken away", id))
+	}
 	return l.out.Append(rehearse.Record{Suite: &result})
 }
 

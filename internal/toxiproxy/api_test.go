@@ -130,7 +130,7 @@ func TestBadBodies(t *testing.T) {
 		{"/proxies/p", `{"upstream":""}`, `missing required field: upstream`},
 		{"/proxies/p/toxics", `{"type":"latency","toxicity":1.5}`, `toxicity 1.5 is not between 0 and 1`},
 		{"/proxies/p/toxics", `{"type":"latency","toxicity":"much"}`, `field toxicity is a string, and should be a number`},
-		{"/proxies/p/toxics", `{"type":"latency","attributes":{"latency":"long"}}`, `attribute latency: \"long\" is not a number of milliseconds between 0 and 3.6e+06`},
+		{"/proxies/p/toxics", `{"type":"latency","attributes":{"latency":"long"}}`, `attribute latency: \"long\" is not a number of milliseconds between 0 and 3600000`},
 		{"/proxies/p/toxics", `{"type":"latency","attributes":{"latency":-1}}`, `attribute latency: -1 is not`},
 		{"/proxies/p/toxics", `{"type":"latency","attributes":{"latency":1e300}}`, `attribute latency: 1e300 is not`},
 		{"/proxies/p/toxics", `{"type":"latency","attributes":{"latncy":1}}`, `toxic latency has no attribute \"latncy\"","status":400,"hint":"Did you mean latency?"`},

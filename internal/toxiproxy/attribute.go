@@ -52,7 +52,7 @@ func duration(name string, unit time.Duration, field func(*rehearse.Fault) *rehe
 			}
 			v, ok := readNumber(raw)
 			if !ok || v < 0 || v > most {
-				return nil, fmt.Errorf("%s is not a number of %ss between 0 and %v", raw, unitName(unit), most)
+				return nil, fmt.Errorf("%s is not a number of %ss between 0 and %.0f", raw, unitName(unit), most)
 			}
 			return v, nil
 		},

@@ -43,6 +43,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
@@ -112,7 +114,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.Se
 // listener and the server, and returns nil.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.Close()
-	web := &http.Server{Handler: s, ReadHeaderTimeout: 15 * time.Second, IdleTimeout: time.Minute}
+	web := &http.Server{Handler: s, ReadHeaderTimeout: 15 * time.Second, IdleTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 	stopped := make(chan struct{})
 	defer context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -127,6 +129,14 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("answer the API on %v: %w", ln.Addr(), err)
 	}
 	<-stopped
+	return nil
+}
+
+// Reset is POST /reset: it enables all proxies and takes all toxics away.
+func (s *Server) Reset(ctx context.Context) error {
+	if f := s.reset(ctx); f != nil {
+		return f.wrap()
+	}
 	return nil
 }
 

@@ -366,6 +366,15 @@ func (j *jail) etc() error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
+	// First all the places: making one may cover what is mounted in /etc.
+	for name := range j.spec.EtcFiles {
+		if _, err := os.Readlink(j.in("/etc/" + name)); err == nil {
+			continue
+		}
+		if err := j.point("/etc/"+name, false); err != nil {
+			return err
+		}
+	}
 	for name, content := range j.spec.EtcFiles {
 		source := filepath.Join(dir, name)
 		if err := os.WriteFile(source, []byte(content), 0o644); err != nil {
@@ -385,9 +394,6 @@ func (j *jail) etc() error {
 				continue
 			}
 			continue
-		}
-		if err := j.point("/etc/"+name, false); err != nil {
-			return err
 		}
 		if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("replace /etc/%s: %w", name, err)

@@ -59,7 +59,11 @@ func (e *environment) jail(l *launch, q jailRequest) jailSpec {
 		"group":       fmt.Sprintf("root:x:0:\napp:x:%d:\nnogroup:x:65534:\n", l.gid),
 	}
 	if e.spec.Authority != nil {
-		spec.EtcFiles[authorityFile] = string(e.spec.Authority)
+		spec.Files = maps.Clone(l.files)
+		if spec.Files == nil {
+			spec.Files = map[string]string{}
+		}
+		spec.Files[e.authorityPath()] = string(e.spec.Authority)
 	}
 	if l.uid == 0 {
 		spec.EtcFiles["passwd"] = "root:x:0:0:root:" + jailHome + ":/bin/sh\n"
@@ -68,7 +72,7 @@ func (e *environment) jail(l *launch, q jailRequest) jailSpec {
 	return spec
 }
 
-// authorityFile is the certificate of the links that end TLS, in /etc.
+// authorityFile is the certificate of the links that end TLS.
 const authorityFile = "rehearse-ca.pem"
 
 // authorityPath is where a service finds that certificate.
@@ -76,7 +80,7 @@ func (e *environment) authorityPath() string {
 	if e.tier != TierNamespaces {
 		return filepath.Join(e.spec.Dir, authorityFile)
 	}
-	return "/etc/" + authorityFile
+	return jailRun + "/" + authorityFile
 }
 
 // plainUID is whom services run as where no user namespace maps them: nobody

@@ -534,7 +534,11 @@ func TestDatagramsAllocateNothing(t *testing.T) {
 		}
 	}
 	exchange()
-	if got := testing.AllocsPerRun(200, exchange); got >= 1 {
+	most := 1.0
+	if raceDetector {
+		most = 4
+	}
+	if got := testing.AllocsPerRun(200, exchange); got >= most {
 		t.Errorf("%v allocations for a round trip on a flat link", got)
 	}
 }

@@ -90,6 +90,13 @@ func (s *session) connect(ctx context.Context, client net.Conn, dial Dial) bool 
 		s.ending.Do(func() { reset(client) })
 		return false
 	}
+	if crowded(far) {
+		// Several were accepted while there seemed to be room for all.
+		l.meter.refused.Add(1)
+		reset(far)
+		s.ending.Do(func() { reset(client) })
+		return false
+	}
 	return s.begin(near, far)
 }
 

@@ -140,8 +140,8 @@ func goHTTP(name string, s secured, second bool) peer {
 		says: map[ending]string{
 			refused: `connection refused`,
 			// The kernel tells of a reset once, to a read or to a write.
-			reset:  `reset by peer|broken pipe|EOF|connection lost|could not be established|use of closed network connection`,
-			closed: `EOF|broken pipe|reset by peer|connection lost|could not be established|use of closed network connection`,
+			reset:  `reset by peer|broken pipe|EOF|connection los[ts]|could not be established|use of closed network connection`,
+			closed: `EOF|broken pipe|reset by peer|connection los[ts]|could not be established|use of closed network connection`,
 		},
 	}
 }

@@ -91,6 +91,16 @@ func (f *envFlag) find(a *app) (environment.Entry, error) {
 	return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Msg: "several environments are standing: " + strings.Join(names, ", "), Hint: "Say which with --env."}
 }
 
+// ask finds the environment that a command is about, and asks it what it is.
+func (f *envFlag) ask(ctx context.Context, a *app) (environment.Entry, standing, error) {
+	e, err := f.find(a)
+	if err != nil {
+		return e, standing{}, err
+	}
+	s, err := describe(ctx, e)
+	return e, s, err
+}
+
 // describe asks an environment what it is.
 func describe(ctx context.Context, e environment.Entry) (standing, error) {
 	var s standing
@@ -147,11 +157,7 @@ func (a *app) psCommand() *cobra.Command {
 		Example: "  rehearse ps\n  rehearse ps --env docgen-4f9k2",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			e, err := f.find(a)
-			if err != nil {
-				return err
-			}
-			s, err := describe(cmd.Context(), e)
+			_, s, err := f.ask(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -311,11 +317,7 @@ its user. The exit status is the command's.`,
 		Example: "  rehearse exec db psql -c 'select count(*) from documents'\n  rehearse exec docgen sh",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := f.find(a)
-			if err != nil {
-				return err
-			}
-			s, err := describe(cmd.Context(), e)
+			e, s, err := f.ask(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -358,11 +360,7 @@ where there is one. Without SERVICE, the first that lets traffic in.`,
 		Example: "  rehearse open\n  curl $(rehearse open --print docgen)/healthz",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := f.find(a)
-			if err != nil {
-				return err
-			}
-			s, err := describe(cmd.Context(), e)
+			_, s, err := f.ask(cmd.Context(), a)
 			if err != nil {
 				return err
 			}

@@ -90,11 +90,7 @@ each fault with its dose, which is what it has really touched.`,
 		Example: "  rehearse link ls\n  rehearse link ls --json | jq '.[].doses'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			e, err := f.find(a)
-			if err != nil {
-				return err
-			}
-			s, err := describe(cmd.Context(), e)
+			_, s, err := f.ask(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -177,11 +173,7 @@ schedule: after, for, every.`,
 			return a.linkIDs(cmd, f), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := f.find(a)
-			if err != nil {
-				return err
-			}
-			now, err := describe(cmd.Context(), e)
+			e, now, err := f.ask(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -240,11 +232,7 @@ func (a *app) linkResetCommand() *cobra.Command {
 			return a.linkIDs(cmd, f), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			e, err := f.find(a)
-			if err != nil {
-				return err
-			}
-			now, err := describe(cmd.Context(), e)
+			e, now, err := f.ask(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -290,11 +278,7 @@ func unknownLink(id string, s standing) error {
 
 // linkIDs completes the names of links.
 func (a *app) linkIDs(cmd *cobra.Command, f envFlag) (ids []string) {
-	e, err := f.find(a)
-	if err != nil {
-		return nil
-	}
-	s, err := describe(cmd.Context(), e)
+	_, s, err := f.ask(cmd.Context(), a)
 	if err != nil {
 		return nil
 	}

@@ -7,7 +7,6 @@
 //
 // Most callers make one [Authority] for an environment with [New], give
 // [Authority.PEM] to the services to trust, and call [End] for each connection.
-// [Peek] tells from its first bytes whether a stream is TLS at all.
 //
 // What the client and the upstream would have agreed on without us they still
 // agree on: the server's name, the protocol (ALPN) and the version of TLS. So

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,9 +43,8 @@ type linkServe struct {
 	host, port, config string
 	seed               uint64
 	proxies            []string
-	rtt, jitter        time.Duration
-	loss, rate, tier   string
-	authority          string
+	network            shapeFlags
+	tier, authority    string
 	asJSON             bool
 }
 
@@ -61,8 +59,8 @@ its command line and its configuration files work unchanged.
 
 A proxy is made through the API, by a configuration file, or with --proxy
 NAME=LISTEN=UPSTREAM, where an address is host:port, udp:host:port or unix:/path
-and port 0 is any free one. A proxy of --proxy has the network that --rtt, --jitter, --loss and
---rate say: half the round trip each way, and the loss and the rate each way.
+and port 0 is any free one. A proxy of --proxy has the network that --rtt, --jitter, --loss,
+--rate and the like say: half the round trip each way, and loss and rate each way.
 
 The seed decides which connections a toxic touches whose toxicity is below 1, and
 what a jitter is: the same seed does the same again.
@@ -73,7 +71,13 @@ One line on stdout tells where the API is, and then one for each change; with
   rehearse link serve --config toxiproxy.json --seed 42
   rehearse link serve --proxy db=127.0.0.1:15432=db.internal:5432 --rtt 84ms --jitter 6ms --loss 0.1% --rate 100Mbit`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.serveLinks(cmd.Context(), s) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			specs, err := s.specs(cmd)
+			if err != nil {
+				return err
+			}
+			return a.serveLinks(cmd.Context(), s, specs)
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&s.host, "host", "localhost", "where the API listens")
@@ -81,10 +85,7 @@ One line on stdout tells where the API is, and then one for each change; with
 	f.StringVar(&s.config, "config", "", "a file of proxies to make, in Toxiproxy's JSON")
 	f.Uint64Var(&s.seed, "seed", 1, "which of all that may happen does happen")
 	f.StringArrayVar(&s.proxies, "proxy", nil, "make a proxy, as NAME=LISTEN=UPSTREAM; may be repeated")
-	f.DurationVar(&s.rtt, "rtt", 0, "the round trip of the proxies of --proxy")
-	f.DurationVar(&s.jitter, "jitter", 0, "the standard deviation of their round trip")
-	f.StringVar(&s.loss, "loss", "", "the share of their packets that is lost, as in 1% or 0.01")
-	f.StringVar(&s.rate, "rate", "", "their rate, as in 100Mbit")
+	s.network.add(c)
 	f.StringVar(&s.tier, "tier", "", `how truthfully: "stream" delays bytes, "model" sends them as TCP would (default: model for --proxy with a network, else stream)`)
 	f.StringVar(&s.authority, "end-tls", "", "end TLS on the proxies of --proxy, with the authority in this `directory`, which is made if it is not there; clients must trust its ca.pem")
 	f.BoolVar(&s.asJSON, "json", false, "print what happens as JSON, one object a line")
@@ -111,23 +112,23 @@ func toxiproxyFlags(args []string) []string {
 }
 
 // specs are the proxies of the command line.
-func (s linkServe) specs() ([]toxiproxy.Spec, error) {
-	shape, err := s.shape()
-	if err != nil {
+func (s linkServe) specs(cmd *cobra.Command) ([]toxiproxy.Spec, error) {
+	var shape rehearse.Shape
+	if err := s.network.apply(cmd, &shape); err != nil {
 		return nil, err
 	}
 	tier := rehearse.Tier(s.tier)
 	switch tier {
 	case "", rehearse.TierModel:
 	case rehearse.TierStream:
-		if shape.Up.Loss > 0 {
-			return nil, usageError("--tier stream loses nothing; --loss needs --tier model")
+		if err := tier.Carries(shape); err != nil {
+			return nil, err
 		}
 	default:
 		return nil, usageError("--tier is %q, and should be %q or %q", s.tier, rehearse.TierStream, rehearse.TierModel)
 	}
 	if len(s.proxies) == 0 && !shape.IsZero() {
-		return nil, usageError("--rtt, --jitter, --loss and --rate are of the proxies of --proxy, and there is none")
+		return nil, usageError("--rtt, --loss and the like are of the proxies of --proxy, and there is none")
 	}
 	var out []toxiproxy.Spec
 	for _, p := range s.proxies {
@@ -140,34 +141,7 @@ func (s linkServe) specs() ([]toxiproxy.Spec, error) {
 	return out, nil
 }
 
-func (s linkServe) shape() (rehearse.Shape, error) {
-	var rate rehearse.Rate
-	if s.rate != "" {
-		var err error
-		if rate, err = rehearse.ParseRate(s.rate); err != nil {
-			return rehearse.Shape{}, usageError("--rate: %v", err)
-		}
-	}
-	shape := rehearse.Symmetric(s.rtt, s.jitter, rate)
-	if s.loss != "" {
-		number, percent := strings.CutSuffix(s.loss, "%")
-		loss, err := strconv.ParseFloat(number, 64)
-		if err != nil {
-			return rehearse.Shape{}, usageError("--loss is %q, and should be a share, as in 1%% or 0.01", s.loss)
-		}
-		if percent {
-			loss /= 100
-		}
-		shape.Up.Loss, shape.Down.Loss = loss, loss
-	}
-	return shape, shape.Validate()
-}
-
-func (a *app) serveLinks(ctx context.Context, s linkServe) error {
-	specs, err := s.specs()
-	if err != nil {
-		return err
-	}
+func (a *app) serveLinks(ctx context.Context, s linkServe, specs []toxiproxy.Spec) (err error) {
 	var config []byte
 	if s.config != "" {
 		if config, err = os.ReadFile(s.config); err != nil {

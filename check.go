@@ -39,3 +39,12 @@ type Check struct {
 	// MinSamples is how many traces there must be for an answer.
 	MinSamples int `json:"minSamples,omitempty"`
 }
+
+// TelemetrySpec is how an environment keeps telemetry.
+type TelemetrySpec struct {
+	// NoPropagate keeps links from adding a trace context to HTTP requests.
+	NoPropagate bool `json:"noPropagate,omitempty"`
+	// Memory and Disk bound what is kept, in bytes; 0 is the default, 64 MiB and 1 GiB.
+	Memory int64 `json:"memory,omitempty"`
+	Disk   int64 `json:"disk,omitempty"`
+}

@@ -13,7 +13,9 @@ type Record struct {
 	Suite   *SuiteResult  `json:"suite,omitempty"`
 	Links   *LinksResult  `json:"links,omitempty"`
 	Fact    *Fact         `json:"fact,omitempty"`
-	End     *End          `json:"end,omitempty"`
+	// Telemetry says what telemetry the leg left, when its environment is down.
+	Telemetry *TelemetryResult `json:"telemetry,omitempty"`
+	End       *End             `json:"end,omitempty"`
 }
 
 // Begin opens a leg's evidence.
@@ -146,6 +148,9 @@ type End struct {
 type Evidence struct {
 	Records []Record
 	Samples map[string][]Sample
+	// Telemetry is what the leg's files of spans and logs come to; nil when there
+	// are none.
+	Telemetry *Telemetry
 	// Damage lists what is missing or unreadable, as complete sentences.
 	Damage []string
 }

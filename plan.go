@@ -14,7 +14,10 @@ type Plan struct {
 	Volumes []string   `json:"volumes,omitempty"`
 	Links   []LinkSpec `json:"links"`
 	Steps   []Step     `json:"steps"`
-	Notes   []Note     `json:"notes,omitempty"`
+	// Checks are asked of the leg's telemetry after the last step.
+	Checks    []Check       `json:"checks,omitempty"`
+	Telemetry TelemetrySpec `json:"telemetry,omitzero"`
+	Notes     []Note        `json:"notes,omitempty"`
 }
 
 // Note is something that the reader of a plan should know and that is no error:

@@ -26,7 +26,9 @@ type Finding struct {
 	Detail string `json:"detail,omitempty"`
 	// Evidence points at the records behind the finding, as in "samples/peak.jsonl".
 	Evidence []string `json:"evidence,omitempty"`
-	Hint     string   `json:"hint,omitempty"`
+	// Traces are examples, the worst first.
+	Traces []TraceID `json:"traces,omitempty"`
+	Hint   string    `json:"hint,omitempty"`
 }
 
 // Verdict is what one leg showed.
@@ -64,6 +66,9 @@ type Report struct {
 	Project string      `json:"project"`
 	Version string      `json:"version"` // of rehearse
 	Legs    []LegReport `json:"legs"`
+	// Diagnosis names the cause of a failure, where there is one that the
+	// evidence shows.
+	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
 }
 
 // LegReport is one leg: its evidence, and what was made of it.

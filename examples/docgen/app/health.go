@@ -21,7 +21,7 @@ type health struct {
 const healthTimeout = 2 * time.Second
 
 func newHealth(ctx context.Context, url string) (*health, error) {
-	pool, err := newPool(ctx, url, 1)
+	pool, err := newPool(ctx, url, 1, nil)
 	if err != nil {
 		return nil, err
 	}

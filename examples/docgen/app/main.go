@@ -41,7 +41,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := newPool(ctx, os.Getenv("DATABASE_URL"), size)
+	wrap, queries, told, err := instrument(ctx)
+	if err != nil {
+		return err
+	}
+	pool, err := newPool(ctx, os.Getenv("DATABASE_URL"), size, queries)
 	if err != nil {
 		return err
 	}
@@ -77,7 +81,7 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	srv := &http.Server{
-		Handler:           (&api{store: store, health: health, budget: requestBudget}).routes(),
+		Handler:           wrap((&api{store: store, health: health, budget: requestBudget}).routes()),
 		ReadHeaderTimeout: 5 * time.Second,
 	}
 	slog.Info("docgen listens", "address", ln.Addr().String())
@@ -93,6 +97,9 @@ func run(ctx context.Context) error {
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("shut down: %w", err)
+	}
+	if err := told(grace); err != nil {
+		return fmt.Errorf("tell the last telemetry: %w", err)
 	}
 	return nil
 }

@@ -44,11 +44,12 @@ type Store interface {
 }
 
 // newPool makes a pool of exactly size connections, opened in the background.
-func newPool(ctx context.Context, url string, size int32) (*pgxpool.Pool, error) {
+func newPool(ctx context.Context, url string, size int32, queries pgx.QueryTracer) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
+	cfg.ConnConfig.Tracer = queries
 	cfg.MinConns = size
 	cfg.MaxConns = size
 	// Named prepared statements do not survive PgBouncer, which some of our

@@ -115,7 +115,7 @@ each chart:
 
 func (a *app) demoCompare(ctx context.Context, dir string, files ...string) (*rehearsal.Result, error) {
 	f := projectFlags{config: defaultConfig, driver: "process", files: files}
-	result, err := a.rehearse(ctx, f, []string{dir}, "compare", rehearse.Staging(), rehearse.Production())
+	result, err := a.rehearse(ctx, f, forwardFlag{}, []string{dir}, "compare", rehearse.Staging(), rehearse.Production())
 	if err != nil {
 		return nil, err
 	}

@@ -185,12 +185,23 @@ func (a *app) logsCommand() *cobra.Command {
 	var f envFlag
 	var follow bool
 	var tail int
+	var ofTrace string
+	var source sourceFlags
 	c := &cobra.Command{
-		Use:     "logs [SERVICE...]",
-		Short:   "Print what services have written",
-		Long:    "Print the services' stdout and stderr, in the order of time, each line with its service.",
-		Example: "  rehearse logs\n  rehearse logs -f docgen",
+		Use:   "logs [SERVICE...]",
+		Short: "Print what services have written",
+		Long: `Print the services' stdout and stderr, in the order of time, each line with its
+service. With --trace, print what was written and told on behalf of one request,
+of the environment or of the latest run: the lines that carry its identifier.`,
+		Example: "  rehearse logs\n  rehearse logs -f docgen\n  rehearse logs --trace 4bf92f35",
 		RunE: func(cmd *cobra.Command, services []string) error {
+			if ofTrace != "" {
+				source.env = f
+				return a.printTraceLogs(cmd.Context(), &source, ofTrace, services)
+			}
+			if source.run != "" || source.leg != "" {
+				return usageError("--run and --leg go with --trace; the logs of a run are files in its directory")
+			}
 			e, err := f.find(a)
 			if err != nil {
 				return err
@@ -213,6 +224,8 @@ func (a *app) logsCommand() *cobra.Command {
 	f.add(a, c)
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on as lines come")
 	c.Flags().IntVarP(&tail, "tail", "n", 0, "only the last lines (default: all)")
+	c.Flags().StringVar(&ofTrace, "trace", "", "only what carries this trace's identifier; its beginning is enough")
+	source.addRun(c)
 	return c
 }
 

@@ -166,7 +166,7 @@ with evidence. Then it tears everything down.`,
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		"rehearse":    {a.runCommand(), a.compareCommand(), a.planCommand(), a.judgeCommand(), a.demoCommand()},
-		"environment": {a.upCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.execCommand(), a.openCommand(), a.linkCommand(), a.downCommand(), a.gcCommand()},
+		"environment": {a.upCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.execCommand(), a.openCommand(), a.linkCommand(), a.traceCommand(), a.downCommand(), a.gcCommand()},
 		"setup":       {a.initCommand(), a.doctorCommand(), a.versionCommand()},
 	} {
 		for _, c := range commands {

@@ -21,6 +21,7 @@ import (
 func (a *app) runCommand() *cobra.Command {
 	var f projectFlags
 	var l legFlags
+	var forward forwardFlag
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "run [DIR]",
@@ -39,18 +40,20 @@ could not show what it should.`,
 			if err != nil {
 				return err
 			}
-			result, err := a.rehearse(cmd.Context(), f, args, "run", leg)
+			result, err := a.rehearse(cmd.Context(), f, forward, args, "run", leg)
 			return a.conclude(result, err, asJSON)
 		},
 	}
 	f.add(c)
 	l.add(c)
+	forward.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return c
 }
 
 func (a *app) compareCommand() *cobra.Command {
 	var f projectFlags
+	var forward forwardFlag
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "compare [DIR]",
@@ -61,11 +64,12 @@ differ. The exit status is that of the worse leg.`,
 		Example: "  rehearse compare\n  rehearse compare examples/docgen",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := a.rehearse(cmd.Context(), f, args, "compare", rehearse.Staging(), rehearse.Production())
+			result, err := a.rehearse(cmd.Context(), f, forward, args, "compare", rehearse.Staging(), rehearse.Production())
 			return a.conclude(result, err, asJSON)
 		},
 	}
 	f.add(c)
+	forward.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return c
 }
@@ -75,7 +79,7 @@ differ. The exit status is that of the worse leg.`,
 const lease = 2 * time.Hour
 
 // rehearse loads a project and rehearses its legs.
-func (a *app) rehearse(ctx context.Context, f projectFlags, args []string, kind string, legs ...rehearse.Leg) (*rehearsal.Result, error) {
+func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag, args []string, kind string, legs ...rehearse.Leg) (*rehearsal.Result, error) {
 	p, err := a.load(ctx, f, args)
 	if err != nil {
 		return nil, err
@@ -92,12 +96,18 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, args []string, kind 
 	if err != nil {
 		return nil, err
 	}
+	to, err := forward.make()
+	if err != nil {
+		return nil, err
+	}
+	defer a.toldAll(ctx, to)
 	defer a.sweepBeside(ctx)()
 	watch := a.newProgress()
 	defer watch.close()
 	return rehearsal.Run(ctx, rehearsal.Options{
 		Kind: kind, Plans: plans, Driver: d, Store: a.store(), Lease: lease, Root: filepath.Join(p.dir, ".rehearse"),
 		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.env, Label: a.label(),
+		Resource: a.resource(ctx, p.dir), Forward: to,
 		Observe: watch.observer(),
 	})
 }

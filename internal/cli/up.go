@@ -21,6 +21,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/control"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/telemetry"
 )
 
 func (a *app) upCommand() *cobra.Command {
@@ -28,6 +29,7 @@ func (a *app) upCommand() *cobra.Command {
 	var l legFlags
 	var detach, asJSON bool
 	var ttl time.Duration
+	var forward forwardFlag
 	var supervise bool
 	c := &cobra.Command{
 		Use:   "up [DIR]",
@@ -60,7 +62,7 @@ side, with the same names and ports inside, and different addresses outside.`,
 				return made, d, err
 			}
 			if supervise {
-				return a.superviseDetached(cmd.Context(), plan, ttl)
+				return a.superviseDetached(cmd.Context(), plan, ttl, forward)
 			}
 			defer a.sweepBeside(cmd.Context())()
 			if detach {
@@ -72,11 +74,12 @@ side, with the same names and ports inside, and different addresses outside.`,
 			if err != nil {
 				return err
 			}
-			return a.upForeground(cmd.Context(), made, d, ttl, asJSON)
+			return a.upForeground(cmd.Context(), made, d, ttl, forward, asJSON)
 		},
 	}
 	f.add(c)
 	l.add(c)
+	forward.add(c)
 	c.Flags().BoolVarP(&detach, "detach", "d", false, "go on in the background when it is ready")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the environment as JSON when it is ready")
 	c.Flags().DurationVar(&ttl, "ttl", 8*time.Hour, "how long the environment may stand")
@@ -96,7 +99,7 @@ type standing struct {
 
 // stand runs an environment until ctx ends, somebody asks it down, or its lease
 // is over. ready is called once every service is ready.
-func (a *app) stand(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration, o environment.Options, ready func(standing) error) (err error) {
+func (a *app) stand(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration, forward forwardFlag, o environment.Options, ready func(standing) error) (err error) {
 	store := a.store()
 	record, err := store.Create(environment.Meta{
 		Project: p.Project, Dir: p.Dir, Leg: p.Leg.Name, Driver: d.Name(), Purpose: "up", Expires: time.Now().Add(ttl),
@@ -109,6 +112,24 @@ func (a *app) stand(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl 
 	if err := os.MkdirAll(logs, 0o700); err != nil {
 		return err
 	}
+	to, err := forward.make()
+	if err != nil {
+		return err
+	}
+	defer a.toldAll(ctx, to)
+	kept, err := telemetry.New(telemetry.Options{
+		Dir: filepath.Join(filepath.Dir(record.Place()), "telemetry"), Memory: p.Telemetry.Memory, Disk: p.Telemetry.Disk,
+		Services: serviceNames(p), Forward: to,
+	})
+	if err != nil {
+		return err
+	}
+	// It goes with the environment's directory; there is nothing to write down.
+	defer func() {
+		_, closed := kept.Close()
+		err = errors.Join(err, closed)
+	}()
+	o.Telemetry = &environment.Telemetry{Store: kept, Resource: a.resource(ctx, p.Dir)}
 	o.ID, o.Plan, o.Driver, o.Dir, o.Journal = record.ID, p, d, record.Place(), record
 	o.OpenLog = func(name rehearse.ServiceName) (io.WriteCloser, error) {
 		return os.OpenFile(filepath.Join(logs, string(name)+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -132,7 +153,7 @@ func (a *app) stand(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl 
 		return err
 	}
 	served := make(chan error, 1)
-	go func() { served <- control.Serve(end, listener, controlHandler(env, describe, stop)) }()
+	go func() { served <- control.Serve(end, listener, controlHandler(env, kept, describe, stop)) }()
 	if err := ready(describe(ctx)); err != nil {
 		stop()
 		return errors.Join(err, <-served)
@@ -140,7 +161,16 @@ func (a *app) stand(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl 
 	return <-served // until the end, or until nobody can reach it any more
 }
 
-func controlHandler(env *environment.Environment, describe func(context.Context) standing, down func()) control.Handler {
+// serviceNames are the plan's services.
+func serviceNames(p *rehearse.Plan) []rehearse.ServiceName {
+	names := make([]rehearse.ServiceName, len(p.Services))
+	for i, s := range p.Services {
+		names[i] = s.Name
+	}
+	return names
+}
+
+func controlHandler(env *environment.Environment, kept *telemetry.Store, describe func(context.Context) standing, down func()) control.Handler {
 	return func(ctx context.Context, q control.Request, files []*os.File) (any, error) {
 		switch q.Op {
 		case "status":
@@ -153,6 +183,10 @@ func controlHandler(env *environment.Environment, describe func(context.Context)
 				return nil, fmt.Errorf("exec comes with %d streams, not 3", len(files))
 			}
 			return env.Exec(ctx, q.Service, driver.Command{Args: q.Args, Env: q.Env, Stdin: files[0], Stdout: files[1], Stderr: files[2]})
+		case "telemetry":
+			return answerTelemetry(env, kept, files)
+		case "tail":
+			return nil, answerTail(ctx, kept, files)
 		case "link":
 			var change linkChange
 			if err := json.Unmarshal(q.Body, &change); err != nil {
@@ -164,7 +198,7 @@ func controlHandler(env *environment.Environment, describe func(context.Context)
 	}
 }
 
-func (a *app) upForeground(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration, asJSON bool) error {
+func (a *app) upForeground(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration, forward forwardFlag, asJSON bool) error {
 	watch := a.newProgress()
 	closed := false
 	done := func() {
@@ -174,7 +208,7 @@ func (a *app) upForeground(ctx context.Context, p *rehearse.Plan, d driver.Drive
 		}
 	}
 	defer done()
-	err := a.stand(ctx, p, d, ttl, environment.Options{OnEvent: watch.service, Talk: watch.talk()}, func(s standing) error {
+	err := a.stand(ctx, p, d, ttl, forward, environment.Options{OnEvent: watch.service, Talk: watch.talk()}, func(s standing) error {
 		done()
 		if err := a.printStanding(s, asJSON); err != nil {
 			return err
@@ -294,12 +328,12 @@ func withoutDetach(args []string) []string {
 
 // superviseDetached is the command in the background. It tells its start over
 // file 3.
-func (a *app) superviseDetached(ctx context.Context, plan func() (*rehearse.Plan, driver.Driver, error), ttl time.Duration) error {
+func (a *app) superviseDetached(ctx context.Context, plan func() (*rehearse.Plan, driver.Driver, error), ttl time.Duration, forward forwardFlag) error {
 	syscall.CloseOnExec(3)
 	start := &startTeller{f: os.NewFile(3, "start")}
 	p, d, err := plan()
 	if err == nil {
-		err = a.stand(ctx, p, d, ttl, environment.Options{
+		err = a.stand(ctx, p, d, ttl, forward, environment.Options{
 			OnEvent: func(ev rehearse.ServiceEvent) { _ = start.tell(startReport{Event: &ev}) },
 			Talk:    writerFunc(func(b []byte) { _ = start.tell(startReport{Talk: string(b)}) }),
 		}, func(s standing) error {

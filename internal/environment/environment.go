@@ -40,6 +40,8 @@ type Options struct {
 	// OpenLog opens the file that a service's output is appended to. Nil: the
 	// output is kept only as far as the last lines.
 	OpenLog func(rehearse.ServiceName) (io.WriteCloser, error)
+	// Telemetry is kept where it is not nil.
+	Telemetry *Telemetry
 }
 
 // Environment is a running environment.
@@ -75,7 +77,7 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := driver.Spec{ID: o.ID, Plan: o.Plan, Dir: o.Dir, Journal: o.Journal, Log: o.Talk}
+	spec := driver.Spec{ID: o.ID, Plan: withTelemetry(o), Dir: o.Dir, Journal: o.Journal, Log: o.Talk}
 	if tls != nil {
 		spec.Authority = tls.PEM()
 	}
@@ -103,6 +105,9 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 		e.order = append(e.order, s.Name)
 	}
 	if err := e.openLinks(ctx, linkCtx); err != nil {
+		return nil, err
+	}
+	if err := e.openTelemetry(ctx, linkCtx); err != nil {
 		return nil, err
 	}
 	if err := e.startAll(ctx, lifeCtx); err != nil {
@@ -150,6 +155,7 @@ func (e *Environment) Down(ctx context.Context) error {
 		e.stopLinks()
 		e.downErr = e.inner.Close(context.WithoutCancel(ctx))
 		e.running.Wait()
+		e.Flush()
 		for _, s := range e.services {
 			e.downErr = errors.Join(e.downErr, s.log.close())
 		}

@@ -132,6 +132,7 @@ func (e *Environment) openLink(ctx, life context.Context, spec rehearse.LinkSpec
 	if spec.EndTLS {
 		l.EndTLS(e.endTLS(spec))
 	}
+	e.watch(l.Link, spec)
 	if err := l.BreakBy(ByPlan, spec.Faults); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ const maxLine = 64 << 10
 type serviceLog struct {
 	name rehearse.ServiceName
 	open func(rehearse.ServiceName) (io.WriteCloser, error)
+	told func(stream, line string, at time.Time) // of each line
 
 	mu      sync.Mutex
 	file    io.WriteCloser
@@ -39,8 +40,8 @@ type logWaiter struct {
 	seen    bool
 }
 
-func newServiceLog(open func(rehearse.ServiceName) (io.WriteCloser, error), name rehearse.ServiceName) *serviceLog {
-	return &serviceLog{open: open, name: name}
+func newServiceLog(e *Environment, name rehearse.ServiceName) *serviceLog {
+	return &serviceLog{open: e.o.OpenLog, name: name, told: func(stream, line string, at time.Time) { e.logged(name, stream, line, at) }}
 }
 
 func (l *serviceLog) stream(name string) *logStream { return &logStream{log: l, name: name} }
@@ -76,6 +77,8 @@ func (s *logStream) flush() {
 }
 
 func (l *serviceLog) line(stream, text string) {
+	now := time.Now()
+	l.told(stream, text, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = append(l.last, text)
@@ -93,7 +96,7 @@ func (l *serviceLog) line(stream, text string) {
 			return
 		}
 	}
-	_, l.lost = io.WriteString(l.file, time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")+" "+stream+" "+text+"\n")
+	_, l.lost = io.WriteString(l.file, now.UTC().Format("2006-01-02T15:04:05.000000Z")+" "+stream+" "+text+"\n")
 }
 
 // tail is the last lines.

@@ -45,7 +45,7 @@ type service struct {
 
 func newService(e *Environment, spec rehearse.Service) *service {
 	return &service{
-		env: e, spec: spec, log: newServiceLog(e.o.OpenLog, spec.Name),
+		env: e, spec: spec, log: newServiceLog(e, spec.Name),
 		started: make(chan struct{}), settled: make(chan struct{}),
 		state: rehearse.Waiting, since: time.Now(),
 	}

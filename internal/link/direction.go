@@ -25,6 +25,9 @@ type direction struct {
 	back     *direction // the other direction of the same session
 	transit  transit
 	full     int // reads in a row that filled their buffer
+	// got are bytes that the client said, or that it is to be told: what a
+	// follower sees.
+	got atomic.Int64
 	// until is when what an editor holds back enters the path. It is guarded by
 	// session.editing: the other direction's bytes can make the editor hold ours.
 	until time.Time
@@ -58,6 +61,9 @@ const bulk = 4
 func (d *direction) run() {
 	defer d.session.ran()
 	err := d.read()
+	if s := d.session; s.follow != nil {
+		s.follow.end(d.up, time.Now())
+	}
 	d.transit.drain()
 	switch {
 	case err == errLost || d.session.severed.Load():
@@ -112,7 +118,7 @@ func (d *direction) read() error {
 		c := d.course()
 		if d.full >= bulk {
 			d.full = 0
-			if c.plain && s.editor.Load() == nil && d.transit.idle() {
+			if c.plain && !s.followed() && s.editor.Load() == nil && d.transit.idle() {
 				if err := d.splice(); err != errNotBulk {
 					if err == errStopped {
 						return err
@@ -123,6 +129,10 @@ func (d *direction) read() error {
 		}
 		buf, n, err := d.src.read(c.chunk, d.full > 0)
 		at := time.Now()
+		came := at
+		if first && d.up && d.src.fd != nil && !d.src.lazy.waited {
+			came = s.opened // it was there before we were
+		}
 		turn := n > 0 && d.up && s.asked(at)
 		if d.src.lazy.waited && !d.course().path.IsZero() {
 			at = at.Add(-wakeTime())
@@ -144,6 +154,12 @@ func (d *direction) read() error {
 			}
 		}
 		if n > 0 {
+			if d.up || s.editor.Load() == nil {
+				d.saw(buf.data[:n], came)
+			}
+			if first && d.up && s.follow != nil && s.follow.speaksHTTP() {
+				s.stamp()
+			}
 			stop := d.pass(buf, n, at, turn && !first)
 			buf.release()
 			if stop != nil {
@@ -153,6 +169,14 @@ func (d *direction) read() error {
 		if err != nil {
 			return d.end(err, at)
 		}
+	}
+}
+
+// saw lets the follower, if there is one, read along.
+func (d *direction) saw(p []byte, at time.Time) {
+	d.got.Add(int64(len(p)))
+	if f := d.session.follow; f != nil {
+		f.saw(d.up, p, at)
 	}
 }
 
@@ -176,9 +200,6 @@ func (d *direction) hold(at time.Time) (time.Time, bool) {
 // It returns nil when reading goes on.
 func (d *direction) pass(buf *buffer, n int, at time.Time, turn bool) error {
 	s := d.session
-	if t := s.link.tap.Load(); t != nil {
-		t.observe(s, d.up, at, buf, n)
-	}
 	if turn && s.editor.Load() == nil {
 		s.edit(true)
 	}
@@ -226,6 +247,9 @@ func (d *direction) forward(buf *buffer, data []byte, at time.Time, c *course, d
 		if !d.write(data) {
 			return errStopped
 		}
+		if s := d.session; s.follow != nil {
+			s.follow.sent(d.up, d.got.Load(), time.Now())
+		}
 		return nil
 	}
 	d.startWriter()
@@ -233,6 +257,7 @@ func (d *direction) forward(buf *buffer, data []byte, at time.Time, c *course, d
 	for len(data) > 0 {
 		k := chunk{data: data[:min(c.chunk, len(data))], at: at}
 		data = data[len(k.data):]
+		k.mark = d.got.Load() - int64(len(data))
 		if buf != nil && len(k.data) >= len(buf.data)/2 {
 			buf.retain()
 			k.whole = buf
@@ -389,6 +414,10 @@ func (d *direction) deliver() {
 		if tail.last {
 			chunks = chunks[:len(chunks)-1]
 		}
+		lastMark := int64(0)
+		if len(chunks) > 0 {
+			lastMark = chunks[len(chunks)-1].mark
+		}
 		ok := d.writeAll(chunks, &pieces)
 		now := time.Now()
 		for i, c := range chunks {
@@ -398,6 +427,9 @@ func (d *direction) deliver() {
 			}
 			t.delivered(c)
 			chunks[i] = chunk{}
+		}
+		if ok && lastMark > 0 && s.follow != nil {
+			s.follow.sent(d.up, lastMark, now)
 		}
 		if ok && tail.end != nil {
 			tail.end()

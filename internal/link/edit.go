@@ -31,7 +31,19 @@ func (s *session) edit(live bool) {
 	if len(p.requests) == 0 {
 		return
 	}
-	e := &editor{session: s, decided: map[*rehearse.Fault]*bearing{}, protocol: wire.ProtocolOf(p.requests[0].fault.spec)}
+	s.editAs(wire.ProtocolOf(p.requests[0].fault.spec), live)
+}
+
+// stamp puts an editor into a connection of HTTP that begins, unless there is
+// one, so that each request goes on as the link's own span.
+func (s *session) stamp() {
+	if s.link.watch.Propagate && s.editor.Load() == nil {
+		s.editAs(wire.HTTP, false)
+	}
+}
+
+func (s *session) editAs(p wire.Protocol, live bool) {
+	e := &editor{session: s, decided: map[*rehearse.Fault]*bearing{}, protocol: p}
 	e.dice = shape.NewDice(rand.New(rand.NewPCG(s.link.seed, s.number<<2|2)))
 	switch e.protocol {
 	case wire.HTTP:
@@ -55,6 +67,15 @@ func (e *editor) Decide(q *wire.Request) (faults []*rehearse.Fault) {
 		}
 	}
 	return faults
+}
+
+// Stamp is the context that an HTTP request goes on with.
+func (e *editor) Stamp(q *wire.Request) (wire.Context, bool) {
+	w := e.session.link.watch
+	if w == nil || !w.Propagate {
+		return wire.Context{}, false
+	}
+	return w.context(e.session.number, q.ID, q.Parent), true
 }
 
 // Touched counts what a fault has done, which may have gone since it was decided
@@ -127,6 +148,9 @@ func (d *direction) carryOut(ops []wire.Op, at time.Time) error {
 		switch op.Do {
 		case wire.Send:
 			c := d.course()
+			if !d.up {
+				d.saw(op.Bytes, at)
+			}
 			d.startWriter()
 			if err := d.send(nil, op.Bytes, later(at, d.until), c, false); err != nil {
 				return err
@@ -150,8 +174,11 @@ func (d *direction) inject(ops []wire.Op, at time.Time) (stop bool) {
 	for _, op := range ops {
 		switch op.Do {
 		case wire.Send:
+			if !d.up {
+				d.saw(op.Bytes, at)
+			}
 			d.startWriter()
-			d.transit.put(chunk{data: op.Bytes, at: later(at, d.until)})
+			d.transit.put(chunk{data: op.Bytes, at: later(at, d.until), mark: d.got.Load()})
 		case wire.Hold:
 			d.until = later(at, d.until).Add(d.session.editor.Load().delay(op.Fault))
 		case wire.Close:

@@ -82,6 +82,12 @@ func dialTCP(tb testing.TB, addr string) *net.TCPConn {
 func serveLink(tb testing.TB, s rehearse.Shape, upstream string) (*Link, string) {
 	tb.Helper()
 	l := New(rehearse.LinkSpec{ID: "client:upstream", Shape: s, Tier: rehearse.TierStream}, 1)
+	return l, serveThis(tb, l, upstream)
+}
+
+// serveThis runs a link that was made before.
+func serveThis(tb testing.TB, l *Link, upstream string) string {
+	tb.Helper()
 	ln := listenTCP(tb)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
@@ -96,7 +102,7 @@ func serveLink(tb testing.TB, s rehearse.Shape, upstream string) (*Link, string)
 			tb.Errorf("Serve: %v", err)
 		}
 	})
-	return l, ln.Addr().String()
+	return ln.Addr().String()
 }
 
 // connect gives both ends of one connection over a link.

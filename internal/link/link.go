@@ -8,9 +8,9 @@
 // now on. A connection is two directions, each of them the same pipeline:
 //
 //	source ─▶ read ─┬─ nothing to do: spliced, or written at once ──────▶ destination
-//	                └─ tap ─ gate ─ editor ─ mangle ─ transit ─ write ───┘
+//	                └─ follow ─ gate ─ editor ─ mangle ─ transit ─ write ┘
 //
-// Gate holds bytes or lets them vanish, the editor understands requests, mangle
+// Follow reads along and makes calls of them ([Link.Watch]), gate holds bytes or lets them vanish, the editor understands requests, mangle
 // changes bytes, and transit keeps them until a flow of package shape says that
 // they have arrived. Each is there only while something asks for it: a link that
 // has nothing to do is two descriptors and two goroutines for each connection,
@@ -53,7 +53,7 @@ type Link struct {
 	wait     wait
 	epoch    time.Time // times of turns count from here
 	settings atomic.Pointer[settings]
-	tap      atomic.Pointer[Tap]
+	watch    *watcher // nil when nobody watches
 	tls      atomic.Pointer[EndTLS]
 	up, down shape.Line
 	meter    meter
@@ -99,7 +99,7 @@ func New(spec rehearse.LinkSpec, seed uint64) *Link {
 	if l.tier == "" {
 		l.tier = rehearse.TierModel
 	}
-	l.settings.Store(newSettings(spec.Shape, l.tier, nil, false))
+	l.settings.Store(newSettings(spec.Shape, l.tier, nil))
 	if err := l.Break(spec.Faults); err != nil {
 		panic(fmt.Sprintf("link: internal error: faults that were not validated: %v", err))
 	}
@@ -208,14 +208,6 @@ func (l *Link) Faults() []rehearse.Fault {
 	return out
 }
 
-// Observe puts a tap on the link, or takes it away with nil.
-func (l *Link) Observe(t *Tap) {
-	l.control.Lock()
-	defer l.control.Unlock()
-	l.tap.Store(t)
-	l.apply(l.settings.Load().shape)
-}
-
 // EndTLS has the link end TLS on connections from now on. It is called before
 // Serve.
 func (l *Link) EndTLS(end EndTLS) { l.tls.Store(&end) }
@@ -266,7 +258,7 @@ func (l *Link) apply(s rehearse.Shape) {
 	if l.carrier != nil {
 		l.carrier.Set(s)
 	}
-	old := l.settings.Swap(newSettings(s, l.tier, active, l.tap.Load() != nil))
+	old := l.settings.Swap(newSettings(s, l.tier, active))
 
 	l.mu.Lock()
 	sessions := make([]*session, 0, len(l.sessions))

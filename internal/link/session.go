@@ -21,6 +21,9 @@ type session struct {
 	opened           time.Time
 	client, upstream side
 	up, down         direction
+	connected        time.Time // when the upstream was reached
+	follow           *follow   // nil when nobody watches
+	turns            int64     // that the client began; the up direction's
 	hands            handshake
 	// program is what to do with its bytes now.
 	program atomic.Pointer[program]
@@ -58,6 +61,7 @@ type session struct {
 func (l *Link) carry(ctx context.Context, client net.Conn, opened time.Time, dial Dial, all *sync.WaitGroup) {
 	s := &session{link: l, number: uint64(l.meter.open()), opened: opened, done: make(chan struct{})}
 	s.client.use(client)
+	s.follow = newFollow(s)
 	s.up = direction{session: s, up: true, src: &s.client, dst: &s.upstream, back: &s.down}
 	s.down = direction{session: s, src: &s.upstream, dst: &s.client, back: &s.up}
 	if !l.admit(ctx, s) {
@@ -114,6 +118,9 @@ func (s *session) ran() {
 
 // leaveLink takes an ended session out of its link's books.
 func (s *session) leaveLink() {
+	if s.follow != nil {
+		s.follow.close(time.Now())
+	}
 	s.rest()
 	s.link.remove(s)
 	s.link.meter.close()
@@ -187,6 +194,7 @@ func (s *session) begin(near, far net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopDial = nil
+	s.connected = time.Now()
 	if s.closed {
 		reset(far)
 		return false
@@ -194,7 +202,7 @@ func (s *session) begin(near, far net.Conn) bool {
 	s.client.use(near)
 	s.upstream.use(far)
 	if set := s.link.settings.Load(); !set.shape.IsZero() {
-		s.hands = shakeHands(set, rand.New(rand.NewPCG(s.link.seed, s.number<<2|3)), near, s.opened, time.Now())
+		s.hands = shakeHands(set, rand.New(rand.NewPCG(s.link.seed, s.number<<2|3)), near, s.opened, s.connected)
 	}
 	if s.severed.Load() {
 		reset(far)
@@ -235,7 +243,7 @@ func (s *session) refresh() {
 	}
 	program := set.base
 	if len(bearings) > 0 {
-		program = set.program(bearings, s.link.tap.Load() != nil)
+		program = set.program(bearings)
 	}
 	last := s.program.Swap(program)
 	now := time.Now()
@@ -387,6 +395,7 @@ func (s *session) asked(at time.Time) bool {
 		return false
 	}
 	s.turn.Store(int64(at.Sub(s.link.epoch)))
+	s.turns++
 	s.link.meter.asked()
 	return true
 }
@@ -403,3 +412,6 @@ func (s *session) answered() time.Time {
 	s.link.meter.answered()
 	return s.link.epoch.Add(time.Duration(began))
 }
+
+// followed reports whether somebody reads along.
+func (s *session) followed() bool { return s.follow != nil && !s.follow.blind.Load() }

@@ -40,14 +40,14 @@ type course struct {
 	faults []*bearing
 }
 
-func newSettings(s rehearse.Shape, tier rehearse.Tier, faults []*fault, observed bool) *settings {
+func newSettings(s rehearse.Shape, tier rehearse.Tier, faults []*fault) *settings {
 	set := &settings{shape: s, tier: tier, faults: faults}
-	set.base = set.program(nil, observed)
+	set.base = set.program(nil)
 	return set
 }
 
 // program makes the program of a connection that bears some of the faults.
-func (set *settings) program(bearings []*bearing, seen bool) *program {
+func (set *settings) program(bearings []*bearing) *program {
 	var up, down rehearse.Path
 	if set.tier != rehearse.TierPacket {
 		up, down = set.shape.Up, set.shape.Down
@@ -56,7 +56,7 @@ func (set *settings) program(bearings []*bearing, seen bool) *program {
 	for _, b := range bearings {
 		f := b.fault.spec
 		if b.fault.ofRequests() {
-			requests, seen = append(requests, b), true
+			requests = append(requests, b)
 			continue
 		}
 		if f.Direction.Has(true) {
@@ -69,17 +69,17 @@ func (set *settings) program(bearings []*bearing, seen bool) *program {
 		}
 	}
 	return &program{
-		up:       newCourse(up, down, upFaults, seen),
-		down:     newCourse(down, up, downFaults, seen),
+		up:       newCourse(up, down, upFaults, len(requests) > 0),
+		down:     newCourse(down, up, downFaults, len(requests) > 0),
 		requests: requests,
 		changed:  make(chan struct{}),
 	}
 }
 
-func newCourse(p, back rehearse.Path, faults []*bearing, seen bool) course {
+func newCourse(p, back rehearse.Path, faults []*bearing, edited bool) course {
 	// Datagrams' alone: a stream does not see them.
 	p.Duplicate, p.Reorder = 0, 0
-	return course{path: p, back: back, chunk: chunkOf(p), faults: faults, plain: p.IsZero() && len(faults) == 0 && !seen}
+	return course{path: p, back: back, chunk: chunkOf(p), faults: faults, plain: p.IsZero() && len(faults) == 0 && !edited}
 }
 
 // chunkOf is the most bytes to read at once for a path.

@@ -128,6 +128,7 @@ func (d *direction) splice() error {
 		if d.up {
 			s.asked(time.Now())
 		}
+		d.got.Add(int64(left))
 		began := d.account(left)
 		for left > 0 {
 			var n int

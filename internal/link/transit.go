@@ -15,6 +15,7 @@ type chunk struct {
 	whole *buffer   // the pooled buffer that data lies in, or nil
 	at    time.Time // when they entered the path
 	due   time.Time // when they left it; known once they have
+	mark  int64     // how far into what was read they reach; 0: unknown
 	alone bool      // to be written by itself
 	last  bool
 	end   func() // with last: how the session ends then
@@ -196,6 +197,7 @@ func (t *transit) pop(n int) chunk {
 	c := t.chunks[t.head]
 	if c.size() > n {
 		t.chunks[t.head].data = c.data[n:]
+		c.mark = max(0, c.mark-int64(len(c.data)-n))
 		c.data = c.data[:n]
 		if c.whole != nil {
 			c.whole.retain()

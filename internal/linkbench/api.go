@@ -62,15 +62,6 @@ func (a *api) show(ctx context.Context, proxy string) error {
 	return a.call(ctx, http.MethodGet, "/proxies/"+proxy, nil, nil)
 }
 
-// lost is how many bytes a link's tap has missed. Only our own server knows it.
-func (a *api) lost(ctx context.Context, proxy string) (int64, error) {
-	var shown struct {
-		Lost int64 `json:"lost"`
-	}
-	err := a.call(ctx, http.MethodGet, "/proxies/"+proxy, nil, &shown)
-	return shown.Lost, err
-}
-
 func (a *api) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {

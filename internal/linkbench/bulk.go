@@ -13,17 +13,15 @@ type transfer struct {
 	bytes   float64
 	seconds float64
 	cpu     float64 // seconds of the proxy's
-	lost    float64 // bytes that the tap missed
 }
 
-func (t transfer) rate() float64      { return t.bytes / 1e6 / t.seconds }
-func (t transfer) cpuPerGB() float64  { return t.cpu / (t.bytes / 1e9) }
-func (t transfer) lostShare() float64 { return t.lost / t.bytes }
+func (t transfer) rate() float64     { return t.bytes / 1e6 / t.seconds }
+func (t transfer) cpuPerGB() float64 { return t.cpu / (t.bytes / 1e9) }
 
 // measureBulk moves as many bytes as take some 0.4 s.
 func measureBulk(ctx context.Context, b *bench) ([]row, error) {
 	const goal = 400 * time.Millisecond
-	all, stop, err := b.startOpen(ctx, direct, plain, observed, copied, toxiproxy)
+	all, stop, err := b.startOpen(ctx, direct, plain, copied, toxiproxy)
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +36,12 @@ func measureBulk(ctx context.Context, b *bench) ([]row, error) {
 		{8, true, "push, 8 connections"}, {8, false, "pull, 8 connections"},
 	} {
 		sizes := map[kind]int64{} // found in the warm-up
-		got, err := interleave(ctx, 5, all, func(ctx context.Context, c *contestant) (transfer, error) {
+		got, err := interleave(ctx, 5, all, func(_ context.Context, c *contestant) (transfer, error) {
 			size := sizes[c.kind]
 			if size == 0 {
 				size = 64 << 20
 			}
-			t, err := c.transfer(ctx, v.conns, size, v.push)
+			t, err := c.transfer(v.conns, size, v.push)
 			if err == nil {
 				sizes[c.kind] = min(max(int64(t.bytes/t.seconds*goal.Seconds()), 16<<20), 8<<30)
 			}
@@ -70,30 +68,21 @@ func bulkRows(name string, got samples[transfer]) []row {
 				newCheck(each(rates(plain), rates(copied), divide), "× io.Copy", noGoal),
 			},
 		}, {
-			Case: "observed " + name, Unit: "MB/s",
-			Direct: newFigure(rates(direct)), Link: newFigure(rates(observed)), Toxiproxy: newFigure(rates(toxiproxy)),
-			Checks: []check{
-				newCheck(each(rates(observed), rates(direct), divide), "of direct", noGoal),
-				newCheck(each(rates(observed), rates(toxiproxy), divide), "× Toxiproxy", atLeast(2.5)),
-				newCheck(got.of(observed, transfer.lostShare), "of the bytes not observed", noGoal),
-			},
-		}, {
 			Case: "processor, " + name, Unit: "s/GB",
 			Link: newFigure(costs(plain)), Toxiproxy: newFigure(costs(toxiproxy)),
 			Checks: []check{
 				newCheck(each(costs(plain), costs(toxiproxy), divide), "of Toxiproxy", atMost(1.0/8)),
 				newCheck(each(costs(plain), costs(copied), divide), "× io.Copy", noGoal),
-				newCheck(each(costs(observed), costs(toxiproxy), divide), "of Toxiproxy, observed", noGoal),
 			},
 		},
 	}
 }
 
 // transfer moves size bytes over so many connections at once.
-func (c *contestant) transfer(ctx context.Context, conns int, size int64, push bool) (transfer, error) {
-	name, address, move := "source", c.to.Source, pull
+func (c *contestant) transfer(conns int, size int64, push bool) (transfer, error) {
+	address, move := c.to.Source, pull
 	if push {
-		name, address, move = "sink", c.to.Sink, pushTo
+		address, move = c.to.Sink, pushTo
 	}
 	open, err := dialAll(address, conns)
 	defer closeAll(open)
@@ -118,7 +107,7 @@ func (c *contestant) transfer(ctx context.Context, conns int, size int64, push b
 	if err := run(blockSize); err != nil {
 		return transfer{}, err
 	}
-	before, lostBefore, err := c.used(ctx, name)
+	before, err := c.used()
 	if err != nil {
 		return transfer{}, err
 	}
@@ -127,24 +116,17 @@ func (c *contestant) transfer(ctx context.Context, conns int, size int64, push b
 		return transfer{}, err
 	}
 	t := transfer{bytes: float64(share * int64(conns)), seconds: time.Since(start).Seconds()}
-	after, lostAfter, err := c.used(ctx, name)
-	t.cpu, t.lost = (after - before).Seconds(), float64(lostAfter-lostBefore)
+	after, err := c.used()
+	t.cpu = (after - before).Seconds()
 	return t, err
 }
 
-// used is the processor time of the contestant's process, if it has one, and
-// what a tap on one of its links has missed, if it has one.
-func (c *contestant) used(ctx context.Context, name string) (cpu time.Duration, lost int64, err error) {
+// used is the processor time of the contestant's process, if it has one.
+func (c *contestant) used() (time.Duration, error) {
 	if c.process == nil {
-		return 0, 0, nil
+		return 0, nil
 	}
-	if c.kind == observed {
-		if lost, err = c.lost(ctx, name); err != nil {
-			return 0, 0, err
-		}
-	}
-	cpu, err = c.cpu()
-	return cpu, lost, err
+	return c.cpu()
 }
 
 var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}

@@ -13,9 +13,9 @@ import (
 type kind string
 
 const (
-	direct   kind = "direct"
-	plain    kind = "link"
-	observed kind = "observed link"
+	direct  kind = "direct"
+	plain   kind = "link"
+	watched kind = "watched link"
 	// copied is the simplest proxy there is: io.Copy each way, which splices. It
 	// is what the machine lets a proxy reach.
 	copied    kind = "io.Copy"
@@ -71,8 +71,8 @@ func (b *bench) startOne(ctx context.Context, k kind) (*contestant, error) {
 	case direct:
 		c.to = b.upstream
 		return c, nil
-	case plain, observed, copied:
-		args := []string{"serve", fmt.Sprintf("-tap=%t", k == observed), fmt.Sprintf("-copy=%t", k == copied)}
+	case plain, watched, copied:
+		args := []string{"serve", fmt.Sprintf("-watch=%t", k == watched), fmt.Sprintf("-copy=%t", k == copied)}
 		if b.profile != "" {
 			b.profiles++
 			args = append(args, "-profile="+filepath.Join(b.profile, fmt.Sprintf("%02d-%s.pprof", b.profiles, k)))

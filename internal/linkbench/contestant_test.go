@@ -34,17 +34,17 @@ func TestContestants(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer peer.stop()
-	all, stop, err := b.startOpen(ctx, direct, plain, observed, copied)
+	all, stop, err := b.startOpen(ctx, direct, plain, watched, copied)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
 	var order []kind
-	got, err := interleave(ctx, 2, all, func(ctx context.Context, c *contestant) (trips, error) {
+	got, err := interleave(ctx, 2, all, func(_ context.Context, c *contestant) (trips, error) {
 		order = append(order, c.kind)
 		for _, push := range []bool{true, false} {
 			const size = 3 << 20
-			moved, err := c.transfer(ctx, 2, size, push)
+			moved, err := c.transfer(2, size, push)
 			if err != nil {
 				return trips{}, err
 			}
@@ -58,9 +58,9 @@ func TestContestants(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []kind{
-		direct, plain, observed, copied,
-		plain, observed, copied, direct,
-		observed, copied, direct, plain,
+		direct, plain, watched, copied,
+		plain, watched, copied, direct,
+		watched, copied, direct, plain,
 	}
 	if !slices.Equal(order, want) {
 		t.Errorf("contestants came in the order %q, want %q", order, want)

@@ -20,7 +20,7 @@ func measureIdle(ctx context.Context, b *bench) ([]row, error) {
 	const conns, rounds = 5000, 2
 	got := samples[idleness]{}
 	for range rounds {
-		for _, k := range []kind{plain, observed, toxiproxy} {
+		for _, k := range []kind{plain, watched, toxiproxy} {
 			s, err := b.idle(ctx, k, conns)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", k, err)
@@ -34,7 +34,7 @@ func measureIdle(ctx context.Context, b *bench) ([]row, error) {
 	return []row{
 		compare("memory of an idle connection, of 5,000", "KiB", got, memory,
 			newCheck(each(got.of(plain, memory), got.of(toxiproxy, memory), divide), "of Toxiproxy", atMost(0.25)),
-			newCheck(each(got.of(observed, memory), got.of(toxiproxy, memory), divide), "of Toxiproxy, observed", noGoal)),
+			newCheck(each(got.of(watched, memory), got.of(toxiproxy, memory), divide), "of Toxiproxy, watched", noGoal)),
 		compare("descriptors of an idle connection", "each", got, descriptors),
 		compare("processor, 5,000 idle connections", "ms/s", got, cpu),
 	}, nil

@@ -4,7 +4,7 @@
 //
 //	linkbench ─ client ──────────────────────────────▶ linkbench peer
 //	                   ├─▶ linkbench serve ──────────▶
-//	                   ├─▶ linkbench serve -tap ─────▶
+//	                   ├─▶ linkbench serve -watch ─────▶
 //	                   ├─▶ linkbench serve -copy ────▶
 //	                   └─▶ toxiproxy ────────────────▶
 //

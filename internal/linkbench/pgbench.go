@@ -34,7 +34,7 @@ func measurePgbench(ctx context.Context, b *bench) ([]row, error) {
 		return nil, err
 	}
 	defer stopServer()
-	all, stop, err := b.start(ctx, direct, plain, toxiproxy)
+	all, stop, err := b.start(ctx, direct, plain, watched, toxiproxy)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,10 @@ func measurePgbench(ctx context.Context, b *bench) ([]row, error) {
 		if err != nil {
 			return rows, fmt.Errorf("%s: %w", v.name, err)
 		}
-		rows = append(rows, compareRates(v.name, "per second", got, func(v float64) float64 { return v }))
+		rate := func(v float64) float64 { return v }
+		r := compareRates(v.name, "per second", got, rate)
+		r.Checks = append(r.Checks, newCheck(each(got.of(watched, rate), got.of(plain, rate), divide), "of the link, watched", atLeast(0.97)))
+		rows = append(rows, r)
 	}
 	return rows, nil
 }

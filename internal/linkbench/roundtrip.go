@@ -69,7 +69,7 @@ func (c *contestant) talk(conns int, length time.Duration, p pace) (trips, error
 }
 
 func measureRoundTrip(ctx context.Context, b *bench) ([]row, error) {
-	all, stop, err := b.startOpen(ctx, direct, plain, observed, copied, toxiproxy)
+	all, stop, err := b.startOpen(ctx, direct, plain, copied, toxiproxy)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,6 @@ func measureRoundTrip(ctx context.Context, b *bench) ([]row, error) {
 	rows := []row{
 		compare("64 B round trip, 1 connection, p50", "µs", one, trips.p50,
 			newCheck(added(plain, trips.p50), "µs added", atMost(25)),
-			newCheck(added(observed, trips.p50), "µs added, observed", noGoal),
 			newCheck(added(copied, trips.p50), "µs added by io.Copy", noGoal),
 			newCheck(added(toxiproxy, trips.p50), "µs added by Toxiproxy", noGoal)),
 		compare("64 B round trip, 1 connection, p99", "µs", one, trips.p99,

@@ -16,6 +16,8 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/link"
+	"github.com/rehearse-dev/rehearse/internal/spans"
+	"github.com/rehearse-dev/rehearse/internal/telemetry"
 )
 
 // runServe runs links until its standard input ends. It answers as much of
@@ -25,7 +27,7 @@ func runServe(ctx context.Context, args []string, stdin io.Reader, stdout io.Wri
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	tap := flags.Bool("tap", false, "put a tap on every link")
+	watch := flags.Bool("watch", false, "watch every link, and keep its spans")
 	bare := flags.Bool("copy", false, "copy with io.Copy, without any link")
 	profile := flags.String("profile", "", "write a processor profile to this file")
 	if err := flags.Parse(args); err != nil {
@@ -46,7 +48,12 @@ func runServe(ctx context.Context, args []string, stdin io.Reader, stdout io.Wri
 	if err != nil {
 		return err
 	}
-	s := &server{tap: *tap, bare: *bare, proxies: map[string]*proxy{}}
+	s := &server{bare: *bare, proxies: map[string]*proxy{}}
+	if *watch {
+		if s.store, err = telemetry.New(telemetry.Options{}); err != nil {
+			return err
+		}
+	}
 	defer s.links.Wait()
 	defer cancel()
 	api := &http.Server{Handler: s.routes(ctx)}
@@ -60,7 +67,7 @@ func runServe(ctx context.Context, args []string, stdin io.Reader, stdout io.Wri
 }
 
 type server struct {
-	tap     bool
+	store   *telemetry.Store // nil when links are not watched
 	bare    bool
 	links   sync.WaitGroup
 	mu      sync.Mutex // of proxies, and of each one's toxics
@@ -70,9 +77,7 @@ type server struct {
 type proxy struct {
 	proxySpec
 	Stats  rehearse.LinkStats `json:"stats"`
-	Lost   int64              `json:"lost"` // bytes that the tap did not see
 	link   *link.Link
-	tap    *link.Tap
 	toxics map[string]toxicSpec
 }
 
@@ -123,10 +128,13 @@ func (s *server) create(ctx context.Context, spec proxySpec) (proxySpec, error) 
 		proxySpec: spec, toxics: map[string]toxicSpec{},
 		link: link.New(rehearse.LinkSpec{ID: rehearse.LinkID(spec.Name)}, 1),
 	}
-	if s.tap {
-		p.tap = link.NewTap(256)
-		p.link.Observe(p.tap)
-		s.links.Go(func() { observe(ctx, p.tap) })
+	if s.store != nil {
+		calls := spans.New(rehearse.LinkSpec{ID: rehearse.LinkID(spec.Name)})
+		p.link.Watch(link.Watch{
+			Calls:      func(batch []link.Call, _ int) { s.store.AddSpans(calls.Of(batch)) },
+			Connection: func(link.Connection) {},
+			Propagate:  true,
+		})
 	}
 	s.mu.Lock()
 	s.proxies[spec.Name] = p
@@ -152,11 +160,7 @@ func (s *server) show(name string) (proxy, error) {
 	if p == nil {
 		return proxy{}, errNoProxy
 	}
-	shown := proxy{proxySpec: p.proxySpec, Stats: p.link.Stats()}
-	if p.tap != nil {
-		shown.Lost = p.tap.Lost()
-	}
-	return shown, nil
+	return proxy{proxySpec: p.proxySpec, Stats: p.link.Stats()}, nil
 }
 
 var errNoProxy = errors.New("proxy not found")
@@ -206,21 +210,5 @@ func copyAll(ln net.Listener, upstream string) {
 			}()
 			_, _ = io.Copy(near, far)
 		}()
-	}
-}
-
-// observe takes everything that a tap gives until ctx ends, and does the least
-// that a decoder does: it has every byte at hand and looks at the head of each
-// chunk.
-func observe(ctx context.Context, t *link.Tap) {
-	var head byte
-	for {
-		select {
-		case o := <-t.Seen():
-			head ^= o.Data[0]
-			o.Release()
-		case <-ctx.Done():
-			return
-		}
 	}
 }

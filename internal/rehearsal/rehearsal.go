@@ -21,7 +21,9 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/load"
+	"github.com/rehearse-dev/rehearse/internal/otlp"
 	"github.com/rehearse-dev/rehearse/internal/report"
+	"github.com/rehearse-dev/rehearse/internal/telemetry"
 	"github.com/rehearse-dev/rehearse/internal/verdict"
 )
 
@@ -37,7 +39,10 @@ type Options struct {
 	Version string
 	Env     []string // the environment of suites
 	Label   string   // marks the processes of suites as ours, so that gc finds them
-	Observe Observer
+	// Resource are attributes of all telemetry: the commit, the pull request.
+	Resource map[string]string
+	Forward  *otlp.Forwarder // is given all telemetry as it comes; may be nil
+	Observe  Observer
 }
 
 // Observer is told how a rehearsal goes, for people to watch. Nil callbacks are
@@ -93,8 +98,13 @@ func Judge(dir string) (*Result, error) {
 	}
 	r := archive.Report()
 	for i := range r.Legs {
-		r.Legs[i].Verdict = verdict.Judge(r.Legs[i].Name, r.Legs[i].Evidence)
+		l := &r.Legs[i]
+		var damage []string
+		l.Evidence.Telemetry, damage = ReadTelemetry(filepath.Join(dir, l.Dir), l.Evidence)
+		l.Evidence.Damage = append(l.Evidence.Damage, damage...)
+		l.Verdict = verdict.Judge(l.Name, l.Evidence)
 	}
+	r.Diagnosis = diagnose(&r)
 	return &Result{Report: r, Dir: dir}, nil
 }
 
@@ -138,6 +148,9 @@ type leg struct {
 	plan *rehearse.Plan
 	out  *evidence.Leg
 	env  *environment.Environment
+
+	telemetry *telemetry.Store
+	quiet     bool // when the last step had ended
 }
 
 // rehearseLeg runs one leg to its end. It returns an error when the leg could
@@ -199,9 +212,15 @@ func firstLine(err error) string {
 
 // run brings the environment up, runs the steps, and tears it down.
 func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
+	if err := l.keepTelemetry(); err != nil {
+		return err
+	}
+	// Services tell their last when they are stopped.
+	defer func() { err = errors.Join(err, l.keptTelemetry()) }()
 	var lost error // what could not be written down
 	l.env, err = environment.Up(ctx, environment.Options{
 		ID: record.ID, Plan: l.plan, Driver: l.o.Driver, Dir: record.Place(), Journal: record, Talk: l.o.Observe.Talk,
+		Telemetry: l.environmentTelemetry(),
 		OnEvent: func(ev rehearse.ServiceEvent) {
 			lost = errors.Join(lost, l.out.Append(rehearse.Record{Service: &ev}))
 			if l.o.Observe.Service != nil {
@@ -232,6 +251,7 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 			return errors.Join(err, l.links())
 		}
 	}
+	l.hush(ctx)
 	return l.links()
 }
 

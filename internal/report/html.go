@@ -38,7 +38,12 @@ type page struct {
 	Seed        uint64
 	Summary     string
 	Legs        []legView
+	Why         *whyView // nil without a diagnosis
 	Checks      []Difference
+	Traces      []traceView
+	Telemetry   []telemetryView
+	Pools       []poolView
+	PoolColumns []string
 	Loads       []loadView
 	Links       []linkView
 	LinkColumns []string
@@ -63,7 +68,35 @@ type figureView struct{ Name, Value string }
 
 type findingView struct {
 	rehearse.Finding
-	Files []fileView
+	Files  []fileView
+	Traces []traceLink
+}
+
+// whyView is the diagnosis.
+type whyView struct {
+	Title, Sentence  string
+	Passing, Failing string
+	Facts            []whyFact
+	Tables           []changeTable
+	Command          string
+}
+
+type whyFact struct {
+	Text   string
+	Traces []traceLink
+}
+
+// telemetryView is what is known of a leg's calls, and what is not.
+type telemetryView struct {
+	Leg, Color string
+	Coverage   string
+	Lacks      []string
+}
+
+type poolView struct {
+	Leg, Color string
+	Short      bool // it made requests wait
+	Cells      []string
 }
 
 type fileView struct {
@@ -138,9 +171,13 @@ func newPage(r rehearse.Report) page {
 		Summary:     summary(r),
 		Checks:      checks(r.Legs),
 		LinkColumns: linkColumns,
+		PoolColumns: poolColumns,
 		Facts:       facts(legs),
 		Commands:    commands(r, legs),
 	}
+	x := examplesOf(r, legs)
+	p.Why = newWhyView(r, legs, colors, x)
+	p.Traces = x.views(legs, colors)
 	for i, l := range legs {
 		if p.Started == "" && !l.started.IsZero() {
 			p.Started = l.started.UTC().Format("2 January 2006, 15:04:05 UTC")
@@ -148,7 +185,15 @@ func newPage(r rehearse.Report) page {
 		if i == 0 {
 			p.Seed = l.Verdict.Seed
 		}
-		p.Legs = append(p.Legs, newLegView(l, colors[i]))
+		p.Legs = append(p.Legs, newLegView(i, l, colors[i], x))
+		if v := newTelemetryView(l, colors[i]); v.Coverage != "" || v.Lacks != nil {
+			p.Telemetry = append(p.Telemetry, v)
+		}
+		if l.telemetry != nil {
+			for _, k := range l.telemetry.Pools {
+				p.Pools = append(p.Pools, poolView{l.Name, colors[i], k.Size > 0, poolRow(k)})
+			}
+		}
 		for _, k := range l.links {
 			p.Links = append(p.Links, linkView{Leg: l.Name, Color: colors[i], Shaped: !k.spec.Shape.IsZero(), Cells: linkRow(k)})
 		}
@@ -196,7 +241,48 @@ func legColors(legs []leg) []string {
 	return out
 }
 
-func newLegView(l leg, color string) legView {
+// maxOperations and maxParts are how much of a diagnosis a page shows; the rest
+// is added up, and is in the JSON report.
+const (
+	maxOperations = 5
+	maxParts      = 8
+)
+
+func newWhyView(r rehearse.Report, legs []leg, colors []string, x examples) *whyView {
+	d := r.Diagnosis
+	if d == nil {
+		return nil
+	}
+	v := &whyView{Title: whyTitle(r), Sentence: d.Sentence, Passing: d.Passing, Failing: d.Failing, Command: d.Command}
+	for _, f := range d.Facts {
+		v.Facts = append(v.Facts, whyFact{f.Text, x.links(failing(r), f.Traces)})
+	}
+	for _, op := range d.Operations[:min(len(d.Operations), maxOperations)] {
+		t := newChangeTable(d, op, maxParts)
+		for i := range t.Figures {
+			for k, l := range legs {
+				if plain(l.Name) == t.Figures[i].Name {
+					t.Figures[i].Color = colors[k]
+				}
+			}
+		}
+		v.Tables = append(v.Tables, t)
+	}
+	return v
+}
+
+func newTelemetryView(l leg, color string) telemetryView {
+	v := telemetryView{Leg: l.Name, Color: color, Lacks: l.lacks()}
+	if l.telemetry != nil {
+		v.Coverage = coverageText(l.telemetry.Coverage)
+	}
+	if l.left != nil && l.left.Forwarded > 0 {
+		v.Coverage = strings.TrimPrefix(v.Coverage+"; "+many(l.left.Forwarded, "span")+" forwarded", "; ")
+	}
+	return v
+}
+
+func newLegView(i int, l leg, color string, x examples) legView {
 	v := legView{Name: l.Name, Color: color, Outcome: l.Verdict.Outcome, Facets: "every facet flat"}
 	if f := l.plan.Leg.Facets; len(f) > 0 {
 		v.Facets = joined(f) + " as in production"
@@ -213,7 +299,7 @@ func newLegView(l leg, color string) legView {
 			figureView{"p99", short(f.Latency.P99, true)})
 	}
 	for _, f := range notPassed(l.Verdict) {
-		fv := findingView{Finding: f}
+		fv := findingView{Finding: f, Traces: x.links(i, f.Traces)}
 		for _, e := range f.Evidence {
 			fv.Files = append(fv.Files, fileOf(l, e))
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -20,6 +21,8 @@ type jsonReport struct {
 	Outcome       rehearse.Outcome `json:"outcome"`
 	Legs          []jsonLeg        `json:"legs"`
 	Differences   []Difference     `json:"differences"`
+
+	Diagnosis *rehearse.Diagnosis `json:"diagnosis,omitempty"`
 }
 
 type jsonLeg struct {
@@ -40,6 +43,18 @@ type jsonLeg struct {
 	Facts       []rehearse.Fact        `json:"facts"`
 	Notes       []rehearse.Note        `json:"notes"`
 	Damage      []string               `json:"damage"`
+	Telemetry   *jsonTelemetry         `json:"telemetry,omitempty"`
+}
+
+// jsonTelemetry is what a leg's telemetry comes to, without the traces: those are
+// in the files that Result names.
+type jsonTelemetry struct {
+	Coverage rehearse.Coverage         `json:"coverage"`
+	Traces   int                       `json:"traces"`
+	Loose    int                       `json:"loose"`
+	Pools    []rehearse.Pool           `json:"pools"`
+	Flaws    map[string]int            `json:"flaws,omitempty"`
+	Result   *rehearse.TelemetryResult `json:"result,omitempty"`
 }
 
 type jsonService struct {
@@ -84,6 +99,14 @@ func JSON(w io.Writer, r rehearse.Report) error {
 	if len(r.Legs) > 1 {
 		out.Differences = Compare(r.Legs)
 	}
+	if r.Diagnosis != nil {
+		d := *r.Diagnosis
+		d.Facts, d.Operations = list(d.Facts), slices.Clone(list(d.Operations))
+		for i := range d.Operations {
+			d.Operations[i].Parts = list(d.Operations[i].Parts)
+		}
+		out.Diagnosis = &d
+	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
@@ -111,6 +134,11 @@ func newJSONLeg(l leg) jsonLeg {
 	}
 	if l.end != nil {
 		j.Elapsed = l.end.Elapsed
+	}
+	if t := l.telemetry; t != nil {
+		j.Telemetry = &jsonTelemetry{t.Coverage, len(t.Traces), len(t.Loose), list(t.Pools), t.Flaws, l.left}
+	} else if l.left != nil {
+		j.Telemetry = &jsonTelemetry{Pools: []rehearse.Pool{}, Result: l.left}
 	}
 	for _, s := range l.services {
 		state, ready := s.last()

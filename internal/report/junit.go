@@ -28,6 +28,7 @@ type junitSuite struct {
 	Timestamp  string          `xml:"timestamp,attr,omitempty"`
 	Properties []junitProperty `xml:"properties>property"`
 	Cases      []junitCase     `xml:"testcase"`
+	Out        string          `xml:"system-out,omitempty"`
 }
 
 type junitProperty struct {
@@ -56,8 +57,11 @@ type junitProblem struct {
 // get so far as to pass or fail: to skip it would make the run look green.
 func JUnit(w io.Writer, r rehearse.Report) error {
 	out := junitSuites{Name: "rehearse " + plain(r.Project)}
-	for _, l := range legsOf(r) {
+	for i, l := range legsOf(r) {
 		s := newJUnitSuite(r, l)
+		if i == failing(r) {
+			s.Out = diagnosisText(r)
+		}
 		out.Tests += s.Tests
 		out.Failures += s.Failures
 		out.Errors += s.Errors
@@ -101,7 +105,7 @@ func newJUnitSuite(r rehearse.Report, l leg) junitSuite {
 		problem := &junitProblem{
 			Message: plain(f.Got),
 			Type:    string(f.Outcome),
-			Text:    strings.TrimSpace(plain(f.Detail) + "\n" + plain(f.Hint)),
+			Text:    strings.TrimSpace(strings.TrimSpace(plain(f.Detail)+"\n"+plain(f.Hint)) + "\n" + showCommand(f.Traces)),
 		}
 		s.Tests++
 		switch f.Outcome {

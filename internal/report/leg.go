@@ -24,6 +24,9 @@ type leg struct {
 	facts    []rehearse.Fact
 	ticks    []rehearse.Tick
 	damage   []string
+
+	telemetry *rehearse.Telemetry       // nil when there is none
+	left      *rehearse.TelemetryResult // nil when the evidence does not say
 }
 
 // service is one service's way through its states.
@@ -66,6 +69,9 @@ func newLeg(lr rehearse.LegReport) leg {
 		return l
 	}
 	l.damage = ev.Damage
+	if l.telemetry = ev.Telemetry; l.telemetry != nil {
+		l.left = &l.telemetry.Result
+	}
 	for _, rec := range ev.Records {
 		if l.started.IsZero() {
 			l.started = rec.Time
@@ -89,6 +95,8 @@ func newLeg(lr rehearse.LegReport) leg {
 			l.facts = append(l.facts, *rec.Fact)
 		case rec.Tick != nil:
 			l.ticks = append(l.ticks, *rec.Tick)
+		case rec.Telemetry != nil:
+			l.left = rec.Telemetry
 		case rec.End != nil:
 			l.end = rec.End
 		}

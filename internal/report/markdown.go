@@ -15,6 +15,7 @@ func Markdown(w io.Writer, r rehearse.Report) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "### %s %s\n\n", outcomeSign(Overall(r)), md(headline(r.Legs)))
 	fmt.Fprintf(b, "%s\n", md(summary(r)))
+	mdDiagnosis(b, r)
 
 	all := checks(r.Legs)
 	var telling []Difference
@@ -38,6 +39,7 @@ func Markdown(w io.Writer, r rehearse.Report) error {
 	}
 	for _, l := range legs {
 		mdLinks(b, l)
+		mdTelemetry(b, l)
 	}
 	fmt.Fprintf(b, "\n<sub>rehearse %s · %s · run %s", md(r.Version), md(r.Project), md(string(r.Run)))
 	if len(r.Legs) > 0 {
@@ -99,8 +101,48 @@ func mdFindings(w io.Writer, l leg) {
 		if f.Hint != "" {
 			fmt.Fprintf(w, " *%s*", md(f.Hint))
 		}
+		if c := showCommand(f.Traces); c != "" {
+			fmt.Fprintf(w, " `%s`", c)
+		}
 		fmt.Fprintln(w)
 	}
+}
+
+// mdRows is how many places of an operation a comment shows.
+const mdRows = 4
+
+func mdDiagnosis(w io.Writer, r rehearse.Report) {
+	d := r.Diagnosis
+	if d == nil {
+		return
+	}
+	fmt.Fprintf(w, "\n**%s.** %s\n\n", md(whyTitle(r)), md(d.Sentence))
+	for i, f := range d.Facts {
+		fmt.Fprintf(w, "%d. %s\n", i+1, md(f.Text))
+	}
+	if len(d.Operations) > 0 {
+		t := newChangeTable(d, d.Operations[0], mdRows)
+		fmt.Fprintf(w, "\n| %s: where the time goes | %s, ms | %s, ms | change | share |\n|---|--:|--:|--:|--:|\n", md(t.Operation), md(d.Passing), md(d.Failing))
+		for _, row := range t.Rows {
+			fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", md(row.where()), row.Passing, row.Failing, row.Change, row.Share)
+		}
+		fmt.Fprintf(w, "| **%s** | **%s** | **%s** | **%s** | |\n", t.Sum.Path, t.Sum.Passing, t.Sum.Failing, t.Sum.Change)
+	}
+	if d.Command != "" {
+		fmt.Fprintf(w, "\n`%s`\n", strings.ReplaceAll(plain(d.Command), "`", "'"))
+	}
+}
+
+func mdTelemetry(w io.Writer, l leg) {
+	lines := l.telemetryLines()
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n<details><summary>Telemetry of %s</summary>\n\n", md(l.Name))
+	for _, line := range lines {
+		fmt.Fprintf(w, "- %s\n", md(line))
+	}
+	fmt.Fprint(w, "\n</details>\n")
 }
 
 func notPassed(v rehearse.Verdict) []rehearse.Finding {

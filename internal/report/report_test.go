@@ -141,8 +141,8 @@ func TestHTML(t *testing.T) {
 				}
 			}
 			svgs := regexp.MustCompile(`(?s)<svg.*?</svg>`).FindAll(got, -1)
-			if name == "compare" && len(svgs) != 7 {
-				t.Errorf("got %d charts, want latency, two flows, two links, two timelines", len(svgs))
+			if name == "compare" && len(svgs) != 10 {
+				t.Errorf("got %d charts, want three waterfalls, latency, two flows, two links, two timelines", len(svgs))
 			}
 			for _, svg := range svgs {
 				wellFormed(t, svg)

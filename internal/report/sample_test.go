@@ -28,7 +28,8 @@ func mustThreshold(t testing.TB, s string) rehearse.Threshold {
 func sampleReport(t testing.TB) rehearse.Report {
 	return rehearse.Report{
 		Run: "20261122-161207-4f9k", Project: "docgen", Version: "0.1.0",
-		Legs: []rehearse.LegReport{sampleLeg(t, rehearse.Staging()), sampleLeg(t, rehearse.Production())},
+		Legs:      []rehearse.LegReport{sampleLeg(t, rehearse.Staging()), sampleLeg(t, rehearse.Production())},
+		Diagnosis: sampleDiagnosis(),
 	}
 }
 
@@ -117,6 +118,8 @@ func sampleLeg(t testing.TB, which rehearse.Leg) rehearse.LegReport {
 		{ID: "migrate:db", Shape: shape, Connections: 1, MaxInFlight: 1, RoundTrips: 22, BytesUp: 4021, BytesDown: 1810},
 		{ID: "docgen:mailer"},
 	}}})
+	ev.Telemetry = sampleTelemetry(which)
+	add(46*time.Second, rehearse.Record{Telemetry: &ev.Telemetry.Result})
 	add(46*time.Second, rehearse.Record{End: &rehearse.End{Elapsed: 46000 * ms}})
 	return rehearse.LegReport{Name: which.Name, Dir: which.Name, Evidence: ev, Verdict: sampleVerdict(which, f)}
 }
@@ -206,7 +209,9 @@ func sampleVerdict(which rehearse.Leg, f loadFigures) rehearse.Verdict {
 	if real {
 		findings = append(findings,
 			rehearse.Finding{Outcome: rehearse.Pass, Check: "network: docgen:db delay", Got: "asked p50 42ms, gave 42.1ms", Value: value(0.0421)},
-			rehearse.Finding{Outcome: rehearse.Pass, Check: "network: in force", Got: "3 of 3 shaped links used", Value: value(3)})
+			rehearse.Finding{Outcome: rehearse.Pass, Check: "network: in force", Got: "3 of 3 shaped links used", Value: value(3)},
+			rehearse.Finding{Outcome: rehearse.Fail, Check: "check: n_plus_one", Got: "14 calls", Value: value(14), Evidence: []string{"telemetry"},
+				Detail: "GET /items/{id} was called up to 14 times in a row on docgen → store by one request, in 241 of 241 requests.", Traces: []rehearse.TraceID{traceID(4), traceID(98)}})
 	}
 	return rehearse.Verdict{Leg: which.Name, Outcome: rehearse.Conclude(findings), Seed: 7, Findings: findings}
 }

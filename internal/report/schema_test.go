@@ -24,6 +24,7 @@ type schema struct {
 	Title       string             `json:"title"`
 	Draft       string             `json:"$schema"`
 	Format      string             `json:"format"`
+	Additional  *schema            `json:"additionalProperties"`
 }
 
 type rootSchema struct{ root *schema }
@@ -78,6 +79,8 @@ func (r rootSchema) check(t *testing.T, at string, s *schema, v any) {
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			if p := s.Properties[name]; p != nil {
 				r.check(t, at+"."+name, p, v[name])
+			} else if s.Additional != nil {
+				r.check(t, at+"."+name, s.Additional, v[name])
 			} else {
 				t.Errorf("%s.%s is not in the schema", at, name)
 			}

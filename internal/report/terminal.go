@@ -23,11 +23,13 @@ func Terminal(w io.Writer, r rehearse.Report, opt TerminalOptions) error {
 	t.head(r)
 	t.checks(r.Legs)
 	t.differences(r.Legs)
+	t.why(r)
 	for _, l := range legs {
 		t.findings(l)
 	}
 	for _, l := range legs {
 		t.links(l)
+		t.telemetry(l)
 	}
 	return t.Flush()
 }
@@ -47,7 +49,7 @@ const (
 )
 
 func (t *terminal) paint(sgr, s string) string {
-	if !t.opt.Color || s == "" {
+	if !t.opt.Color || s == "" || sgr == "" {
 		return s
 	}
 	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
@@ -165,6 +167,30 @@ func (t *terminal) differences(legs []rehearse.LegReport) {
 	}
 }
 
+// why prints the diagnosis.
+func (t *terminal) why(r rehearse.Report) {
+	d := r.Diagnosis
+	if d == nil {
+		return
+	}
+	fmt.Fprintf(t, "\n%s\n", t.paint(bold, whyTitle(r)))
+	for _, line := range wrap(plain(d.Sentence), t.opt.Width-2) {
+		fmt.Fprintln(t, "  "+t.paint(bold, line))
+	}
+	for i, f := range d.Facts {
+		for j, line := range wrap(plain(f.Text), t.opt.Width-5) {
+			lead := fmt.Sprintf("  %d. ", i+1)
+			if j > 0 {
+				lead = "     "
+			}
+			fmt.Fprintln(t, lead+line)
+		}
+	}
+	if d.Command != "" {
+		fmt.Fprintln(t, t.paint(dim, "  "+plain(d.Command)))
+	}
+}
+
 // findings tells the story of everything that did not pass.
 func (t *terminal) findings(l leg) {
 	for _, f := range l.Verdict.Findings {
@@ -179,6 +205,9 @@ func (t *terminal) findings(l leg) {
 			for _, line := range wrap(plain(f.Hint), t.opt.Width-2) {
 				fmt.Fprintln(t, t.paint(dim, "  "+line))
 			}
+		}
+		if c := showCommand(f.Traces); c != "" {
+			fmt.Fprintln(t, t.paint(dim, "  "+c))
 		}
 	}
 }
@@ -237,6 +266,23 @@ func (t *terminal) linkStories(l leg) {
 		}
 		for _, line := range wrap(text, t.opt.Width-2) {
 			fmt.Fprintln(t, "  "+line)
+		}
+	}
+}
+
+// telemetry prints what is known of a leg's calls, and what is not.
+func (t *terminal) telemetry(l leg) {
+	lines := l.telemetryLines()
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(t, "\n%s\n", t.paint(bold, "telemetry of "+plain(l.Name)))
+	for _, text := range lines {
+		for i, line := range wrap(text, t.opt.Width-2) {
+			if i > 0 {
+				line = "  " + line
+			}
+			fmt.Fprintln(t, line)
 		}
 	}
 }

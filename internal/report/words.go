@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -214,4 +216,50 @@ func tiersText(l leg) string {
 		return ""
 	}
 	return " · tier " + strings.Join(slices.Sorted(maps.Keys(tiers)), ", ")
+}
+
+// wholes rounds figures to whole ones that add up to the rounded sum: those that
+// lose most are rounded up.
+func wholes(parts []float64) []int64 {
+	out := make([]int64, len(parts))
+	order := make([]int, len(parts))
+	sum, left := 0.0, int64(0)
+	for i, p := range parts {
+		out[i], order[i] = int64(math.Floor(p)), i
+		sum += p
+		left -= out[i]
+	}
+	left += int64(math.Round(sum))
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(parts[b]-math.Floor(parts[b]), parts[a]-math.Floor(parts[a]))
+	})
+	for _, i := range order[:min(max(left, 0), int64(len(order)))] {
+		out[i]++
+	}
+	return out
+}
+
+// fixed prints n / 10^decimals, with thousands grouped: "1,020.5".
+func fixed(n int64, decimals int) string {
+	if decimals == 0 {
+		return number(n)
+	}
+	sign, unit := "", int64(math.Pow10(decimals))
+	if n < 0 {
+		sign, n = "-", -n
+	}
+	return fmt.Sprintf("%s%s.%0*d", sign, number(n/unit), decimals, n%unit)
+}
+
+// share is a part of a whole as a percentage; what is not all or nothing does not
+// look like it.
+func share(part, whole int) string {
+	text := percent(part, whole)
+	switch {
+	case text == "0%" && part > 0:
+		return "<0.1%"
+	case text == "100%" && part < whole:
+		return ">99.9%"
+	}
+	return text
 }

@@ -57,6 +57,16 @@ type Decider interface {
 	Touched(f *rehearse.Fault, requests, bytes int64)
 }
 
+// Stamper is a [Decider] that gives requests a trace context to go on with. The
+// editors of HTTP ask it once for each request that goes to the upstream, after
+// Decide. What it answers takes the place of the request's traceparent, or is
+// added where it has none that is well formed. A request out of which a fault
+// takes the traceparent goes without, and is not asked about.
+type Stamper interface {
+	// Stamp must not keep q or what it points to.
+	Stamp(q *Request) (Context, bool)
+}
+
 // Nobody is the decider without faults.
 type Nobody struct{}
 
@@ -72,8 +82,10 @@ type Request struct {
 	Protocol Protocol
 
 	// HTTP. The path is without its query. Header holds the raw lines, each
-	// with its end.
+	// with its end. ID and Parent are those that an [Exchange] has.
 	Method, Path, Header []byte
+	ID                   uint64
+	Parent               Context
 
 	// PostgreSQL. Statement is the beginning of the text, up to about MaxHead;
 	// of a message with several statements it is all of them. Writes says that

@@ -2,6 +2,7 @@ package http
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/wire"
@@ -10,22 +11,16 @@ import (
 // Editor is the editor of one connection.
 type Editor struct {
 	decider wire.Decider
+	stamper wire.Stamper // nil: requests keep their trace context
 	owed    wire.Queue[owed]
 	up      upward
 	down    downward
+	number  uint64 // of requests so far
 	// over is set when the connection was closed by a fault, or cannot go on.
 	over bool
 }
 
 var _ wire.Editor = (*Editor)(nil)
-
-// side is what the two directions have in common: a head, then its body.
-type side struct {
-	kept   wire.Kept
-	body   body
-	inBody bool
-	opaque bool
-}
 
 // upward is the direction of requests.
 type upward struct {
@@ -34,6 +29,7 @@ type upward struct {
 	charge  *rehearse.Fault // the body's bytes are on its account
 	deaf    bool            // all that comes is behind a last request, and lost
 	asked   wire.Request
+	own     []byte // memory for what is written here, until the next call with the client's bytes
 }
 
 // downward is the direction of answers.
@@ -46,22 +42,25 @@ type downward struct {
 }
 
 // New makes the editor of a connection that is new, or at whose next bytes a
-// client begins a request while no answer is outstanding.
-func New(d wire.Decider) *Editor { return &Editor{decider: d} }
+// client begins a request while no answer is outstanding. It counts requests
+// from there.
+func New(d wire.Decider) *Editor {
+	e := &Editor{decider: d}
+	e.stamper, _ = d.(wire.Stamper)
+	return e
+}
 
 // Free implements [wire.Editor].
 func (e *Editor) Free() bool {
 	return !e.over && !e.up.deaf && e.up.rests() && e.down.rests() && (e.owed.Len() == 0 || e.Opaque())
 }
 
-// rests reports whether the side is between two messages.
-func (s *side) rests() bool { return s.opaque || s.kept.Len() == 0 && !s.inBody }
-
 // Opaque implements [wire.Editor].
 func (e *Editor) Opaque() bool { return !e.over && e.up.opaque && e.down.opaque }
 
 // Up implements [wire.Editor].
 func (e *Editor) Up(p []byte, out *wire.Out) {
+	e.up.own = e.up.own[:0]
 	for len(p) > 0 {
 		switch {
 		case e.over || e.up.deaf:
@@ -116,35 +115,6 @@ func (e *Editor) EndDown(out *wire.Out) {
 	e.down.opaque = true
 }
 
-// whole collects a head. It returns the head, or nil while it has not all come,
-// and what is behind it in p. A head that cannot be one is handed to bad.
-func (s *side) whole(p []byte, could func([]byte) bool, bad func(rest []byte)) (head, rest []byte) {
-	b, had := p[:min(len(p), wire.MaxHead)], s.kept.Len()
-	if had > 0 {
-		b = s.kept.Add(p[:min(len(p), wire.MaxHead-had)])
-	}
-	if end := headEnd(b, max(0, had-2)); end > 0 {
-		if had > 0 {
-			s.kept.Take()
-		}
-		return b[:end], p[end-had:]
-	}
-	if len(b) >= wire.MaxHead || !could(b) {
-		rest := p[len(b)-had:]
-		if had > 0 {
-			bad(s.kept.Take())
-		} else {
-			rest = p
-		}
-		bad(rest)
-		return nil, nil
-	}
-	if had == 0 {
-		s.kept.Add(p)
-	}
-	return nil, nil
-}
-
 // requestHead takes a request's head, or a part of it, from the start of p.
 func (e *Editor) requestHead(p []byte, out *wire.Out) (rest []byte) {
 	if e.up.kept.Len() == 0 {
@@ -173,7 +143,8 @@ func (e *Editor) requestHead(p []byte, out *wire.Out) (rest []byte) {
 
 // request decides on a request whose head is h.
 func (e *Editor) request(h []byte, r *request, out *wire.Out) {
-	e.up.asked = wire.Request{Protocol: wire.HTTP, Method: r.method, Path: r.path, Header: r.lines}
+	e.number++
+	e.up.asked = wire.Request{Protocol: wire.HTTP, Method: r.method, Path: r.path, Header: r.lines, ID: e.number, Parent: r.parent()}
 	o := owed{
 		toHead: string(r.method) == "HEAD", tunnel: string(r.method) == "CONNECT",
 		last: r.last(), keep: r.minor == '0' && r.alive,
@@ -182,6 +153,7 @@ func (e *Editor) request(h []byte, r *request, out *wire.Out) {
 	e.up.charge = nil
 	var drop []*rehearse.Fault
 	var holds []*rehearse.Fault
+	stamps := e.stamper != nil
 	for _, f := range e.decider.Decide(&e.up.asked) {
 		t := touch{fault: f}
 		switch f.Kind {
@@ -195,6 +167,7 @@ func (e *Editor) request(h []byte, r *request, out *wire.Out) {
 			}
 		case rehearse.FaultDropHeader:
 			if f.Direction.Has(true) {
+				stamps = stamps && !strings.EqualFold(f.Header, traceparent)
 				if n := linesOf(r.lines, f.Header); n > 0 {
 					drop = append(drop, f)
 					t.counted = true
@@ -223,11 +196,28 @@ func (e *Editor) request(h []byte, r *request, out *wire.Out) {
 		e.decider.Touched(f, 1, int64(len(h)))
 	}
 	e.owed.Push(o)
-	if drop == nil {
+	var context []byte
+	if stamps {
+		context = e.stamp()
+	}
+	if drop == nil && context == nil {
 		out.ToServer(h)
 		return
 	}
-	without(h, r.lines, drop, out.ToServer)
+	rewrite(h, &r.head, drop, context, out.ToServer)
+}
+
+// stamp is the line with the trace context that the request goes on with, or nil
+// where it keeps its own.
+func (e *Editor) stamp() []byte {
+	c, ok := e.stamper.Stamp(&e.up.asked)
+	if !ok {
+		return nil
+	}
+	start := len(e.up.own)
+	e.up.own = append(e.up.own, traceparent+": "...)
+	e.up.own = append(wire.AppendContext(e.up.own, c), "\r\n"...)
+	return e.up.own[start:]
 }
 
 // abort takes a request of n bytes so far, and its answer into what is owed.
@@ -355,7 +345,7 @@ func (e *Editor) answer(h []byte, r *response, out *wire.Out) {
 	if drop == nil {
 		out.ToClient(h)
 	} else {
-		without(h, r.lines, drop, out.ToClient)
+		rewrite(h, &r.head, drop, nil, out.ToClient)
 	}
 	if switched {
 		e.down.inBody = false

@@ -1,6 +1,13 @@
 package http
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/rehearse-dev/rehearse/internal/wire"
+)
+
+// traceparent is the header with a request's trace context.
+const traceparent = "traceparent"
 
 // headEnd is where the head at the start of b ends, its empty line included, or
 // 0 if it has not come yet. Nothing before from can be the end. A lone LF ends a
@@ -21,7 +28,7 @@ func headEnd(b []byte, from int) int {
 	}
 }
 
-// head is what a head says about what follows it.
+// head is what a head says about what follows it, and of a request whose it is.
 type head struct {
 	lines []byte // the header's lines, without the empty one
 	minor byte   // of the version: '0' or '1'
@@ -33,6 +40,10 @@ type head struct {
 	alive   bool  // Connection: keep-alive
 	upgrade bool
 	expects bool // Expect: 100-continue
+
+	host, agent []byte
+	context, b3 []byte // of the last traceparent and b3
+	contexts    int    // how many traceparents; one that goes on in another line counts twice
 }
 
 // request is a request's head.
@@ -154,6 +165,7 @@ func path(target []byte) []byte {
 func (h *head) parse(b []byte, minor byte) bool {
 	*h = head{minor: minor, length: -1}
 	all := b
+	before := 0 // contexts in front of the last field
 	for len(b) > 0 {
 		end := bytes.IndexByte(b, '\n') + 1
 		line := b[:end]
@@ -163,8 +175,13 @@ func (h *head) parse(b []byte, minor byte) bool {
 		}
 		b = b[end:]
 		if line[0] == ' ' || line[0] == '\t' {
-			continue // the line before goes on (obs-fold); none that matters here does
+			// The line before goes on (obs-fold). None that matters here does.
+			if h.contexts > before {
+				h.contexts++
+			}
+			continue
 		}
+		before = h.contexts
 		i := bytes.IndexByte(line, ':')
 		if i <= 0 || line[i-1] == ' ' || line[i-1] == '\t' || !h.note(line[:i], bytes.TrimSpace(line[i+1:])) {
 			return false
@@ -173,10 +190,23 @@ func (h *head) parse(b []byte, minor byte) bool {
 	return false
 }
 
-// note takes down a header that matters to the framing. It reports whether the
-// framing can still be told.
+// note takes down a header that matters. It reports whether the framing can still
+// be told.
 func (h *head) note(name, value []byte) bool {
 	switch len(name) {
+	case len("b3"):
+		if is(name, "b3") {
+			h.b3 = value
+		}
+	case len("host"):
+		if is(name, "host") {
+			h.host = value
+		}
+	case len(traceparent):
+		if is(name, traceparent) {
+			h.context = value
+			h.contexts++
+		}
 	case len("content-length"):
 		if is(name, "content-length") {
 			n, ok := decimal(value)
@@ -191,7 +221,10 @@ func (h *head) note(name, value []byte) bool {
 				h.coded, h.chunked = true, is(bytes.TrimSpace(v), "chunked")
 			}
 		}
-	case len("connection"):
+	case len("connection"): // as long as user-agent
+		if is(name, "user-agent") {
+			h.agent = value
+		}
 		if is(name, "connection") {
 			for v := range bytes.SplitSeq(value, comma) {
 				v = bytes.TrimSpace(v)
@@ -208,6 +241,24 @@ func (h *head) note(name, value []byte) bool {
 }
 
 var comma = []byte(",")
+
+// traceparent is the value of the traceparent, or nil unless there is one that is
+// well formed.
+func (h *head) traceparent() []byte {
+	if _, ok := wire.ParseContext(h.context); !ok || h.contexts != 1 {
+		return nil
+	}
+	return h.context
+}
+
+// parent is the trace context, or zero where there is none.
+func (h *head) parent() wire.Context {
+	if c, ok := wire.ParseContext(h.context); ok && h.contexts == 1 {
+		return c
+	}
+	c, _ := wire.ParseB3(h.b3)
+	return c
+}
 
 // is compares in ASCII without regard to case. Lower is in lower case.
 func is(b []byte, lower string) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/wire"
 )
 
 // linesOf is how many bytes the lines of one header take.
@@ -16,20 +17,34 @@ func linesOf(lines []byte, name string) (n int) {
 	return n
 }
 
-// without hands out a head but for the fields that faults drop. The lines are a
-// part of h.
-func without(h, lines []byte, drop []*rehearse.Fault, emit func([]byte)) {
-	start := bytes.IndexByte(h, '\n') + 1 // the lines stand behind the first
-	emit(h[:start])
-	eachField(lines, func(field []byte) {
+// rewrite hands out b, which is a head, but for the fields that faults drop. With
+// a context, which is a line, its value takes the place of the request's own where
+// that is well formed, and else the line stands behind all others in its stead.
+func rewrite(b []byte, h *head, drop []*rehearse.Fault, context []byte, emit func([]byte)) {
+	start := bytes.IndexByte(b, '\n') + 1 // the lines stand behind the first
+	emit(b[:start])
+	own := h.traceparent()
+	eachField(h.lines, func(field []byte) {
 		for _, f := range drop {
 			if named(field, f.Header) {
 				return
 			}
 		}
-		emit(field)
+		if context == nil || !named(field, traceparent) {
+			emit(field)
+			return
+		}
+		if own != nil {
+			i := bytes.Index(field, own)
+			emit(field[:i])
+			emit(context[len(traceparent+": "):][:wire.ContextSize])
+			emit(field[i+len(own):])
+		}
 	})
-	emit(h[start+len(lines):])
+	if own == nil {
+		emit(context)
+	}
+	emit(b[start+len(h.lines):])
 }
 
 // eachField calls f with each field of a head: a line and those that go on with

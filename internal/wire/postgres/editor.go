@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/rehearse-dev/rehearse"
@@ -12,7 +13,7 @@ type Editor struct {
 	decider wire.Decider
 	owed    wire.Queue[owed]
 	asked   wire.Request
-	session session
+	session session[prepared]
 
 	// The client's messages.
 	starting    bool // no startup message was sent yet
@@ -206,13 +207,13 @@ func (e *Editor) said(b []byte, out *wire.Out) {
 		e.decide(prepared{text: sql, class: classify(sql)}, false, b, out)
 		return
 	case 'E':
-		if p, again := e.session.execute(body); !again {
-			e.decide(p, true, b, out)
+		if p := e.session.execute(body); !p.begun {
+			e.decide(p.statement, true, b, out)
 			return
 		}
 		e.sent++
 	case 'P':
-		e.session.parse(body)
+		e.prepare(body)
 		e.sent++
 	case 'B':
 		e.session.bind(body)
@@ -230,6 +231,27 @@ func (e *Editor) said(b []byte, out *wire.Out) {
 		e.copied++
 	}
 	out.ToServer(b)
+}
+
+// prepared is a statement that can be executed.
+type prepared struct {
+	text  []byte
+	class class
+}
+
+// prepare remembers the statement of a Parse. The memory of the unnamed one is
+// used again.
+func (e *Editor) prepare(body []byte) {
+	name, rest := text(body)
+	sql, _ := text(rest)
+	if len(name) > 0 {
+		e.session.remember(name, prepared{text: bytes.Clone(sql), class: classify(sql)}, len(sql))
+		return
+	}
+	if s := &e.session.statement; !bytes.Equal(s.text, sql) {
+		s.text = append(s.text[:0], sql...)
+		s.class = classify(sql)
+	}
 }
 
 // sync ends a batch.

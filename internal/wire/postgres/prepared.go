@@ -1,17 +1,10 @@
 package postgres
 
-import "bytes"
-
-// prepared is a statement that can be executed.
-type prepared struct {
-	text  []byte
-	class class
-}
-
 // portal is a statement that is bound to its parameters.
-type portal struct {
-	prepared
-	begun bool // it was executed, perhaps not to its end
+type portal[T any] struct {
+	statement T
+	named     bool // the statement is one that has a name
+	begun     bool // it was executed, perhaps not to its end
 }
 
 // What is remembered of one connection at most. Of statements beyond it nothing
@@ -21,77 +14,91 @@ const (
 	maxNames = 10_000
 )
 
-// session is what a connection has prepared.
-type session struct {
-	statement  prepared // the unnamed one, whose text's memory is used again
-	statements map[string]prepared
+// session is what a connection has prepared. T is what is remembered of a
+// statement.
+type session[T any] struct {
+	statement  T // the unnamed one
+	statements map[string]remembered[T]
 	texts      int // bytes of their texts
-	portal     portal
-	portals    map[string]portal
+	portal     portal[T]
+	portals    map[string]portal[T]
 }
 
-// parse remembers the statement of a Parse.
-func (s *session) parse(body []byte) {
-	name, rest := text(body)
-	sql, _ := text(rest)
-	if len(name) == 0 {
-		if !bytes.Equal(s.statement.text, sql) {
-			s.statement.text = append(s.statement.text[:0], sql...)
-			s.statement.class = classify(sql)
-		}
-		return
-	}
+type remembered[T any] struct {
+	statement T
+	size      int // of the text
+}
+
+// remember takes down a statement with a name, whose text has a size.
+func (s *session[T]) remember(name []byte, statement T, size int) {
 	s.forget(name)
-	if s.texts+len(sql) > maxTexts || len(s.statements) >= maxNames {
+	if s.texts+size > maxTexts || len(s.statements) >= maxNames {
 		return
 	}
 	if s.statements == nil {
-		s.statements = map[string]prepared{}
+		s.statements = map[string]remembered[T]{}
 	}
-	s.statements[string(name)] = prepared{text: bytes.Clone(sql), class: classify(sql)}
-	s.texts += len(sql)
+	s.statements[string(name)] = remembered[T]{statement, size}
+	s.texts += size
 }
 
 // bind remembers the portal of a Bind.
-func (s *session) bind(body []byte) {
+func (s *session[T]) bind(body []byte) {
 	name, rest := text(body)
 	from, _ := text(rest)
-	p := portal{prepared: s.statement}
+	p := portal[T]{statement: s.statement}
 	if len(from) > 0 {
-		p.prepared = s.statements[string(from)]
+		p.statement, p.named = s.statements[string(from)].statement, true
 	}
 	if len(name) == 0 {
 		s.portal = p
 		return
 	}
 	if s.portals == nil {
-		s.portals = map[string]portal{}
+		s.portals = map[string]portal[T]{}
 	}
 	if len(s.portals) < maxNames {
 		s.portals[string(name)] = p
 	}
 }
 
-// execute is the statement of an Execute, and whether it goes on with a portal
-// that was executed before.
-func (s *session) execute(body []byte) (prepared, bool) {
+// execute is the portal of an Execute. It has begun if it was executed before.
+func (s *session[T]) execute(body []byte) portal[T] {
 	name, _ := text(body)
 	if len(name) == 0 {
-		again := s.portal.begun
+		p := s.portal
 		s.portal.begun = true
-		return s.portal.prepared, again
+		return p
 	}
 	p, ok := s.portals[string(name)]
-	again := p.begun
-	if ok && !again {
-		p.begun = true
-		s.portals[string(name)] = p
+	if ok && !p.begun {
+		next := p
+		next.begun = true
+		s.portals[string(name)] = next
 	}
-	return p.prepared, again
+	return p
+}
+
+// find is the statement that a Describe or a Close names, be it by its portal.
+func (s *session[T]) find(body []byte) T {
+	var none T
+	if len(body) == 0 {
+		return none
+	}
+	name, _ := text(body[1:])
+	switch {
+	case body[0] == 'S' && len(name) == 0:
+		return s.statement
+	case body[0] == 'S':
+		return s.statements[string(name)].statement
+	case len(name) == 0:
+		return s.portal.statement
+	}
+	return s.portals[string(name)].statement
 }
 
 // close forgets what a Close names.
-func (s *session) close(body []byte) {
+func (s *session[T]) close(body []byte) {
 	if len(body) == 0 {
 		return
 	}
@@ -103,9 +110,9 @@ func (s *session) close(body []byte) {
 	}
 }
 
-func (s *session) forget(name []byte) {
+func (s *session[T]) forget(name []byte) {
 	if old, ok := s.statements[string(name)]; ok {
-		s.texts -= len(old.text)
+		s.texts -= old.size
 		delete(s.statements, string(name))
 	}
 }

@@ -76,7 +76,7 @@ func (s *scanner) writes(word []byte) string {
 			switch {
 			case before.kind == '(' || before.kind == ')':
 				return among(word, changes)
-			case before.kind == 'w' && is(before.word, "FOR") && among(word, locks) != "":
+			case before.kind == 'w' && is(before.text, "FOR") && among(word, locks) != "":
 				return "SELECT FOR UPDATE"
 			case s.depth == into && is(word, "INTO"):
 				return "SELECT INTO"
@@ -93,10 +93,12 @@ type scanner struct {
 	depth int // of parentheses
 }
 
-// token is a word ('w'), a parenthesis, a semicolon, or anything else ('x').
+// token is a word ('w'), a string of any sort ('\''), a quoted name ('"'), a number
+// ('0'), a parameter ('$'), a parenthesis, a semicolon, or any other byte ('x').
 type token struct {
-	kind byte
-	word []byte
+	kind   byte
+	spaced bool // something was skipped in front of it
+	text   []byte
 }
 
 // start finds the first word of the next statement.
@@ -105,7 +107,7 @@ func (s *scanner) start() ([]byte, bool) {
 	for {
 		t, ok := s.next()
 		if !ok || t.kind == 'w' {
-			return t.word, ok
+			return t.text, ok
 		}
 	}
 }
@@ -128,7 +130,7 @@ func (s *scanner) find(f func(before token, word []byte) string) string {
 			return ""
 		}
 		if t.kind == 'w' {
-			if found := f(before, t.word); found != "" {
+			if found := f(before, t.text); found != "" {
 				return found
 			}
 		}
@@ -136,48 +138,107 @@ func (s *scanner) find(f func(before token, word []byte) string) string {
 	}
 }
 
-func (s *scanner) next() (token, bool) {
+// next takes a token. One that has no end reaches to the end of the text.
+func (s *scanner) next() (t token, ok bool) {
 	for len(s.rest) > 0 {
 		b := s.rest
-		switch c := b[0]; {
+		c := b[0]
+		switch {
 		case c <= ' ':
 			s.rest = b[1:]
 		case c == '-' && len(b) > 1 && b[1] == '-':
 			s.to(b, bytes.IndexByte(b, '\n'), 1)
 		case c == '/' && len(b) > 1 && b[1] == '*':
 			s.comment()
-		case c == '\'' || c == '"':
-			s.quoted(c, false)
-			return token{kind: 'x'}, true
-		case c == '$' && s.dollar():
-			return token{kind: 'x'}, true
-		case wordStart(c):
-			n := 1
-			for n < len(b) && (wordStart(b[n]) || b[n] >= '0' && b[n] <= '9' || b[n] == '$') {
-				n++
-			}
-			s.rest = b[n:]
-			if n == 1 && (c|0x20 == 'e') && n < len(b) && b[n] == '\'' {
-				s.quoted('\'', true)
-				return token{kind: 'x'}, true
-			}
-			return token{kind: 'w', word: b[:n]}, true
 		default:
-			s.rest = b[1:]
-			switch c {
-			case '(':
-				s.depth++
-			case ')':
-				s.depth--
-			case ';':
-			default:
-				c = 'x'
-			}
-			return token{kind: c}, true
+			t.kind = s.take(b)
+			t.text = b[:len(b)-len(s.rest)]
+			return t, true
 		}
+		t.spaced = true
 	}
-	return token{}, false
+	return t, false
 }
+
+// take moves behind the token that b begins with, and tells its kind.
+func (s *scanner) take(b []byte) (kind byte) {
+	switch c := b[0]; {
+	case wordStart(c):
+		if n := prefix(b); n > 0 {
+			s.rest = b[n:]
+			s.quoted('\'', c|0x20 == 'e')
+			return '\''
+		}
+		s.rest = b[word(b):]
+		return 'w'
+	case c == '\'' || c == '"':
+		s.quoted(c, false)
+		return c
+	case digit(c) || c == '.' && len(b) > 1 && digit(b[1]):
+		s.rest = b[number(b):]
+		return '0'
+	case c == '$' && len(b) > 1 && digit(b[1]):
+		n := 2
+		for n < len(b) && digit(b[n]) {
+			n++
+		}
+		s.rest = b[n:]
+		return '$'
+	case c == '$' && s.dollar():
+		return '\''
+	default:
+		s.rest = b[1:]
+		switch c {
+		case '(':
+			s.depth++
+		case ')':
+			s.depth--
+		case ';':
+		default:
+			return 'x'
+		}
+		return c
+	}
+}
+
+// prefix is the length of what makes the string that follows a special one: E, B,
+// X, N or U&.
+func prefix(b []byte) int {
+	n := 1
+	switch b[0] | 0x20 {
+	case 'e', 'b', 'x', 'n':
+	case 'u':
+		if len(b) < 2 || b[1] != '&' {
+			return 0
+		}
+		n = 2
+	default:
+		return 0
+	}
+	if n == len(b) || b[n] != '\'' {
+		return 0
+	}
+	return n
+}
+
+func word(b []byte) int {
+	n := 1
+	for n < len(b) && (wordStart(b[n]) || digit(b[n]) || b[n] == '$') {
+		n++
+	}
+	return n
+}
+
+// number is the length of a number of any sort, with what is stuck to it.
+func number(b []byte) int {
+	n := 1
+	for n < len(b) && (digit(b[n]) || wordStart(b[n]) || b[n] == '.' || (b[n] == '+' || b[n] == '-') && b[n-1]|0x20 == 'e') {
+		n++
+	}
+	return n
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 func wordStart(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80
@@ -213,14 +274,16 @@ func (s *scanner) comment() {
 	s.rest = nil
 }
 
-// quoted skips a string or a name. A doubled quote reads as two of them in a
-// row, which comes to the same.
+// quoted skips a string or a name, in which the quote may stand doubled.
 func (s *scanner) quoted(quote byte, escapes bool) {
 	for i := 1; i < len(s.rest); i++ {
 		switch c := s.rest[i]; {
 		case c == '\\' && escapes:
 			i++
-		case c == quote:
+		case c != quote:
+		case i+1 < len(s.rest) && s.rest[i+1] == quote:
+			i++
+		default:
 			s.rest = s.rest[i+1:]
 			return
 		}
@@ -232,7 +295,7 @@ func (s *scanner) quoted(quote byte, escapes bool) {
 func (s *scanner) dollar() bool {
 	b := s.rest
 	n := 1
-	for n < len(b) && (wordStart(b[n]) || n > 1 && b[n] >= '0' && b[n] <= '9') {
+	for n < len(b) && (wordStart(b[n]) || n > 1 && digit(b[n])) {
 		n++
 	}
 	if n == len(b) || b[n] != '$' {

@@ -1,0 +1,112 @@
+package trace
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+// foldWidth is how many of a service's own client spans are tried for one call.
+const foldWidth = 32
+
+// fold makes one node of a call that both a link and its client's SDK have told
+// of without a context that joins them: the SDK's, which knows the parent, with
+// what the link measured. Of several that fit, those that begin and end closest
+// belong together.
+func (f *forest) fold() {
+	sdk, wire := map[rehearse.ServiceName][]int32{}, map[rehearse.ServiceName][]int32{}
+	for i := range f.nodes {
+		n := &f.nodes[i]
+		switch {
+		case n.link && !n.loose && n.span.Parent.IsZero() && !n.edge.ingress:
+			wire[n.edge.client] = append(wire[n.edge.client], int32(i))
+		case !n.link && n.span.Kind == rehearse.SpanClient && !slices.ContainsFunc(f.below(int32(i)), func(c int32) bool { return f.nodes[c].link }):
+			sdk[n.span.Service] = append(sdk[n.span.Service], int32(i))
+		}
+	}
+	type pair struct {
+		call, span int32
+		off        int64
+	}
+	var pairs []pair
+	for service, calls := range wire {
+		spans := sdk[service]
+		// SDKs' clocks may have been shifted.
+		slices.SortStableFunc(spans, func(x, y int32) int { return cmp.Compare(f.nodes[x].start, f.nodes[y].start) })
+		var open []int32
+		for _, c := range calls {
+			call := &f.nodes[c]
+			for len(spans) > 0 && f.nodes[spans[0]].start <= call.start+tolerance {
+				open = append(open, spans[0])
+				spans = spans[1:]
+			}
+			open = slices.DeleteFunc(open, func(s int32) bool { return f.nodes[s].end < call.start-tolerance })
+			fitting := pairs[len(pairs):]
+			for _, s := range open {
+				span := &f.nodes[s]
+				if span.end >= call.end-tolerance && same(span.span, call.span) {
+					fitting = append(fitting, pair{c, s, distance(span.start, call.start)/2 + distance(span.end, call.end)})
+				}
+			}
+			slices.SortStableFunc(fitting, func(x, y pair) int { return cmp.Compare(x.off, y.off) })
+			pairs = append(pairs, fitting[:min(len(fitting), foldWidth)]...)
+		}
+	}
+	slices.SortFunc(pairs, func(x, y pair) int {
+		return cmp.Or(cmp.Compare(x.off, y.off), cmp.Compare(x.call, y.call), cmp.Compare(x.span, y.span))
+	})
+	for _, p := range pairs {
+		call, span := &f.nodes[p.call], &f.nodes[p.span]
+		if call.folded || span.wire != nil {
+			continue
+		}
+		call.folded = true
+		span.wire, span.edge, span.begun, span.over, span.abandoned = call.wire, call.edge, call.begun, call.over, call.abandoned
+		span.span.Attributes = slices.Clone(span.span.Attributes)
+		for _, a := range call.span.Attributes {
+			if span.span.Attribute(a.Key) == nil {
+				span.span.Attributes = append(span.span.Attributes, a)
+			}
+		}
+		// What the call caused at the upstream hangs below the one node.
+		for _, k := range f.below(p.call) {
+			f.nodes[k].up = p.span
+		}
+	}
+	f.children()
+}
+
+// same reports whether an SDK's client span may be a link's call, by what both
+// say of it.
+func same(span, call *rehearse.Span) bool {
+	s, c := system(span), system(call)
+	if s == "" {
+		return span.Name == call.Name
+	}
+	if c != "" && s != c {
+		return false
+	}
+	for _, about := range []func(*rehearse.Span) string{operation, collection} {
+		x, y := about(span), about(call)
+		if x != "" && y != "" && !strings.EqualFold(x, y) {
+			return false
+		}
+	}
+	return true
+}
+
+func collection(s *rehearse.Span) string {
+	if c := s.Text("db.collection.name"); c != "" {
+		return c
+	}
+	return s.Text("db.sql.table")
+}
+
+func distance(x, y int64) int64 {
+	if x < y {
+		return y - x
+	}
+	return x - y
+}

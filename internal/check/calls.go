@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,11 +41,11 @@ func (q *inquiry) nPlusOne() rehearse.Finding {
 	})
 }
 
-// transactional reports whether a call only begins or ends a transaction: it
-// comes as often as what is inside.
+// transactional reports whether a call only begins or ends a transaction, or its
+// connection: such come as often as what is inside.
 func transactional(n *rehearse.Node) bool {
-	switch n.Text("db.operation.name") {
-	case "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE":
+	switch cmp.Or(n.Text("db.operation.name"), n.Name) {
+	case "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "STARTUP":
 		return true
 	}
 	return false

@@ -95,13 +95,22 @@ func unverified(got, detail string) rehearse.Finding {
 	return rehearse.Finding{Outcome: rehearse.Unverified, Got: got, Detail: detail}
 }
 
-// traces are those whose operation the check is about.
+// traces are those whose operation the check is about. A single call that a
+// service makes on its own, as a health check does, is no request; only a check
+// that names its operation is about it.
 func (q *inquiry) traces() []*rehearse.Trace {
 	var out []*rehearse.Trace
 	for i := range q.t.Traces {
-		if t := &q.t.Traces[i]; len(t.Nodes) > 0 && matches(q.check.Operation, t.Operation) {
-			out = append(out, t)
+		t := &q.t.Traces[i]
+		if len(t.Nodes) == 0 || !matches(q.check.Operation, t.Operation) {
+			continue
 		}
+		if id, ok := onLink(&t.Nodes[0]); ok && q.check.Operation == "" && len(t.Nodes) == 1 {
+			if client, _ := ends(id); !rehearse.IsIngress(client) {
+				continue
+			}
+		}
+		out = append(out, t)
 	}
 	return out
 }

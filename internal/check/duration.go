@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -64,20 +63,26 @@ func (q *inquiry) maxDuration() rehearse.Finding {
 // times are the durations that the check is about.
 func (q *inquiry) times(calls bool) []timed {
 	var out []timed
-	for _, t := range q.traces() {
-		if !calls {
+	if !calls {
+		for _, t := range q.traces() {
 			out = append(out, timed{t.ID, t.Duration.Seconds()})
+		}
+		return out
+	}
+	for i := range q.t.Traces {
+		t := &q.t.Traces[i]
+		if !matches(q.check.Operation, t.Operation) {
 			continue
 		}
-		for i := range t.Nodes {
-			if n := &t.Nodes[i]; q.times1(n) {
+		for j := range t.Nodes {
+			if n := &t.Nodes[j]; q.asks(n) {
 				out = append(out, timed{t.ID, felt(n)})
 			}
 		}
 	}
-	if calls && q.check.Operation == "" {
+	if q.check.Operation == "" {
 		for i := range q.t.Loose {
-			if n := &q.t.Loose[i]; q.times1(n) {
+			if n := &q.t.Loose[i]; q.asks(n) {
 				out = append(out, timed{n.Trace, felt(n)})
 			}
 		}
@@ -85,8 +90,8 @@ func (q *inquiry) times(calls bool) []timed {
 	return out
 }
 
-// times1 reports whether a node is a call that the check is about.
-func (q *inquiry) times1(n *rehearse.Node) bool {
+// asks reports whether a node is a call that the check is about.
+func (q *inquiry) asks(n *rehearse.Node) bool {
 	id, ok := onLink(n)
 	_, upstream := ends(id)
 	return ok && q.about(id) && (q.check.Service == "" || q.check.Service == upstream)
@@ -180,7 +185,7 @@ func (q *inquiry) aggregate() string {
 	if q.check.Percent >= 100 {
 		return "max"
 	}
-	return "p" + strings.TrimSuffix(number(q.check.Percent), ".0")
+	return "p" + number(q.check.Percent)
 }
 
 // percentile is the smallest value that at least that many percent are not above

@@ -2,6 +2,9 @@ package check
 
 import (
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -168,7 +171,7 @@ func (v *view) value(i int, f field) (literal, bool) {
 	case "rootName":
 		return text(v.Nodes[0].Name)
 	case "rootServiceName":
-		return text(string(v.Nodes[0].Service))
+		return text(string(service(&v.Nodes[0])))
 	case "trace:duration":
 		return literal{kind: literalDuration, number: float64(v.Duration)}, true
 	}
@@ -183,8 +186,8 @@ func (v *view) value(i int, f field) (literal, bool) {
 				break
 			}
 		}
-		if found == nil && f.attribute == "service.name" && n.Service != "" {
-			found = string(n.Service)
+		if found == nil && f.attribute == "service.name" {
+			found = string(service(n))
 		}
 	}
 	switch a := found.(type) {
@@ -198,9 +201,19 @@ func (v *view) value(i int, f field) (literal, bool) {
 	case int64:
 		return literal{kind: literalNumber, number: float64(a)}, true
 	case float64:
-		return literal{kind: literalNumber, number: a}, true
+		return literal{kind: literalNumber, number: a}, !math.IsNaN(a)
 	}
 	return literal{}, false
+}
+
+// service is whose work a node is. A request from outside, which no service has
+// made, is that of the service which it goes to.
+func service(n *rehearse.Node) rehearse.ServiceName {
+	if id, ok := onLink(n); ok && rehearse.IsIngress(n.Service) {
+		_, upstream := ends(id)
+		return upstream
+	}
+	return n.Service
 }
 
 // split makes a group of the nodes that have the same in a field, in the order in
@@ -330,7 +343,9 @@ func Over(s string) (percent float64, ok bool) {
 	case "any":
 		return 0, true
 	}
-	if _, err := fmt.Sscanf(s, "p%g", &percent); err != nil || !(percent > 0 && percent <= 100) || fmt.Sprintf("p%g", percent) != s {
+	digits, ok := strings.CutPrefix(s, "p")
+	percent, err := strconv.ParseFloat(digits, 64)
+	if !ok || err != nil || !(percent > 0 && percent <= 100) {
 		return 0, false
 	}
 	return percent, true

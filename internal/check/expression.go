@@ -165,17 +165,17 @@ func (l literal) String() string {
 
 // words are the literals that are words.
 var words = map[string]literal{
-	"true": {kind: literalBool, number: 1},
-	"false": {kind: literalBool},
-	"unset": {kind: literalStatus, number: float64(rehearse.StatusUnset)},
-	"ok": {kind: literalStatus, number: float64(rehearse.StatusOK)},
-	"error": {kind: literalStatus, number: float64(rehearse.StatusError)},
+	"true":        {kind: literalBool, number: 1},
+	"false":       {kind: literalBool},
+	"unset":       {kind: literalStatus, number: float64(rehearse.StatusUnset)},
+	"ok":          {kind: literalStatus, number: float64(rehearse.StatusOK)},
+	"error":       {kind: literalStatus, number: float64(rehearse.StatusError)},
 	"unspecified": {kind: literalSpanKind, number: float64(rehearse.SpanUnspecified)},
-	"internal": {kind: literalSpanKind, number: float64(rehearse.SpanInternal)},
-	"server": {kind: literalSpanKind, number: float64(rehearse.SpanServer)},
-	"client": {kind: literalSpanKind, number: float64(rehearse.SpanClient)},
-	"producer": {kind: literalSpanKind, number: float64(rehearse.SpanProducer)},
-	"consumer": {kind: literalSpanKind, number: float64(rehearse.SpanConsumer)},
+	"internal":    {kind: literalSpanKind, number: float64(rehearse.SpanInternal)},
+	"server":      {kind: literalSpanKind, number: float64(rehearse.SpanServer)},
+	"client":      {kind: literalSpanKind, number: float64(rehearse.SpanClient)},
+	"producer":    {kind: literalSpanKind, number: float64(rehearse.SpanProducer)},
+	"consumer":    {kind: literalSpanKind, number: float64(rehearse.SpanConsumer)},
 }
 
 // stage is a part of the pipeline: it groups the spans, or compares an aggregate

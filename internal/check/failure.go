@@ -8,7 +8,7 @@ import (
 )
 
 // failure says why a call failed, in a few words; it is empty when it did not.
-// An answer that tells the client of its own mistake (4xx) is none.
+// An answer that tells the client of its own mistake (4xx but 429) is none.
 func failure(n *rehearse.Node) string {
 	if by := n.Text(rehearse.AttrAbandoned); by != "" && by != "client" {
 		return "a broken connection"
@@ -16,6 +16,13 @@ func failure(n *rehearse.Node) string {
 	if status, ok := n.Number("http.response.status_code"); ok {
 		if status >= 500 || status == 429 {
 			return fmt.Sprintf("status %.0f", status)
+		}
+		return ""
+	}
+	if code, ok := n.Number("rpc.grpc.status_code"); ok {
+		switch code {
+		case 2, 4, 8, 12, 13, 14, 15: // what semantic conventions call a server's error, and exhaustion
+			return fmt.Sprintf("gRPC status %.0f", code)
 		}
 		return ""
 	}
@@ -49,7 +56,7 @@ func harmless(state string) bool {
 	return class == "00" || class == "01" || class == "02"
 }
 
-// answered reports whether the request that began the trace was told of a
+// toldFailure reports whether the request that began the trace was told of a
 // failure.
 func toldFailure(v *view) bool {
 	status, ok := v.Nodes[0].Number("http.response.status_code")

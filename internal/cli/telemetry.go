@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -139,7 +140,7 @@ func answerTelemetry(env *environment.Environment, store *telemetry.Store, files
 		return keptAnswer{}, fmt.Errorf("telemetry comes with %d streams, not 2", len(files))
 	}
 	env.Flush()
-	_, spansErr := files[0].Write(otlp.AppendTraces(nil, store.Spans(telemetry.Query{Limit: maxAsked, Newest: true})))
+	_, spansErr := files[0].Write(telemetry.EncodeSpans(store.Spans(telemetry.Query{Limit: maxAsked, Newest: true})))
 	_, logsErr := files[1].Write(otlp.AppendLogs(nil, store.Logs(telemetry.LogQuery{Limit: maxAsked})))
 	return keptAnswer{Links: env.Plan().Links, Kept: store.Stats()}, errors.Join(spansErr, logsErr)
 }
@@ -168,24 +169,16 @@ func askTelemetry(ctx context.Context, e environment.Entry) (*told, error) {
 	if err := control.Call(ctx, e.Socket(), control.Request{Op: "telemetry"}, &answer, ends[:]...); err != nil {
 		return nil, err
 	}
-	var spans []rehearse.Span
-	var logs []rehearse.LogRecord
 	for i := range ends {
 		if err := ends[i].Close(); err != nil {
 			return nil, err
 		}
 	}
-	_, err := otlp.Traces(<-read[0], func(r *otlp.Resource, s *otlp.Scope, sp *otlp.Span) error {
-		spans = append(spans, sp.Decode(r, s))
-		return nil
-	})
+	spans, err := telemetry.DecodeSpans(<-read[0])
 	if err != nil {
 		return nil, err
 	}
-	err = otlp.Logs(<-read[1], func(r *otlp.Resource, s *otlp.Scope, rec *otlp.Log) error {
-		logs = append(logs, rec.Decode(r, s))
-		return nil
-	})
+	logs, err := telemetry.DecodeLogs(<-read[1])
 	if err != nil {
 		return nil, err
 	}
@@ -199,8 +192,8 @@ func answerTail(ctx context.Context, store *telemetry.Store, files []*os.File) e
 		return fmt.Errorf("tail comes with %d streams, not 1", len(files))
 	}
 	for span := range store.Watch(ctx, 4096) {
-		b := otlp.AppendTraces(make([]byte, 4, 512), []rehearse.Span{span})
-		binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+		b := telemetry.EncodeSpans([]rehearse.Span{span})
+		b = slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b)
 		if _, err := files[0].Write(b); err != nil {
 			return nil // it has gone
 		}
@@ -232,10 +225,10 @@ func tail(ctx context.Context, e environment.Entry, show func(*rehearse.Span) er
 		if _, err := io.ReadFull(r, b); err != nil {
 			break
 		}
-		_, err := otlp.Traces(b, func(res *otlp.Resource, s *otlp.Scope, sp *otlp.Span) error {
-			span := sp.Decode(res, s)
-			return show(&span)
-		})
+		spans, err := telemetry.DecodeSpans(b)
+		for i := range spans {
+			err = errors.Join(err, show(&spans[i]))
+		}
 		if err != nil {
 			cancel()
 			<-called

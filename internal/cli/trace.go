@@ -188,7 +188,7 @@ each moment. The beginning of the trace's identifier is enough.`,
 			if !tty {
 				width = 120
 			}
-			return report.WaterfallText(a.stdout, found, t.Logs, report.TerminalOptions{Color: a.color(a.stdout), Width: width})
+			return report.Waterfall(a.stdout, found, t.Logs, report.TerminalOptions{Color: a.color(a.stdout), Width: width})
 		},
 	}
 	source.add(a, c)

@@ -190,6 +190,8 @@ func (c *checker) scalar(path string, n *yaml.Node, k kind) {
 	case k.parse != nil:
 		if err := k.parse(n.Value); err != nil {
 			c.add(n, path, err.Error(), k.hint)
+		} else if k.schema["type"] == "boolean" || k.schema["type"] == "integer" || k.schema["type"] == "number" {
+			n.Tag, n.Style = "", 0 // in quotes it is as good
 		}
 	}
 }

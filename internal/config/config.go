@@ -21,6 +21,8 @@ type Config struct {
 	Traffic   Map[Traffic] `yaml:"traffic"`
 	Suites    Map[Suite]   `yaml:"suites"`
 	Rehearsal []Step       `yaml:"rehearsal"`
+	Checks    []Check      `yaml:"checks"`
+	Telemetry Telemetry    `yaml:"telemetry"`
 }
 
 // Service is what the Compose file does not say of a service.

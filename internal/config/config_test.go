@@ -67,11 +67,25 @@ func TestFull(t *testing.T) {
 			{Suite: Ref{"e2e", 44}},
 			{Load: Ref{"peak", 45}, For: ms(20_000), Thresholds: thresholds},
 		},
+		Checks: []Check{
+			{Kind: rehearse.CheckLogErrors, Of: Ref{"*", 50}},
+			{Kind: rehearse.CheckPoolExhausted, Of: Ref{"docgen:db", 51}},
+			{Kind: rehearse.CheckNPlusOne, Of: Ref{"docgen:db", 52}, Operation: "docgen POST /documents", Limit: given(Bound(5)), Name: "orders"},
+			{Kind: rehearse.CheckMaxDuration, Of: Ref{"docgen POST /documents", 53}, P95: ms(400)},
+			{Kind: rehearse.CheckChattyLink, Of: Ref{"*", 54}, Limit: given(Bound(0.25))},
+			{
+				Kind: rehearse.CheckExpect, Of: Ref{`{ kind = server } >> { span.db.system.name = "postgresql" } | count() <= 3`, 55},
+				Over: "p95", MinSamples: 20,
+			},
+		},
+		Telemetry: Telemetry{Propagate: given(true), Memory: 64 << 20, Disk: 1 << 30},
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(rehearse.Threshold{})); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
 }
+
+func given[T any](v T) *T { return &v }
 
 func TestNothing(t *testing.T) {
 	missing, err := Load(filepath.Join(t.TempDir(), "rehearse.yaml"))
@@ -117,6 +131,19 @@ func TestReadyHTTP(t *testing.T) {
 	}
 }
 
+func TestQuoted(t *testing.T) {
+	c, err := Parse("f", []byte(`{seed: "7", telemetry: {propagate: "false"}, checks: [{max_calls: "*", limit: "5", min_samples: "3"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{File: "f", Seed: 7, Telemetry: Telemetry{Propagate: given(false)}, Checks: []Check{
+		{Kind: rehearse.CheckMaxCalls, Of: Ref{"*", 1}, Limit: given(Bound(5)), MinSamples: 3},
+	}}
+	if d := cmp.Diff(want, c); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
 func TestProblems(t *testing.T) {
 	tests := []struct {
 		name, text string
@@ -153,6 +180,40 @@ func TestProblems(t *testing.T) {
 		{"list at the top", "- a\n", []string{"f:1: the file is a list, not a mapping"}},
 		{"two documents", "seed: 1\n---\nseed: 2\n", []string{"f:2: a second document starts here; rehearse.yaml holds one"}},
 		{"yaml", "services:\n  a: {region: x\n", []string{"f:1: not valid YAML: did not find expected ',' or '}'"}},
+		{"check", "checks:\n  - n_plus_on\n  - max_duration\n  - max_calls\n  - expect\n  - {n_plus_on: a:b}\n  - [log_errors]\n  - {log_errors: }\n", []string{
+			`f:2: checks[0]: there is no check "n_plus_on"; did you mean n_plus_one?`,
+			`f:3: checks[1]: max_duration needs a bound, as in {max_duration: "*", p95: 400ms}`,
+			`f:4: checks[2]: max_calls needs a limit, as in {max_calls: "*", limit: 20}`,
+			`f:5: checks[3]: expect needs an expression, as in {expect: '{ kind = server } >> { status = error } | count() = 0'}`,
+			`f:6: checks[4]: there is no key "n_plus_on"; did you mean n_plus_one?`,
+			`f:7: checks[5]: is a list, not a mapping`,
+			`f:8: checks[6]: a check needs a kind and what it is asked of, as in {pool_exhausted: "web:db"}; "*" is everything`,
+		}},
+		{"what a check is asked of", "checks:\n  - {pool_exhausted: web}\n  - {log_errors: web:db}\n  - {n_plus_one: 'a:b:c'}\n  - {max_calls: web GET /, operation: web GET /, limit: 3}\n  - {n_plus_one: web:db, max_calls: web:db}\n", []string{
+			`f:2: checks[0]: pool_exhausted is asked of a link or "*", for everything; "web" is a service`,
+			`f:3: checks[1]: log_errors is asked of a service or "*", for everything; "web:db" is a link`,
+			`f:4: checks[2]: "a:b:c" is not a link; write CLIENT:UPSTREAM, as in "web:db"`,
+			`f:5: checks[3]: the operation is given twice`,
+			`f:6: checks[4]: a check asks one thing, but there are n_plus_one and max_calls; make a check of each`,
+		}},
+		{"bounds of a check", "checks:\n  - {max_duration: '*'}\n  - {max_duration: '*', p95: 1s, max: 2s}\n  - {max_duration: '*', limit: 2s}\n  - {n_plus_one: '*', limit: 0}\n  - {chatty_link: '*', limit: 5}\n  - {pool_exhausted: '*', limit: 5}\n  - {max_calls: '*'}\n  - {expect: '{ }', over: most, min_samples: 0}\n  - {no_timeout: '*', limit: soon}\n  - {max_duration: '*', p95: 0s}\n", []string{
+			`f:2: checks[0]: max_duration needs a bound: one of p50, p90, p95, p99, max`,
+			`f:3: checks[1]: max_duration has one bound, but there are p95 and max; make a check of each`,
+			`f:4: checks[2]: max_duration takes no limit`,
+			`f:5: checks[3]: limit: "0" is not a count of at least 1`,
+			`f:6: checks[4]: limit: "5" is not a duration; write a number and a unit, as in 500ms`,
+			`f:7: checks[5]: pool_exhausted takes no limit`,
+			`f:8: checks[6]: max_calls needs a limit`,
+			`f:9: checks[7].over: "most" is not all, any or a share; write p95 for 95 of 100 traces`,
+			`f:9: checks[7].min_samples: "0" is not a whole number from 1 to 1000000`,
+			`f:10: checks[8].limit: "soon" is neither a count nor a duration`,
+			`f:11: checks[9].p95: "0s" is not a duration above 0`,
+		}},
+		{"telemetry", "telemetry: {propagate: 1, memory: lots, dsk: 1GiB}\n", []string{
+			`f:1: telemetry.propagate: "1" is neither true nor false`,
+			`f:1: telemetry.memory: "lots" is not a number of bytes; write a number and a unit, as in 256KB or 1MiB`,
+			`f:1: telemetry: there is no key "dsk"; did you mean disk?`,
+		}},
 		{"self alias", "x-a: &a [*a]\n", []string{"f:1: the alias a contains itself"}},
 	}
 	for _, tt := range tests {
@@ -190,6 +251,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [b, *a]\n<<: *a"))
 	f.Add([]byte("services: {a: {ready: {http: [1]}}}"))
 	f.Add([]byte("seed: 18446744073709551616"))
+	f.Add([]byte("checks: [log_errors, {n_plus_one: 'a:b', limit: 5s}, {max_duration: '*', p95: 1s, min_samples: 007}]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("f", data)
 		if (c == nil) == (err == nil) {

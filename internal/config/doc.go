@@ -66,4 +66,14 @@
 //	  - load: peak
 //	    for: 20s
 //	    thresholds: ["http_req_failed rate<0.001", "http_req_duration p(99)<800ms"]
+//
+//	checks:                           # what must hold of the traces and logs of every leg
+//	  - log_errors                    # a kind alone is asked of everything
+//	  - pool_exhausted: docgen:db     # or of one link,
+//	  - {n_plus_one: "docgen:db", operation: "docgen POST /documents", limit: 5, name: orders}
+//	  - {max_duration: docgen POST /documents, p95: 400ms}   # or of an operation
+//	  - {chatty_link: "*", limit: 250ms}
+//	  - {expect: '{ kind = server } >> { span.db.system.name = "postgresql" } | count() <= 3', over: p95, min_samples: 20}
+//
+//	telemetry: {propagate: true, memory: 64MiB, disk: 1GiB}
 package config

@@ -29,6 +29,19 @@ var format = object(
 		doc: "The team's own test commands, by a name that `suite` in the rehearsal refers to."},
 	key{name: "rehearsal", kind: list(step), standard: "nothing is run", example: "[{suite: e2e}, {load: peak, for: 20s}]",
 		doc: "The steps of the rehearsal, in order."},
+	key{name: "checks", kind: list(checkEntry), standard: "none", example: `[log_errors, {n_plus_one: "docgen:db", limit: 5}]`,
+		doc: "What must hold of the traces and logs of every leg, see [checks.md](checks.md). A kind alone is asked of everything."},
+	key{name: "telemetry", kind: telemetry, standard: "all of it is kept, up to these bounds",
+		doc: "How telemetry is collected, see [telemetry.md](telemetry.md)."},
+)
+
+var telemetry = object(
+	key{name: "propagate", kind: yesNo, standard: "true", example: "false",
+		doc: "Whether links add a W3C `traceparent` to HTTP requests, so that the calls of one request make one trace."},
+	key{name: "memory", kind: byteCount, standard: "64MiB", example: "64MiB",
+		doc: "How much telemetry is in memory at most."},
+	key{name: "disk", kind: byteCount, standard: "1GiB", example: "1GiB",
+		doc: "How much of it is in a leg's directory at most, before services are told to slow down."},
 )
 
 var service = object(

@@ -62,6 +62,9 @@ func section(b *bytes.Buffer, title, path string, k kind) {
 				subPath += "[]"
 			}
 			sub = *sub.elem
+			if sub.or != nil {
+				sub = *sub.or
+			}
 		}
 		if sub.keys != nil {
 			section(b, "`"+subPath+"`", subPath, sub)

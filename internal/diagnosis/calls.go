@@ -24,7 +24,6 @@ type calls struct {
 	rows                         float64
 	faults                       map[string]int
 	sequential                   float64 // a trace: calls of which none began before the one before it had ended, at most
-	examples                     []rehearse.TraceID
 }
 
 // callsOf looks at the calls that match.
@@ -105,8 +104,7 @@ func (c calls) fault() (name string, of float64) {
 
 // on matches the calls of an edge.
 func on(edge string) func(*rehearse.Node) bool {
-	link := linkOf(edge)
-	return func(n *rehearse.Node) bool { return n.Wire.Link == link }
+	return func(n *rehearse.Node) bool { return edgeOfLink(n.Wire.Link) == edge }
 }
 
 // along matches the calls of a path.

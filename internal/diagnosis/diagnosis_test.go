@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func golden(t *testing.T, name string, d *rehearse.Diagnosis) {
 	t.Helper()
-	got := print(d)
+	got := printed(d)
 	file := filepath.Join("testdata", name+".txt")
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -35,7 +35,7 @@ func golden(t *testing.T, name string, d *rehearse.Diagnosis) {
 	}
 }
 
-func print(d *rehearse.Diagnosis) string {
+func printed(d *rehearse.Diagnosis) string {
 	if d == nil {
 		return "nothing\n"
 	}

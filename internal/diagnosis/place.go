@@ -58,7 +58,15 @@ func linkOf(edge string) rehearse.LinkID {
 	return rehearse.MakeLinkID(rehearse.ServiceName(client), rehearse.ServiceName(upstream))
 }
 
-func edgeOfLink(l rehearse.LinkID) string { return strings.Replace(string(l), ":", arrow, 1) }
+// edgeOfLink is a link as paths have it: without the region that traffic from
+// outside comes from.
+func edgeOfLink(l rehearse.LinkID) string {
+	client := clientOf(l)
+	if rehearse.IsIngress(client) {
+		client = rehearse.Ingress
+	}
+	return string(client) + arrow + upstreamOf(l)
+}
 
 func clientOf(l rehearse.LinkID) rehearse.ServiceName {
 	client, _, _ := strings.Cut(string(l), ":")

@@ -28,8 +28,9 @@ func (l *lead) calls() *cause {
 	case after.sequential >= 5 && 2*after.sequential >= after.perRequest():
 		sentence += ", one after another (N+1)"
 	}
-	second := l.fact("They take %s of a request, and took %s: a call takes %s, and took %s, and up to %s follow one another.%s",
-		text(failing), text(passing), text(after.each(after.length)), text(before.each(before.length)), few(after.sequential), forced)
+	second := l.fact("They take %s a request, %s in %s, and up to %s follow one another. A call takes %s, %s in %s.%s",
+		text(failing), text(passing), l.passing.Name, few(after.sequential),
+		text(after.each(after.length)), text(before.each(before.length)), l.passing.Name, forced)
 	var others []string
 	for _, p := range paths[:min(3, len(paths))] {
 		b, a := l.both(l.names.along(p))
@@ -190,7 +191,7 @@ func (l *lead) network() *cause {
 	sentence := fmt.Sprintf("%s loses %s between %s and the link to %s, %s in %s",
 		short(l.o.name), text(failing), client, upstream, text(passing), l.passing.Name)
 	second := l.fact("The link itself has not seen the call in that time: a call takes %s there, %s in %s.",
-		text(after.each(after.length)), text(before.each(before.length)), l.passing.Name)
+		text(after.each(after.seen())), text(before.each(before.seen())), l.passing.Name)
 	third := l.fact("A request makes %s, %s in %s.%s", count(after.perRequest(), "call"), few(before.perRequest()), l.passing.Name, forced)
 	return l.cause(sentence+clause+".", second, third)
 }

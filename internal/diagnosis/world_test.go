@@ -24,7 +24,6 @@ type builder struct {
 	at      rehearse.Duration
 	parent  int
 	next    *uint64
-	root    rehearse.Wire
 	sdk     bool
 }
 

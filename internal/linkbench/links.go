@@ -66,7 +66,7 @@ func (b *bench) fleet(ctx context.Context, k kind, links int) (fleet, error) {
 	moved := make(chan error, 1)
 	go func() {
 		for {
-			if _, err := c.transfer(ctx, 8, 128<<20, true); err != nil {
+			if _, err := c.transfer(8, 128<<20, true); err != nil {
 				moved <- err
 				return
 			}

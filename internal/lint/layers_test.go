@@ -32,10 +32,17 @@ var house = []room{
 	{pkg: "internal/load"},
 	{pkg: "internal/suite"},
 	{pkg: "internal/evidence"},
-	{pkg: "internal/verdict"},
-	{pkg: "internal/report"},
 	{pkg: "internal/control"},
 	{pkg: "internal/authority"},
+	{pkg: "internal/otlp"},
+	{pkg: "internal/trace"},
+	{pkg: "internal/check"},
+	{pkg: "internal/diagnosis"},
+	{pkg: "internal/report"},
+
+	// What stands on one leaf.
+	{pkg: "internal/telemetry", imports: in("otlp"), why: "the store keeps spans as they came over the wire, undecoded"},
+	{pkg: "internal/verdict", imports: in("check"), why: "a check's answer is a finding like others"},
 
 	// The data plane never learns of plans, drivers or verdicts.
 	{pkg: "internal/wire"},
@@ -48,11 +55,12 @@ var house = []room{
 	{pkg: "internal/packet/packettest", imports: in("packet")},
 	{pkg: "internal/link", imports: in("shape wire wire/http2 wire/postgres wire/redis"),
 		why: "the one place where arithmetic, decoders and sockets meet"},
+	{pkg: "internal/spans", imports: in("link wire wire/postgres"), why: "turns what links saw into spans"},
 	{pkg: "internal/toxiproxy", imports: in("link")},
 	{pkg: "internal/fidelity", imports: in("shape packet packet/packettest link")},
 
-	{pkg: "internal/plan", imports: in("compose config recipe"),
-		why: "a plan is made of what was read, and a recipe's ports and query are part of it"},
+	{pkg: "internal/plan", imports: in("check compose config recipe"),
+		why: "a plan is made of what was read; a recipe's ports and query are part of it, and so is what a check asks where the file does not say"},
 
 	// Drivers never import one another.
 	{pkg: "internal/driver/drivertest", imports: in("driver")},
@@ -60,18 +68,18 @@ var house = []room{
 	{pkg: "internal/driver/process", imports: in("driver packet recipe"),
 		why: "images run from the host's binaries, and wires are made of packets, only here"},
 
-	{pkg: "internal/environment", imports: in("authority driver link recipe toxiproxy"),
-		why: "a recipe's query is how readiness is asked, whatever the driver; every environment answers Toxiproxy's API"},
-	{pkg: "internal/rehearsal", imports: in("driver environment evidence load report suite verdict"),
+	{pkg: "internal/environment", imports: in("authority driver link otlp recipe spans telemetry toxiproxy"),
+		why: "a recipe's query is how readiness is asked, whatever the driver; every environment answers Toxiproxy's API and takes telemetry"},
+	{pkg: "internal/rehearsal", imports: in("diagnosis driver environment evidence load otlp report suite telemetry trace verdict"),
 		why: "the one package that knows the order of a rehearsal"},
-	{pkg: "internal/cli", imports: in("authority compose config control driver driver/process environment evidence link load plan profile recipe rehearsal report toxiproxy"),
+	{pkg: "internal/cli", imports: in("authority compose config control diagnosis driver driver/process environment evidence link load otlp plan profile recipe rehearsal report spans telemetry toxiproxy trace"),
 		why: "wires everything together; the only importer of concrete drivers"},
 	{pkg: "cmd/rehearse", imports: in("cli")},
 
 	// Only tests.
 	{pkg: "internal/lint"},
 	{pkg: "internal/bench"},
-	{pkg: "internal/linkbench", imports: in("link")},
+	{pkg: "internal/linkbench", imports: in("link spans telemetry")},
 	{pkg: "internal/killtest"},
 	{pkg: "internal/acceptance"},
 	{pkg: "scripts/testreport"},

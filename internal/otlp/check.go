@@ -17,9 +17,11 @@ func check(b []byte, i, end int, id messageID, depth int) *Malformed {
 	}
 	for i < end {
 		at := i
-		tag, i2 := varint(b, i, end)
-		if i = i2; i < 0 {
-			return &Malformed{at, m.name, "a field's number is cut short or too long"}
+		tag := uint64(b[i])
+		if i++; tag >= 0x80 {
+			if tag, i = varint(b, at, end); i < 0 {
+				return &Malformed{at, m.name, "a field's number is cut short or too long"}
+			}
 		}
 		num, typ := tag>>3, wire(tag&7)
 		if num == 0 || num > 1<<29-1 {
@@ -78,6 +80,10 @@ func varint(b []byte, i, end int) (uint64, int) {
 	if i < end && b[i] < 0x80 {
 		return uint64(b[i]), i + 1
 	}
+	return longVarint(b, i, end)
+}
+
+func longVarint(b []byte, i, end int) (uint64, int) {
 	v, n := binary.Uvarint(b[i:end])
 	if n <= 0 {
 		return 0, -1

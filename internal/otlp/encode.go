@@ -73,11 +73,11 @@ func (g *groups) add(resource []byte, scope string, item []byte) {
 }
 
 func (g *groups) append(b []byte) []byte {
+	var outer, inner int
 	for _, r := range g.resources {
-		b, outer := open(b, 1)
+		b, outer = open(b, 1)
 		b = appendBytes(b, 1, r.resource)
 		for _, s := range r.scopes {
-			var inner int
 			b, inner = open(b, 2)
 			b = appendScope(b, s.scope, "")
 			b = append(b, s.items...)

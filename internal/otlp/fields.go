@@ -18,9 +18,11 @@ func (f *fields) next() bool {
 	if end == 0 {
 		return false
 	}
-	tag, i := varint(f.b, 0, end)
-	if i < 0 {
-		return f.stop()
+	tag, i := uint64(f.b[0]), 1
+	if tag >= 0x80 {
+		if tag, i = varint(f.b, 0, end); i < 0 {
+			return f.stop()
+		}
 	}
 	f.num, f.typ = int(tag>>3), wire(tag&7)
 	switch f.typ {

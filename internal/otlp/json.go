@@ -162,7 +162,7 @@ func appendQuoted(out, s []byte) []byte {
 		out = append(append(out, '"'), s...)
 		return append(out, '"')
 	}
-	quoted, err := json.Marshal(string(s)) // which replaces what is not UTF-8
+	quoted, err := json.Marshal(text(s))
 	if err != nil {
 		panic("otlp: internal error: " + err.Error())
 	}

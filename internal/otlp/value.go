@@ -33,6 +33,9 @@ type Value struct {
 
 // ParseValue reads the bytes of an AnyValue, those of [Value.Raw].
 func ParseValue(raw []byte) Value {
+	if len(raw) > 1 && raw[0] == byte(ValueString)<<3|byte(wireBytes) && int(raw[1]) == len(raw)-2 && raw[1] < 0x80 {
+		return Value{raw: raw, data: raw[2:], kind: ValueString} // a short string, as most are
+	}
 	v := Value{raw: raw}
 	for f := (fields{b: raw}); f.next(); {
 		switch f.num {
@@ -145,6 +148,13 @@ func eachAttribute(raw []byte, field int, yield func([]byte, Value) bool) {
 }
 
 func keyValue(raw []byte) (key []byte, value Value) {
+	// A short key and a short value, as all encoders write them.
+	if len(raw) > 3 && raw[0] == 1<<3|byte(wireBytes) && int(raw[1]) <= len(raw)-4 {
+		key, rest := raw[2:2+raw[1]], raw[2+raw[1]:]
+		if rest[0] == 2<<3|byte(wireBytes) && int(rest[1]) == len(rest)-2 && rest[1] < 0x80 && raw[1] < 0x80 {
+			return key, ParseValue(rest[2:])
+		}
+	}
 	for f := (fields{b: raw}); f.next(); {
 		switch {
 		case f.is(1, wireBytes):

@@ -17,13 +17,12 @@ import (
 func (m *maker) makeLinks(loads []load) []rehearse.LinkSpec {
 	ingress := m.ingressLinks(loads)
 	inner := m.innerLinks()
-	var all []string
 	for _, l := range append(slices.Clone(ingress), inner...) {
-		all = append(all, string(l.ID))
+		m.links = append(m.links, string(l.ID))
 	}
 	for _, o := range m.cfg.Network.Links {
-		if !slices.Contains(all, o.Link.Name) {
-			m.unknown("link", o.Link.Name, o.Link.Line, all, "rehearse plan lists the links there are.")
+		if !slices.Contains(m.links, o.Link.Name) {
+			m.unknown("link", o.Link.Name, o.Link.Line, m.links, "rehearse plan lists the links there are.")
 		}
 	}
 	links := []rehearse.LinkSpec{}

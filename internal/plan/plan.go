@@ -65,6 +65,8 @@ func Make(in Input) (*rehearse.Plan, error) {
 	loads := m.makeLoads()
 	p.Links = m.makeLinks(loads)
 	p.Steps = m.makeSteps(loads)
+	p.Checks = m.makeChecks()
+	p.Telemetry = m.telemetry()
 	if len(m.problems) > 0 {
 		slices.SortStableFunc(m.problems, func(a, b *rehearse.Error) int { return a.Line - b.Line })
 		return nil, m.problems
@@ -103,6 +105,7 @@ type maker struct {
 	in       Input
 	cfg      *config.Config
 	services map[rehearse.ServiceName]*rehearse.Service
+	links    []string // the names of all there are, whatever the leg
 	problems rehearse.Problems
 }
 

@@ -281,6 +281,14 @@ suites:
 rehearsal:
   - suite: e2ee
   - load: peek
+checks:
+  - pool_exhausted: docgen:bd
+  - {max_duration: dogen POST /documents, p95: 1s}
+  - {log_errors: dbb, limit: 3}
+  - {expect: '{ name = "x" '}
+  - {expect: '{ nme = "x" }'}
+  - log_errors
+  - {log_errors: "*", limit: 3}
 `)
 	in.Traffic["night"] = profile{}
 	_, err := Make(in)
@@ -299,9 +307,57 @@ rehearsal:
 		"rehearse.yaml:18: unknown service web",
 		"rehearse.yaml:20: unknown suite e2ee; did you mean e2e?",
 		"rehearse.yaml:21: unknown traffic peek; did you mean peak?",
+		"rehearse.yaml:23: unknown link docgen:bd; did you mean docgen:db?",
+		"rehearse.yaml:24: unknown service dogen; did you mean docgen?",
+		"rehearse.yaml:25: unknown service dbb; did you mean db?",
+		`rehearse.yaml:26: "{ name = \"x\" ": column 14: the expression ends where there should be } to close the condition`,
+		`rehearse.yaml:27: "{ nme = \"x\" }": column 3: there is no field nme; did you mean name?`,
+		`rehearse.yaml:29: the check "log_errors" is already in line 28`,
 	}
 	if d := cmp.Diff(want, strings.Split(err.Error(), "\n")); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
+// Every leg has the same checks, also those of links that it lacks.
+func TestChecks(t *testing.T) {
+	want, err := Make(docgen(t, rehearse.Production()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want.Checks) != 6 {
+		t.Fatalf("got %d checks, want 6", len(want.Checks))
+	}
+	for _, leg := range []rehearse.Leg{rehearse.Staging(), rehearse.Only(rehearse.FacetData)} {
+		got, err := Make(docgen(t, leg))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want.Checks, got.Checks); d != "" {
+			t.Errorf("%s: (-production +%s)\n%s", leg.Name, leg.Name, d)
+		}
+	}
+}
+
+// A link of a region is not there in every leg, but its name is right in all.
+func TestCheckOfARegion(t *testing.T) {
+	for _, leg := range []rehearse.Leg{rehearse.Staging(), rehearse.Production()} {
+		in := docgen(t, leg)
+		in.Driver, in.Config = "docker", parse(t, `
+traffic: {peak: {profile: p, target: docgen}}
+checks: [{max_calls: "ingress/us-east-1:docgen", operation: "* GET /", limit: 0}]
+`)
+		p, err := Make(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []rehearse.Check{{
+			Name: "max_calls ingress/us-east-1:docgen in * GET /", Kind: rehearse.CheckMaxCalls,
+			Link: "ingress/us-east-1:docgen", Operation: "* GET /",
+		}}
+		if d := cmp.Diff(want, p.Checks); d != "" {
+			t.Errorf("%s: (-want +got)\n%s", leg.Name, d)
+		}
 	}
 }
 

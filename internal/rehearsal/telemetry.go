@@ -100,10 +100,15 @@ func diagnose(r *rehearse.Report) *rehearse.Diagnosis {
 			if passing == nil && l.Verdict.Outcome == rehearse.Pass {
 				passing = l
 			}
-		case passing != nil:
-			return diagnosis.Of(side(passing), side(l))
 		default:
-			return diagnosis.Within(side(l))
+			var d *rehearse.Diagnosis
+			if passing != nil {
+				d = diagnosis.Of(side(passing), side(l))
+			}
+			if d == nil {
+				d = diagnosis.Within(side(l))
+			}
+			return d
 		}
 	}
 	return nil

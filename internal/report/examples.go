@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"slices"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -21,14 +22,15 @@ func (e example) anchor() string { return fmt.Sprintf("trace-%d-%s", e.leg, e.id
 // examples are the traces that the diagnosis and the findings name, as far as the
 // evidence has them.
 type examples struct {
-	traces map[example]*rehearse.Trace // all of them
+	legs   int
+	traces map[example]*rehearse.Trace // all of the evidence
 	shown  []example                   // on the page, in its order
 }
 
 // examplesOf takes from each source in turn, the diagnosis first, so that none
 // goes without.
 func examplesOf(r rehearse.Report, legs []leg) examples {
-	x := examples{traces: map[example]*rehearse.Trace{}}
+	x := examples{legs: len(legs), traces: map[example]*rehearse.Trace{}}
 	for i, l := range legs {
 		if l.telemetry == nil {
 			continue
@@ -77,12 +79,8 @@ func (x examples) find(leg int, ids []rehearse.TraceID) []example {
 	var out []example
 	for _, id := range ids {
 		e := example{leg, id}
-		if x.traces[e] == nil {
-			for other := range x.traces {
-				if other.id == id && (x.traces[e] == nil || other.leg < e.leg) {
-					e = other
-				}
-			}
+		for other := 0; x.traces[e] == nil && other < x.legs; other++ {
+			e.leg = other
 		}
 		if x.traces[e] != nil {
 			out = append(out, e)
@@ -101,10 +99,8 @@ func (x examples) links(leg int, ids []rehearse.TraceID) []traceLink {
 		link := traceLink{Text: id.String()[:8]}
 		for _, e := range x.find(leg, []rehearse.TraceID{id}) {
 			link.Text = fmt.Sprintf("%s (%s)", link.Text, short(x.traces[e].Duration, true))
-			for _, s := range x.shown {
-				if s == e {
-					link.URL = "#" + e.anchor()
-				}
+			if slices.Contains(x.shown, e) {
+				link.URL = "#" + e.anchor()
 			}
 		}
 		out = append(out, link)
@@ -167,10 +163,7 @@ func (w *waterfall) row(l line) traceRowView {
 		return v
 	}
 	n := w.first(l)
-	v.Name, v.Place, v.Took, v.Known = w.name(l), w.place(l), short(w.took(l), true), knownText(n.Known)
-	if bad := trouble(n); bad != "" {
-		v.Name += " ✗ " + bad
-	}
+	v.Name, v.Place, v.Took, v.Known = w.name(l)+marks(n), w.place(l), short(w.took(l), true), knownText(n.Known)
 	sum, ok := w.split(l)
 	v.Queue, v.Shape, v.Server, v.Transfer = short(sum.Queue, ok), short(sum.Shape, ok), short(sum.Server, ok), short(sum.Transfer, ok)
 	return v

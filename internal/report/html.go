@@ -89,7 +89,7 @@ type whyFact struct {
 // telemetryView is what is known of a leg's calls, and what is not.
 type telemetryView struct {
 	Leg, Color string
-	Coverage   string
+	Known      string
 	Lacks      []string
 }
 
@@ -186,7 +186,7 @@ func newPage(r rehearse.Report) page {
 			p.Seed = l.Verdict.Seed
 		}
 		p.Legs = append(p.Legs, newLegView(i, l, colors[i], x))
-		if v := newTelemetryView(l, colors[i]); v.Coverage != "" || v.Lacks != nil {
+		if v := (telemetryView{l.Name, colors[i], l.known(), l.lacks()}); v.Known != "" || v.Lacks != nil {
 			p.Telemetry = append(p.Telemetry, v)
 		}
 		if l.telemetry != nil {
@@ -267,17 +267,6 @@ func newWhyView(r rehearse.Report, legs []leg, colors []string, x examples) *why
 			}
 		}
 		v.Tables = append(v.Tables, t)
-	}
-	return v
-}
-
-func newTelemetryView(l leg, color string) telemetryView {
-	v := telemetryView{Leg: l.Name, Color: color, Lacks: l.lacks()}
-	if l.telemetry != nil {
-		v.Coverage = coverageText(l.telemetry.Coverage)
-	}
-	if l.left != nil && l.left.Forwarded > 0 {
-		v.Coverage = strings.TrimPrefix(v.Coverage+"; "+many(l.left.Forwarded, "span")+" forwarded", "; ")
 	}
 	return v
 }

@@ -102,7 +102,7 @@ func mdFindings(w io.Writer, l leg) {
 			fmt.Fprintf(w, " *%s*", md(f.Hint))
 		}
 		if c := showCommand(f.Traces); c != "" {
-			fmt.Fprintf(w, " `%s`", c)
+			fmt.Fprintf(w, " <code>%s</code>", md(c))
 		}
 		fmt.Fprintln(w)
 	}
@@ -129,7 +129,7 @@ func mdDiagnosis(w io.Writer, r rehearse.Report) {
 		fmt.Fprintf(w, "| **%s** | **%s** | **%s** | **%s** | |\n", t.Sum.Path, t.Sum.Passing, t.Sum.Failing, t.Sum.Change)
 	}
 	if d.Command != "" {
-		fmt.Fprintf(w, "\n`%s`\n", strings.ReplaceAll(plain(d.Command), "`", "'"))
+		fmt.Fprintf(w, "\n<code>%s</code>\n", md(d.Command))
 	}
 }
 

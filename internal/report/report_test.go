@@ -221,11 +221,34 @@ func TestHostileText(t *testing.T) {
 			f.Check += bad
 			f.Got, f.Detail, f.Hint, f.Evidence = bad, bad, bad, []string{bad, "javascript:alert(1)"}
 		}
+		for i := range l.Evidence.Telemetry.Traces {
+			hostileTrace(&l.Evidence.Telemetry.Traces[i], bad)
+		}
+		for i := range l.Evidence.Telemetry.Logs {
+			rec := &l.Evidence.Telemetry.Logs[i]
+			rec.Body, rec.Service = bad, rehearse.ServiceName(bad)
+		}
+		for i := range l.Evidence.Telemetry.Pools {
+			l.Evidence.Telemetry.Pools[i].Link = rehearse.LinkID(bad)
+		}
+		l.Evidence.Telemetry.Flaws = map[string]int{bad: 1}
+		l.Evidence.Telemetry.Result.Refused = map[rehearse.ServiceName]int64{rehearse.ServiceName(bad): 1}
+		l.Evidence.Telemetry.Result.Undecoded = map[rehearse.LinkID]map[string]int64{rehearse.LinkID(bad): {bad: 1}}
 		l.Evidence.Damage = []string{bad}
 		r.Legs = append(r.Legs, l)
 	}
 
+	d := sampleDiagnosis()
+	d.Sentence, d.Command, d.Facts[0].Text, d.Passing, d.Failing = bad, bad, bad, bad, bad
+	d.Operations[0].Operation, d.Operations[0].Parts[0].Path, d.Operations[0].Parts[0].Kind = bad, bad, bad
+	r.Diagnosis = d
+
 	html := render(t, func(w io.Writer) error { return HTML(w, r) })
+	for _, e := range examplesOf(r, legsOf(r)).shown {
+		if !bytes.Contains(html, []byte(`id="`+e.anchor()+`"`)) {
+			t.Errorf("the page lacks the waterfall %s", e.anchor())
+		}
+	}
 	if bytes.Count(html, []byte("<script>")) != 1 || bytes.Contains(html, []byte("<script>alert")) {
 		t.Error("a script from the evidence reached the page")
 	}
@@ -238,6 +261,19 @@ func TestHostileText(t *testing.T) {
 	selfContained(t, html)
 
 	text := render(t, func(w io.Writer) error { return Terminal(w, r, TerminalOptions{Width: 80}) })
+	trace := &r.Legs[1].Evidence.Telemetry.Traces[0]
+	logs := r.Legs[1].Evidence.Telemetry.Logs
+	for i := range logs {
+		logs[i].Trace = trace.ID
+	}
+	for _, write := range []func(io.Writer) error{
+		func(w io.Writer) error { return Waterfall(w, trace, logs, TerminalOptions{}) },
+		func(w io.Writer) error { return TraceTable(w, []TraceRow{NewTraceRow(trace)}, TerminalOptions{}) },
+		func(w io.Writer) error { return SpanLine(w, &trace.Nodes[0].Span, TerminalOptions{}) },
+		func(w io.Writer) error { return LogLine(w, &logs[0], TerminalOptions{}) },
+	} {
+		text = append(text, render(t, write)...)
+	}
 	if bytes.ContainsAny(text, "\x1b\r") || bytes.Contains(text, []byte("\u202e")) {
 		t.Error("a control character from the evidence reached the terminal")
 	}
@@ -248,18 +284,39 @@ func TestHostileText(t *testing.T) {
 	wellFormed(t, render(t, func(w io.Writer) error { return JUnit(w, r) }))
 }
 
+func hostileTrace(t *rehearse.Trace, bad string) {
+	t.Operation = bad
+	for i := range t.Nodes {
+		n := &t.Nodes[i]
+		n.Name, n.Service, n.Status, n.Known = bad, rehearse.ServiceName(bad), rehearse.StatusError, rehearse.Known(bad)
+		n.Attributes = []rehearse.Attribute{{Key: "error.type", Value: bad}, {Key: rehearse.AttrFault, Value: bad}}
+		if n.Wire != nil {
+			n.Wire.Link = rehearse.LinkID(bad + ":" + bad)
+		}
+	}
+	for i := range t.Critical {
+		t.Critical[i].Path, t.Critical[i].Kind = bad, rehearse.SegmentKind(bad)
+	}
+}
+
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestWriterErrors(t *testing.T) {
 	r := sampleReport(t)
+	trace := busyTrace()
+	rows := []TraceRow{NewTraceRow(&trace)}
 	for name, write := range map[string]func(io.Writer) error{
-		"Terminal": func(w io.Writer) error { return Terminal(w, r, TerminalOptions{}) },
-		"Markdown": func(w io.Writer) error { return Markdown(w, r) },
-		"JSON":     func(w io.Writer) error { return JSON(w, r) },
-		"JUnit":    func(w io.Writer) error { return JUnit(w, r) },
-		"HTML":     func(w io.Writer) error { return HTML(w, r) },
+		"Waterfall":  func(w io.Writer) error { return Waterfall(w, &trace, nil, TerminalOptions{}) },
+		"TraceTable": func(w io.Writer) error { return TraceTable(w, rows, TerminalOptions{}) },
+		"TraceLines": func(w io.Writer) error { return TraceLines(w, rows) },
+		"TraceJSON":  func(w io.Writer) error { return TraceJSON(w, &trace, nil) },
+		"Terminal":   func(w io.Writer) error { return Terminal(w, r, TerminalOptions{}) },
+		"Markdown":   func(w io.Writer) error { return Markdown(w, r) },
+		"JSON":       func(w io.Writer) error { return JSON(w, r) },
+		"JUnit":      func(w io.Writer) error { return JUnit(w, r) },
+		"HTML":       func(w io.Writer) error { return HTML(w, r) },
 	} {
 		if err := write(brokenWriter{}); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("%s: got %v, want the writer's error", name, err)
@@ -343,6 +400,30 @@ func TestWords(t *testing.T) {
 	for in, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1 kB", 1_402_331: "1.4 MB", 999_999: "1 MB"} {
 		if got := bytesText(in); got != want {
 			t.Errorf("bytesText(%d): got %q, want %q", in, got, want)
+		}
+	}
+	for _, tt := range []struct {
+		parts []float64
+		want  []int64
+	}{
+		{nil, []int64{}}, {[]float64{1, 2}, []int64{1, 2}}, {[]float64{33.3, 33.3, 33.4}, []int64{33, 33, 34}},
+		{[]float64{0.5, 0.5}, []int64{1, 0}}, {[]float64{-1.5, 2.5}, []int64{-1, 2}}, {[]float64{0.2, 0.2}, []int64{0, 0}},
+	} {
+		if got := wholes(tt.parts); !slices.Equal(got, tt.want) {
+			t.Errorf("wholes(%v): got %v, want %v", tt.parts, got, tt.want)
+		}
+	}
+	for _, tt := range []struct {
+		part, whole int
+		want        string
+	}{{0, 0, "–"}, {0, 9, "0%"}, {9, 9, "100%"}, {1, 9999, "<0.1%"}, {9998, 9999, ">99.9%"}, {1, 8, "12.5%"}} {
+		if got := share(tt.part, tt.whole); got != tt.want {
+			t.Errorf("share(%d, %d): got %q, want %q", tt.part, tt.whole, got, tt.want)
+		}
+	}
+	for in, want := range map[int64]string{0: "0.0", 9: "0.9", 10205: "1,020.5", -12: "-1.2"} {
+		if got := fixed(in, 1); got != want {
+			t.Errorf("fixed(%d): got %q, want %q", in, got, want)
 		}
 	}
 	for in, want := range map[string]string{"a.yaml": "a.yaml", "a b": "'a b'", "it's": `'it'\''s'`, "": "''"} {

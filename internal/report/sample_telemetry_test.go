@@ -36,8 +36,9 @@ func (m *traceMaker) add(n rehearse.Node, at rehearse.Duration) int {
 func (m *traceMaker) call(up int, known rehearse.Known, link rehearse.LinkID, name string, at, queue, shape, server, transfer rehearse.Duration) int {
 	client, _, _ := strings.Cut(string(link), ":")
 	return m.add(rehearse.Node{
-		Span: rehearse.Span{Name: name, Kind: rehearse.SpanClient, Service: rehearse.ServiceName(client), Scope: rehearse.LinkScope, Duration: queue + shape + server + transfer},
-		Up:   up, Known: known, Wire: &rehearse.Wire{Link: link, Connection: 1, Queue: queue, Shape: shape, Server: server, Transfer: transfer},
+		Span: rehearse.Span{Name: name, Kind: rehearse.SpanClient, Service: rehearse.ServiceName(client), Scope: rehearse.LinkScope, Duration: queue + shape + server + transfer,
+			Attributes: []rehearse.Attribute{{Key: rehearse.AttrLink, Value: string(link)}}},
+		Up: up, Known: known, Wire: &rehearse.Wire{Link: link, Connection: 1, Queue: queue, Shape: shape, Server: server, Transfer: transfer},
 	}, at)
 }
 
@@ -147,7 +148,7 @@ func busyTrace() rehearse.Trace {
 	}
 	// Parents before children and siblings by start, all the same.
 	lost := m.call(server, rehearse.KnownNothing, "docgen:db", "UPDATE documents", at, 0, 84*ms, 0, 0)
-	m.Nodes[lost].Attributes = []rehearse.Attribute{{Key: rehearse.AttrAbandoned, Value: "upstream"}, {Key: rehearse.AttrFault, Value: "reset"}}
+	m.Nodes[lost].Attributes = append(m.Nodes[lost].Attributes, rehearse.Attribute{Key: rehearse.AttrAbandoned, Value: "upstream"}, rehearse.Attribute{Key: rehearse.AttrFault, Value: "reset"})
 	m.waits(lost, "docgen → db UPDATE documents", rehearse.SegmentShape, 84*ms)
 	m.waits(server, "docgen", rehearse.SegmentSelf, 596*ms-m.at)
 	m.waits(root, "outside → docgen GET /documents/{id}", rehearse.SegmentTransfer, 40*ms)

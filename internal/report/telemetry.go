@@ -9,13 +9,9 @@ import (
 	"github.com/rehearse-dev/rehearse"
 )
 
-// coverageText says how well it is known which request each call belongs to;
-// empty when there were no calls.
+// coverageText says how well it is known which request each call belongs to.
 func coverageText(c rehearse.Coverage) string {
-	if c.Calls == 0 {
-		return ""
-	}
-	text := fmt.Sprintf("%s of %s attributed with certainty", share(c.Context+c.Certain, c.Calls), calls(int64(c.Calls)))
+	text := fmt.Sprintf("%s of %s attributed with certainty", share(c.Context+c.Certain, c.Calls), many(int64(c.Calls), "call"))
 	if c.Inferred > 0 {
 		text += ", " + share(c.Inferred, c.Calls) + " inferred"
 	}
@@ -25,8 +21,21 @@ func coverageText(c rehearse.Coverage) string {
 	return text
 }
 
-// calls is "1 call", "41,310 calls".
-func calls(n int64) string { return many(n, "call") }
+// known says what is known of a leg's calls, as a sentence; empty when there were
+// none.
+func (l leg) known() string {
+	var parts []string
+	if l.telemetry != nil && l.telemetry.Coverage.Calls > 0 {
+		parts = append(parts, coverageText(l.telemetry.Coverage))
+	}
+	if l.left != nil && l.left.Forwarded > 0 {
+		parts = append(parts, many(l.left.Forwarded, "span")+" forwarded")
+	}
+	if parts == nil {
+		return ""
+	}
+	return strings.Join(parts, "; ") + "."
+}
 
 // many is "1 span", "41,310 spans".
 func many(n int64, noun string) string {
@@ -57,7 +66,7 @@ func (l leg) lacks() []string {
 			}
 		}
 		if r.Unforwarded > 0 {
-			say("%s could not be forwarded, %s were.", many(r.Unforwarded, "span"), number(r.Forwarded))
+			say("%s could not be forwarded.", many(r.Unforwarded, "span"))
 		}
 		if !r.Quiet && r.Spans > 0 {
 			say("Calls were still in flight when the leg ended.")
@@ -138,10 +147,8 @@ func (l leg) shortPools() []rehearse.Pool {
 // each.
 func (l leg) telemetryLines() []string {
 	var lines []string
-	if l.telemetry != nil {
-		if text := coverageText(l.telemetry.Coverage); text != "" {
-			lines = append(lines, text+".")
-		}
+	if text := l.known(); text != "" {
+		lines = append(lines, text)
 	}
 	for _, p := range l.shortPools() {
 		lines = append(lines, poolText(p))

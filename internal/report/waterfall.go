@@ -272,8 +272,11 @@ type criticalRow struct {
 	Time, Share string
 }
 
-// critical sums up the critical path by path and kind, the longest first. The
-// shares are rounded so that they add up to 100 %.
+// maxPlaces is how many rows the sum of a critical path has at most.
+const maxPlaces = 10
+
+// critical sums up the critical path by path and kind, the longest first and the
+// shortest together. The shares are rounded so that they add up to 100 %.
 func (w *waterfall) critical() []criticalRow {
 	type key struct {
 		path string
@@ -289,23 +292,46 @@ func (w *waterfall) critical() []criticalRow {
 		length[k] += s.Length
 	}
 	slices.SortStableFunc(keys, func(a, b key) int { return cmp.Compare(length[b], length[a]) })
+	var rows []criticalRow
 	var parts []float64
-	var whole float64
-	for _, k := range keys {
-		parts = append(parts, float64(length[k]))
-		whole += float64(length[k])
+	var whole, rest float64
+	for i, k := range keys {
+		part := float64(length[k])
+		whole += part
+		if i < maxPlaces-1 || len(keys) == maxPlaces {
+			rows = append(rows, criticalRow{Path: plain(k.path), Kind: kindText(k.kind), Time: short(length[k], true)})
+			parts = append(parts, part)
+		} else {
+			rest += part
+		}
 	}
 	if whole <= 0 {
 		return nil
 	}
+	if len(rows) < len(keys) {
+		rows = append(rows, criticalRow{Path: fmt.Sprintf("%d others", len(keys)-len(rows)), Time: short(rehearse.Duration(rest), true)})
+		parts = append(parts, rest)
+	}
 	for i := range parts {
 		parts[i] *= 1000 / whole
 	}
-	var rows []criticalRow
 	for i, tenths := range wholes(parts) {
-		rows = append(rows, criticalRow{plain(keys[i].path), kindText(keys[i].kind), short(length[keys[i]], true), fixed(tenths, 1) + "%"})
+		rows[i].Share = fixed(tenths, 1) + "%"
 	}
 	return rows
+}
+
+// marks say behind a name what went wrong and which faults were in force, as in
+// " ✗ 53300 ! latency".
+func marks(n *rehearse.Node) string {
+	var text string
+	if bad := trouble(n); bad != "" {
+		text = " ✗ " + bad
+	}
+	if fault := n.Text(rehearse.AttrFault); fault != "" {
+		text += " ! " + plain(fault)
+	}
+	return text
 }
 
 // trouble says in a word or two what went wrong with a span: its status code, or

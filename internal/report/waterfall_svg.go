@@ -21,12 +21,12 @@ func (w *waterfall) draw() template.HTML {
 		placeAt   = 316.0
 		barAt     = 420.0
 		barEnd    = 1010.0
-		width     = 1080
+		right     = 1080
 	)
 	lines := w.lines[:min(len(w.lines), maxPicture)]
 	b := &svg{}
 	bottom := top + rowHeight*float64(len(lines))
-	b.open(width, int(bottom)+4, "Waterfall of "+w.trace.Operation)
+	b.open(right, int(bottom)+4, "Waterfall of "+w.trace.Operation)
 	px := func(d rehearse.Duration) float64 {
 		return barAt + min(max(float64(d)/float64(w.to), 0), 1)*(barEnd-barAt)
 	}
@@ -43,20 +43,20 @@ func (w *waterfall) draw() template.HTML {
 			b.printf(`<path class="note %s" d="M%.1f,%.1fl4,4l-4,4l-4,-4z"/>`, severityClass(l.log.Severity), x, y+7)
 			b.text("place", indent, y+15, cut(logText(l.log), int((barAt-indent)/6.6)))
 		} else {
-			name := certainty(w.first(l).Known) + w.name(l)
+			n, room := w.first(l), int((placeAt-indent)/7.4) // in characters
 			class := "row-name"
-			if bad := trouble(w.first(l)); bad != "" {
-				name = cut(name, int((placeAt-indent)/7.2)-3-len(bad)) + " ✗ " + bad
+			if trouble(n) != "" {
 				class += " is-fail"
 			}
-			b.text(class, indent, y+15, cut(name, int((placeAt-indent)/7)))
+			name := cut(certainty(n.Known)+w.name(l), max(room-width(marks(n)), 8)) + marks(n)
+			b.text(class, indent, y+15, cut(name, room))
 			b.text("place", placeAt, y+15, cut(w.place(l), 15))
 			for _, p := range w.pieces(l) {
 				w.drawPiece(b, p, px(p.from), px(p.to), y)
 			}
-			b.text("tick end", width-2, y+15, short(w.took(l), true))
+			b.text("tick end", right-2, y+15, short(w.took(l), true))
 		}
-		b.printf(`<rect class="band" x="0" y="%.1f" width="%d" height="%.1f"><title>%s</title></rect>`, y, width, rowHeight, html.EscapeString(plainLines(w.story(l))))
+		b.printf(`<rect class="band" x="0" y="%.1f" width="%d" height="%.1f"><title>%s</title></rect>`, y, right, rowHeight, html.EscapeString(plainLines(w.story(l))))
 	}
 	return b.close()
 }

@@ -62,13 +62,7 @@ func (v *waterfallText) columns() {
 func (v *waterfallText) label(l line, limit int) string {
 	n := v.first(l)
 	name := strings.Repeat("  ", min(l.depth, 12)) + certainty(n.Known) + v.name(l)
-	var after string
-	if bad := trouble(n); bad != "" {
-		after = " ✗ " + bad
-	}
-	if fault := n.Text(rehearse.AttrFault); fault != "" {
-		after += " ! " + plain(fault)
-	}
+	after := marks(n)
 	return cut(cut(name, max(limit-width(after), 8))+after, limit)
 }
 

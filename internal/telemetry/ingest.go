@@ -46,21 +46,33 @@ func (k *sink) Export(signal otlp.Signal, request []byte) (rejected int64, reaso
 		return 0, "", err
 	}
 
+	if err := k.take(signal, &batch.table, points, rejected); err != nil {
+		return 0, "", err
+	}
+	if s.options.Forward != nil {
+		s.options.Forward.Offer(signal, request)
+	}
+	return rejected, reason, nil
+}
+
+// take adds and counts a request's batch.
+func (k *sink) take(signal otlp.Signal, batch *table, points, rejected int64) error {
+	s := k.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.pending) >= maxPending && !s.closed {
 		s.sealed.Wait()
 	}
-	share := s.share(k.name)
 	if s.closed {
-		return 0, "", errClosed
+		return errClosed
 	}
-	if !s.add(signal, &batch.table, share) {
-		return 0, "", &otlp.Exhausted{RetryAfter: retryAfter, Reason: "service " + string(k.name) + " has used up its share of the telemetry's budget"}
+	share := s.share(k.name)
+	if !s.add(signal, batch, share) {
+		return &otlp.Exhausted{RetryAfter: retryAfter, Reason: "service " + string(k.name) + " has used up its share of the telemetry's budget"}
 	}
 	switch signal {
 	case otlp.SignalTraces:
-		s.observe(&batch.table, share)
+		s.observe(batch, share)
 		s.result.Spans += int64(batch.rows()) + rejected
 		s.result.Lost += rejected
 	case otlp.SignalLogs:
@@ -68,10 +80,7 @@ func (k *sink) Export(signal otlp.Signal, request []byte) (rejected int64, reaso
 	case otlp.SignalMetrics:
 		s.result.Metrics += points
 	}
-	if s.options.Forward != nil {
-		s.options.Forward.Offer(signal, request)
-	}
-	return rejected, reason, nil
+	return nil
 }
 
 // Refused counts a request that was answered with an error.
@@ -203,12 +212,15 @@ func (s *Store) AddSpans(spans []rehearse.Span) {
 			s.result.Undecoded[link][reason]++
 		}
 	}
-	if s.options.Forward != nil {
-		rows := batch.all()
-		batch.grouped(rows)
-		s.outgoing = batch.encode(s.outgoing, rows)
-		s.forward(forwardBytes)
-	}
+	s.relay(otlp.SignalTraces, &batch.table)
+}
+
+// Missed counts spans that links could not write.
+func (s *Store) Missed(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result.Spans += int64(n)
+	s.result.Lost += int64(n)
 }
 
 // addLinkSpan appends a span that is not in an OTLP request.
@@ -240,9 +252,7 @@ func (s *Store) AddLog(rec rehearse.LogRecord) {
 	if s.unsealed(&batch.table) {
 		s.add(otlp.SignalLogs, &batch.table, s.share(rec.Service))
 	}
-	if s.options.Forward != nil {
-		s.options.Forward.Offer(otlp.SignalLogs, batch.encode(nil, batch.all()))
-	}
+	s.relay(otlp.SignalLogs, &batch.table)
 }
 
 // unsealed reports whether memory has room for a batch of somebody who does not
@@ -270,12 +280,26 @@ func (s *Store) observe(batch *table, share int) {
 	}
 }
 
-// forward sends links' spans on when there are more than some bytes of them. The
-// caller holds s.mu.
+// relay has a batch that came as no request sent on, with others. The caller holds
+// s.mu.
+func (s *Store) relay(signal otlp.Signal, batch *table) {
+	if s.options.Forward == nil {
+		return
+	}
+	rows := batch.all()
+	batch.grouped(rows)
+	s.outgoing[signal] = batch.encode(s.outgoing[signal], rows)
+	s.forward(forwardBytes)
+}
+
+// forward sends on what waits for it, of each signal that has more than some
+// bytes. The caller holds s.mu.
 func (s *Store) forward(above int) {
-	if len(s.outgoing) > above {
-		s.options.Forward.Offer(otlp.SignalTraces, s.outgoing)
-		s.outgoing = s.outgoing[:0]
+	for signal, b := range s.outgoing {
+		if len(b) > above {
+			s.options.Forward.Offer(otlp.Signal(signal), b)
+			s.outgoing[signal] = b[:0]
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ type Options struct {
 	Memory   int64                  // the budget in memory, in bytes, everything included; 0: 64 MiB
 	Disk     int64                  // the budget of files, in bytes; 0: 1 GiB
 	Services []rehearse.ServiceName // each has a fair share, and links together have one
-	Forward  *otlp.Forwarder        // is offered everything that is accepted; nil: nobody is
+	Forward  *otlp.Forwarder        // is offered everything that is accepted, and what links write; nil: nobody is
 	Now      func() time.Time       // nil: time.Now
 }
 
@@ -60,7 +60,8 @@ const (
 	// retryAfter is when a service may try again: by then what is in memory will
 	// have been compressed.
 	retryAfter = maxAge
-	// forwardBytes is how much of links' spans is sent on at once.
+	// forwardBytes is how much of links' spans, or of services' lines, is sent on
+	// at once.
 	forwardBytes = 256 << 10
 	// forwardGrace is how long Close waits for what is still to be sent on.
 	forwardGrace = 5 * time.Second
@@ -71,8 +72,9 @@ type Store struct {
 	options Options
 	limit   int // bytes of messages in a table
 	codec   *codec
-	batches sync.Pool // of *builder, for requests
-	links   sync.Pool // of *builder, for single spans and lines: their maps stay small
+	before  otlp.Stats // of the forwarder when the store was made
+	batches sync.Pool  // of *builder, for requests
+	links   sync.Pool  // of *builder, for single spans and lines: their maps stay small
 
 	wake    chan struct{}                            // holds one: there is something to seal
 	stopped chan struct{}                            // closed when the sealer has ended
@@ -90,8 +92,8 @@ type Store struct {
 	watchers int
 	changed  chan struct{} // closed and made anew when rows come, while somebody watches
 	result   rehearse.TelemetryResult
-	failure  error // of the first file that could not be written
-	outgoing []byte
+	failure  error                // of the first file that could not be written
+	outgoing [otlp.Signals][]byte // links' spans and services' lines that are still to be offered to the forwarder
 }
 
 // lane is what a store has of one signal.
@@ -154,6 +156,9 @@ func New(o Options) (*Store, error) {
 	}
 	for i, name := range o.Services {
 		s.shares[name] = i + 1
+	}
+	if o.Forward != nil {
+		s.before = o.Forward.Stats()
 	}
 	s.sealed.L = &s.mu
 	s.batches.New = func() any { return newBuilder() }
@@ -340,14 +345,15 @@ func (s *Store) Stats() rehearse.TelemetryResult {
 	r.Operations = s.ops.stats()
 	if f := s.options.Forward; f != nil {
 		sent := f.Stats()
-		r.Forwarded, r.Unforwarded = sent.Sent, sent.Dropped
+		r.Forwarded, r.Unforwarded = sent.Sent-s.before.Sent, sent.Dropped-s.before.Dropped
 	}
 	return r
 }
 
-// Close seals what is open, writes it, gives the forwarder a few seconds to send
-// what it still has and closes it. What comes after that is refused. The result is
-// complete; the error says why a file could not be written. Queries go on to work.
+// Close seals what is open, writes it, and gives the forwarder, which stays the
+// caller's to close, a few seconds to send what it still has. What comes after that
+// is refused. The result is complete; the error says why a file could not be
+// written. Queries go on to work.
 func (s *Store) Close() (rehearse.TelemetryResult, error) { return s.close() }
 
 func (s *Store) shut() (rehearse.TelemetryResult, error) {
@@ -364,7 +370,18 @@ func (s *Store) shut() (rehearse.TelemetryResult, error) {
 	default:
 	}
 	<-s.stopped
+	s.forwarded()
 	return s.Stats(), s.failure
+}
+
+// forwarded waits until the forwarder has sent what it has, or given it up.
+func (s *Store) forwarded() {
+	if s.options.Forward == nil {
+		return
+	}
+	for end := time.Now().Add(forwardGrace); s.options.Forward.Stats().Queued > 0 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 const fileSuffix = ".otlp.zst"

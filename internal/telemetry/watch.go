@@ -8,13 +8,16 @@ import (
 )
 
 // AttrSkipped is the one attribute of a span that Watch puts where it had to leave
-// spans out: an int64, how many. Such a span has no ids; see [Skipped].
+// spans out: an int64, how many. Its ids are those of the first of them.
 const AttrSkipped = "rehearse.skipped"
+
+// SkippedScope is the scope of such spans.
+const SkippedScope = "rehearse/skipped"
 
 // Skipped is how many spans a watcher has missed before this one, which is no span
 // then; 0 for every other span.
 func Skipped(sp *rehearse.Span) int64 {
-	if !sp.ID.IsZero() {
+	if sp.Scope != SkippedScope {
 		return 0
 	}
 	n, _ := sp.Attribute(AttrSkipped).(int64)
@@ -63,10 +66,7 @@ func (w *watcher) run(ctx context.Context, spans chan<- rehearse.Span) {
 	}
 	for {
 		now, changed, skipped := w.next()
-		if skipped > 0 && !send(rehearse.Span{
-			Name: "skipped", Start: w.store.options.Now(),
-			Attributes: []rehearse.Attribute{{Key: AttrSkipped, Value: skipped}},
-		}) {
+		if skipped != nil && !send(*skipped) {
 			return
 		}
 		if now == nil {
@@ -99,8 +99,9 @@ type step struct {
 const maxStep = 16
 
 // next is what the watcher reads next; nil when there is nothing, and then a
-// channel that is closed when there is, itself nil when there never will be.
-func (w *watcher) next() (now *step, changed <-chan struct{}, skipped int64) {
+// channel that is closed when there is, itself nil when there never will be. Where
+// spans are left out before it, there is a span that says so.
+func (w *watcher) next() (now *step, changed <-chan struct{}, skipped *rehearse.Span) {
 	s := w.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,10 +109,17 @@ func (w *watcher) next() (now *step, changed <-chan struct{}, skipped int64) {
 	for o := w.at.next; o != nil; o = o.next {
 		waiting += o.rows()
 	}
+	var left int64
 	for waiting > w.most {
-		n := min(waiting-w.most, w.at.rows()-w.row)
-		w.row, waiting, skipped = w.row+n, waiting-n, skipped+int64(n)
 		w.follow()
+		if skipped == nil {
+			skipped = &rehearse.Span{Trace: w.at.trace[w.row], ID: w.at.span[w.row], Name: "skipped", Scope: SkippedScope, Start: s.options.Now()}
+		}
+		n := min(waiting-w.most, w.at.rows()-w.row)
+		w.row, waiting, left = w.row+n, waiting-n, left+int64(n)
+	}
+	if skipped != nil {
+		skipped.Attributes = []rehearse.Attribute{{Key: AttrSkipped, Value: left}}
 	}
 	w.follow()
 	if waiting == 0 {

@@ -62,7 +62,7 @@ func newWorker(f *forest, requests []request, calls []int32) *worker {
 			all = append(all, conn)
 		}
 		conn.trivial = conn.trivial && trivial(n.span)
-		given := n.known == rehearse.KnownHeader || n.up >= 0
+		given := !n.link || !n.span.Parent.IsZero()
 		if conn.open && conn.last >= 0 {
 			a := &w.atoms[conn.last]
 			a.calls = append(a.calls, c)
@@ -115,8 +115,8 @@ func setup(s *rehearse.Span) bool {
 	return s.Name == "STARTUP" || s.Name == "CANCEL"
 }
 
-// free reports whether an atom may become a request's, and lies in its time.
+// free reports whether an atom may become a request's, and began in its time.
 func (w *worker) free(a int32, r int32) bool {
 	at, rq := &w.atoms[a], &w.requests[r]
-	return !at.setup && !at.given && (at.owner < 0 || at.owner == r) && at.start >= rq.lo && (at.start <= rq.hi || rq.left && at.start <= rq.hi+afterLeft)
+	return !at.setup && !at.given && !slices.Contains(at.calls, rq.node) && (at.owner < 0 || at.owner == r) && at.start >= rq.lo && (at.start <= rq.hi || rq.left && at.start <= rq.hi+afterLeft)
 }

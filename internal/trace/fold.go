@@ -59,7 +59,7 @@ func (f *forest) fold() {
 	})
 	for _, p := range pairs {
 		call, span := &f.nodes[p.call], &f.nodes[p.span]
-		if call.folded || span.wire != nil {
+		if call.folded || span.wire != nil || f.above(p.call, p.span) {
 			continue
 		}
 		call.folded = true
@@ -76,6 +76,16 @@ func (f *forest) fold() {
 		}
 	}
 	f.children()
+}
+
+// above reports whether a node is an ancestor of another.
+func (f *forest) above(ancestor, i int32) bool {
+	for i = f.nodes[i].up; i >= 0; i = f.nodes[i].up {
+		if i == ancestor {
+			return true
+		}
+	}
+	return false
 }
 
 // same reports whether an SDK's client span may be a link's call, by what both

@@ -197,7 +197,7 @@ func (f *forest) cut() {
 func (n *node) cutFrom(f *forest, cycle []int32) {
 	for _, j := range cycle {
 		c := &f.nodes[j]
-		if c.wire != nil && c.known != rehearse.KnownHeader && c.known != rehearse.KnownSDK {
+		if c.link && c.known != rehearse.KnownHeader {
 			c.up, c.known, c.loose = -1, rehearse.KnownNothing, true
 			// What hangs below a loose call is the root of its own trace.
 			return

@@ -121,7 +121,7 @@ func (w *worker) until(r *request) int64 {
 
 // fits reports whether a request was in flight during an atom's first call.
 func (w *worker) fits(a *atom, r *request) bool {
-	return a.start >= r.lo && a.start <= r.hi && (w.f.nodes[a.calls[0]].over <= r.hi || r.left || w.f.nodes[a.calls[0]].abandoned)
+	return a.start >= r.lo && a.start <= r.hi && !slices.Contains(a.calls, r.node) && (w.f.nodes[a.calls[0]].over <= r.hi || r.left || w.f.nodes[a.calls[0]].abandoned)
 }
 
 const (
@@ -296,7 +296,7 @@ func (w *worker) nearest() {
 			continue
 		}
 		n := &w.atoms[a.next]
-		if n.owner >= 0 && n.start-a.end <= closeBy && a.start >= w.requests[n.owner].lo && !w.requests[n.owner].template {
+		if n.owner >= 0 && n.start-a.end <= closeBy && a.start >= w.requests[n.owner].lo && !slices.Contains(a.calls, w.requests[n.owner].node) && !w.requests[n.owner].template {
 			a.owner, a.known = n.owner, rehearse.KnownNearest
 		}
 	}
@@ -316,20 +316,23 @@ func (w *worker) plausible(a *atom, r *request) bool {
 // covers it, if there is only one.
 func (w *worker) only(open func(*atom) bool) {
 	var active []int32
-	next := 0
+	next, compact := 0, tries
 	for i := range w.atoms {
 		a := &w.atoms[i]
 		for next < len(w.requests) && w.requests[next].lo <= a.start {
 			active = append(active, int32(next))
 			next++
 		}
-		active = slices.DeleteFunc(active, func(r int32) bool { return w.until(&w.requests[r]) < a.start })
+		if len(active) > compact {
+			active = slices.DeleteFunc(active, func(r int32) bool { return w.until(&w.requests[r]) < a.start })
+			compact = 2*len(active) + tries
+		}
 		if !open(a) || a.setup {
 			continue
 		}
 		fitting := int32(-1)
 		for _, r := range active {
-			if rq := &w.requests[r]; !rq.template && (a.end <= rq.hi || rq.left) && w.plausible(a, rq) {
+			if rq := &w.requests[r]; !rq.template && w.free(int32(i), r) && (a.end <= rq.hi || rq.left) && w.plausible(a, rq) {
 				if fitting >= 0 {
 					fitting = -1
 					break

@@ -106,6 +106,9 @@ func trivial(s *rehearse.Span) bool {
 	if sys == "http" || sys == "rpc" {
 		return false
 	}
+	if strings.HasPrefix(s.Name, "--") || strings.HasPrefix(s.Name, "/*") || s.Name == ";" {
+		return true // a statement without words
+	}
 	verb, rest, _ := strings.Cut(strings.TrimSpace(s.Name), " ")
 	switch strings.ToUpper(verb) {
 	case "", "BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "SHOW", "RESET", "DISCARD", "DEALLOCATE",

@@ -26,15 +26,17 @@ type hold struct {
 	request    int32 // its node, -1: not known
 	trips      int   // calls, one after the other
 	cut        bool  // it ended with its connection
+	free       int64 // since when the connection had been free; its start for the first
 }
 
 const (
 	maxExamples = 5
-	bridge      = int64(2 * time.Millisecond)  // a connection is handed on in less
-	shortest    = int64(time.Millisecond)      // a wait
-	wanted      = int64(10 * time.Millisecond) // somebody must have waited for so long, in all
-	plateau     = 0.01                         // of the time in which requests waited: a level that lasted
-	explained   = 0.7                          // of that time, no connection must have been free
+	bridge      = int64(2 * time.Millisecond)   // a connection is handed on in less
+	shortest    = int64(time.Millisecond)       // a wait
+	wanted      = int64(10 * time.Millisecond)  // somebody must have waited for so long, in all
+	plateau     = 0.01                          // of the time in which requests waited: a level that lasted
+	replaced    = int64(500 * time.Millisecond) // of waiting: a connection that was to be replaced has been
+	explained   = 0.7                           // of that time no connection was free, and of those who then got one another request had it before
 )
 
 // pools finds the pools of all links, and who waited for their connections.
@@ -74,7 +76,8 @@ type pool struct {
 	holds []hold
 	shape []int64
 	busy  []change // of the number of busy connections
-	lost  []change // connections that ended in the middle, and members that came
+	gone  []change // of the number of connections that ended in the middle
+	born  []change // of the number of connections that ever came
 	wants []want
 	peak  int
 	size  int
@@ -93,6 +96,7 @@ type stretch struct{ lo, hi int64 }
 type want struct {
 	stretch
 	request int
+	hold    int   // that ended it, -1: none did
 	usual   int64 // how long requests of its kind take to ask when none is short
 }
 
@@ -110,11 +114,12 @@ func (p *pool) read(calls []int32) bool {
 	kept, members, crossing := false, 0, 0
 	for _, number := range slices.Sorted(maps.Keys(conns)) {
 		of := conns[number]
-		if !slices.ContainsFunc(of, func(c int32) bool { return !trivial(nodes[c].span) }) {
+		if end := of[len(of)-1]; !slices.ContainsFunc(of, func(c int32) bool { return !trivial(nodes[c].span) }) &&
+			!(nodes[end].abandoned && p.forest.requestOf(end) >= 0) {
 			continue // a health check's
 		}
 		members += len(of)
-		p.lost = append(p.lost, change{nodes[of[0]].begun, -1})
+		p.born = append(p.born, change{nodes[of[0]].begun, 1})
 		var holds []hold
 		open, over := false, int64(0)
 		for _, c := range of {
@@ -140,7 +145,11 @@ func (p *pool) read(calls []int32) bool {
 				if h != nil && n.begun < over-overlap && n.wire.Queue == 0 {
 					crossing++
 				}
-				holds = append(holds, hold{start: n.begun, request: request, trips: 1})
+				free := n.begun
+				if h != nil {
+					free = h.end
+				}
+				holds = append(holds, hold{start: n.begun, request: request, trips: 1, free: free})
 				h = &holds[len(holds)-1]
 			}
 			h.end = max(h.end, n.over)
@@ -153,7 +162,7 @@ func (p *pool) read(calls []int32) bool {
 		}
 		last := &holds[len(holds)-1]
 		if last.cut = open || nodes[of[len(of)-1]].abandoned; last.cut {
-			p.lost = append(p.lost, change{last.end, 1})
+			p.gone = append(p.gone, change{last.end, 1})
 		}
 		kept = kept || len(holds) > 1
 		for k, h := range holds {
@@ -166,7 +175,7 @@ func (p *pool) read(calls []int32) bool {
 		}
 		p.holds = append(p.holds, holds...)
 	}
-	for _, of := range [][]change{p.busy, p.lost} {
+	for _, of := range [][]change{p.busy, p.gone, p.born} {
 		slices.SortFunc(of, func(x, y change) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.by, y.by)) })
 	}
 	level := 0
@@ -223,7 +232,7 @@ func (p *pool) wanting() {
 		kinds[r.name] = k
 		slices.SortFunc(holds[i], func(x, y int) int { return cmp.Compare(p.holds[x].start, p.holds[y].start) })
 		for _, h := range holds[i] {
-			w := want{stretch: stretch{p.since(r, p.holds[h].start), p.holds[h].start}, request: i}
+			w := want{stretch: stretch{p.since(r, p.holds[h].start), p.holds[h].start}, request: i, hold: h}
 			if w.lo < w.hi {
 				wants = append(wants, w)
 				usual[r.name] = append(usual[r.name], w.hi-w.lo)
@@ -234,7 +243,7 @@ func (p *pool) wanting() {
 		r := &p.requests[i]
 		k := kinds[r.name]
 		if len(holds[i]) == 0 && k.all > 0 && 2*k.asked >= k.well {
-			if w := (want{stretch: stretch{p.since(r, r.b), r.b}, request: i}); w.lo < w.hi {
+			if w := (want{stretch: stretch{p.since(r, r.b), r.b}, request: i, hold: -1}); w.lo < w.hi {
 				wants = append(wants, w)
 			}
 		}
@@ -277,14 +286,25 @@ func (p *pool) since(r *request, before int64) int64 {
 }
 
 // plateau finds the pool's size: the highest number of busy connections that
-// lasted while requests waited, if having none free is why they did.
+// lasted while requests waited, if having none free is why they did: then they
+// got one that another request had just given back.
 func (p *pool) plateau() {
 	p.wanting()
 	var waiting []change
+	got, handed := 0, 0
 	for _, w := range p.wants {
 		if lo := w.lo + w.usual + bridge; lo < w.hi {
 			waiting = append(waiting, change{lo, 1}, change{w.hi, -1})
+			if w.hold >= 0 && p.holds[w.hold].free < p.holds[w.hold].start {
+				got++
+				if p.holds[w.hold].free > w.lo {
+					handed++
+				}
+			}
 		}
+	}
+	if float64(handed) < explained*float64(got) {
+		return
 	}
 	slices.SortFunc(waiting, func(x, y change) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.by, y.by)) })
 	at := map[int]int64{}
@@ -309,7 +329,7 @@ func (p *pool) plateau() {
 	}
 	p.size = size
 	short, reached := int64(0), false
-	sweep([][]change{p.busy, waiting, p.gone(), p.born()}, func(lo, hi int64, n []int) {
+	sweep([][]change{p.busy, waiting, p.gone, p.born}, func(lo, hi int64, n []int) {
 		reached = reached || n[0] >= size
 		if reached && n[0] >= size-lostOf(n[2], n[3], size) {
 			p.full = append(p.full, stretch{lo, hi})
@@ -323,25 +343,31 @@ func (p *pool) plateau() {
 	}
 }
 
-// gone and born are the changes of lost apart: connections that ended in the
-// middle, and members that came.
-func (p *pool) gone() []change {
-	return slices.DeleteFunc(slices.Clone(p.lost), func(c change) bool { return c.by < 0 })
-}
-
-func (p *pool) born() (out []change) {
-	for _, c := range p.lost {
-		if c.by < 0 {
-			out = append(out, change{c.at, 1})
-		}
-	}
-	return out
-}
-
 // lostOf is how many of a pool are lost: what came beyond its size has taken the
 // place of one.
 func lostOf(gone, born, size int) int {
 	return min(max(0, gone-max(0, born-size)), size)
+}
+
+// lost counts the connections that were not replaced though requests waited.
+func (p *pool) lost(waited []stretch) int {
+	gone := p.gone
+	for _, b := range p.born[min(len(p.born), p.size):] {
+		if len(gone) > 0 && gone[0].at <= b.at {
+			gone = gone[1:]
+		}
+	}
+	lost := 0
+	for _, g := range gone {
+		after := int64(0)
+		for _, s := range waited {
+			after += max(0, s.hi-max(s.lo, g.at))
+		}
+		if after >= replaced {
+			lost++
+		}
+	}
+	return min(lost, p.size)
 }
 
 // sweep visits the stretches between changes of several numbers, each in order.
@@ -426,9 +452,7 @@ func (p *pool) sum(w *waits) rehearse.Pool {
 		lengths = append(lengths, l)
 	}
 	out.Waited, out.Waits = len(all), quantiles(lengths)
-	if gone := p.gone(); len(gone) > 0 && slices.ContainsFunc(short, func(s stretch) bool { return s.hi > gone[0].at }) {
-		out.Lost = lostOf(len(gone), len(p.born()), p.size)
-	}
+	out.Lost = p.lost(merge(short))
 	slices.SortFunc(all, func(x, y waited) int {
 		return cmp.Or(cmp.Compare(y.length, x.length), cmp.Compare(x.request, y.request))
 	})

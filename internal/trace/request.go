@@ -49,8 +49,17 @@ func (f *forest) requests() map[rehearse.ServiceName][]request {
 			})
 		}
 	}
-	for _, rs := range out {
+	for service, rs := range out {
 		slices.SortStableFunc(rs, func(x, y request) int { return cmp.Compare(x.lo, y.lo) })
+		// Where links add no context, a request is told of twice: the link's counts.
+		until := int64(-1)
+		out[service] = slices.DeleteFunc(rs, func(r request) bool {
+			n := &f.nodes[r.node]
+			if n.link {
+				until = max(until, r.hi)
+			}
+			return !n.link && n.span.Kind == rehearse.SpanServer && r.hi <= until
+		})
 	}
 	return out
 }

@@ -7,6 +7,7 @@
 //	STEP: load offered         did the generator send what the traffic profile asks
 //	STEP: THRESHOLD            does each threshold hold
 //	STEP: suite                did the team's own suite pass
+//	check: NAME                does each check hold of the traces and logs
 //	network: LINK delay        did each shaped link give the delay that it asked
 //	network: in force          did the network condition touch any traffic
 //	evidence complete          only when it is not

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/check"
 )
 
 // Judge says what a leg's evidence shows.
@@ -29,6 +30,9 @@ func Judge(leg string, ev *rehearse.Evidence) rehearse.Verdict {
 		case step.Suite != nil:
 			v.Findings = append(v.Findings, judgeSuite(*step.Suite, ev))
 		}
+	}
+	for _, c := range plan.Checks {
+		v.Findings = append(v.Findings, check.Run(c, plan, ev.Telemetry))
 	}
 	v.Findings = append(v.Findings, judgeNetwork(plan, ev)...)
 	v.Findings = append(v.Findings, judgeComplete(ev, ready)...)

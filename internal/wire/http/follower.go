@@ -120,7 +120,7 @@ func (f *Follower) End(up bool, at time.Duration) {
 		f.down.last = at
 		f.answered(f.down.total)
 	}
-	f.over(at)
+	f.over(at, f.down.total)
 }
 
 func (w *way) took(p []byte, at time.Duration) {
@@ -182,7 +182,7 @@ func (f *Follower) request(r *request, end int64) {
 	f.up.inBody = f.up.body.kind != none
 	f.up.late = false
 	if f.down.opaque {
-		f.giveUp()
+		f.giveUp(f.down.total)
 	}
 }
 
@@ -286,32 +286,32 @@ func (f *Follower) answered(end int64) {
 	}
 	switch {
 	case f.down.hangsUp:
-		f.over(f.down.last)
+		f.over(f.down.last, end)
 	case f.up.opaque && f.calls.Len() == 0:
 		f.down.opaque = true
 	}
 }
 
-// over notes that no answer will come any more.
-func (f *Follower) over(at time.Duration) {
+// over notes that no answer will come any more behind a place.
+func (f *Follower) over(at time.Duration, place int64) {
 	f.down.opaque, f.down.end = true, at
 	if f.first == "" {
 		f.first = "upstream"
 	}
-	f.giveUp()
+	f.giveUp(place)
 }
 
 // giveUp tells of the requests that are open and will have no answer.
-func (f *Follower) giveUp() {
+func (f *Follower) giveUp(place int64) {
 	for f.calls.Len() > 0 {
 		ended := max(f.down.end, f.calls.Front().said)
 		if f.first == "client" {
 			ended = f.up.end
-			if f.down.total > f.down.from {
+			if place > f.down.from {
 				ended = max(ended, f.down.last) // the answer went on for a while
 			}
 		}
-		f.finish(ended, f.down.total, f.first)
+		f.finish(ended, place, f.first)
 	}
 }
 

@@ -2,7 +2,6 @@ package http2
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/rehearse-dev/rehearse/internal/wire"
 	"github.com/rehearse-dev/rehearse/internal/wire/http"
@@ -11,6 +10,7 @@ import (
 // Editor is the editor of one connection.
 type Editor struct {
 	decider wire.Decider
+	stamper wire.Stamper // nil: requests keep their trace context
 	// plain is the editor of a connection that is not HTTP/2, once that is known.
 	plain *http.Editor
 	known bool // the preface has passed
@@ -40,7 +40,9 @@ const maxStash = 1 << 20
 // understands only if it is HTTP/1 and a client begins a request with the next
 // bytes, while no answer is outstanding.
 func New(d wire.Decider) *Editor {
-	return &Editor{decider: d, up: side{up: true}, answers: answers{room: anyWindow, initial: anyWindow}}
+	e := &Editor{decider: d, up: side{up: true}, answers: answers{room: anyWindow, initial: anyWindow}}
+	e.stamper, _ = d.(wire.Stamper)
+	return e
 }
 
 // begin makes what only HTTP/2 needs.
@@ -209,22 +211,6 @@ func (e *Editor) run(s *side, p []byte, out *wire.Out) {
 	}
 }
 
-// opens reports whether p can be the beginning of a side's first frame, or go on
-// with it behind so many bytes. It is SETTINGS (RFC 9113, section 3.4). Of
-// anything else nothing is kept, as its receiver may wait for that.
-func opens(behind int, p []byte) bool {
-	const first = "\x00??\x04\x00\x00\x00\x00\x00"
-	for i, c := range p {
-		if behind+i >= len(first) {
-			break
-		}
-		if want := first[behind+i]; want != '?' && want != c {
-			return false
-		}
-	}
-	return true
-}
-
 // frame takes one unit. It reports false when it cannot be understood; then
 // nothing was done.
 func (e *Editor) frame(s *side, u []byte, out *wire.Out) bool {
@@ -280,9 +266,8 @@ func (e *Editor) settings(s *side, p []byte) {
 	if !s.up {
 		back = &e.up
 	}
-	for ; len(p) >= 6; p = p[6:] {
-		value := binary.BigEndian.Uint32(p[2:])
-		switch binary.BigEndian.Uint16(p) {
+	for name, value := range settings(p) {
+		switch name {
 		case headerTableSize:
 			back.blocks.allow(value)
 		case initialWindowSize:

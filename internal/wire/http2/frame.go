@@ -2,6 +2,7 @@ package http2
 
 import (
 	"encoding/binary"
+	"iter"
 
 	"github.com/rehearse-dev/rehearse/internal/wire"
 )
@@ -18,6 +19,7 @@ const (
 	rstStreamFrame    kind = 3
 	settingsFrame     kind = 4
 	pushPromiseFrame  kind = 5
+	goAwayFrame       kind = 7
 	windowUpdateFrame kind = 8
 	continuationFrame kind = 9
 )
@@ -97,6 +99,8 @@ func unit(b []byte) (n int, ok bool) {
 		}
 	case settingsFrame, rstStreamFrame, windowUpdateFrame:
 		n += f.length
+	case goAwayFrame:
+		n += min(f.length, 4) // the last stream
 	case headersFrame, pushPromiseFrame:
 		n += f.length
 		for last := f; !last.has(endHeaders); n += last.length {
@@ -114,4 +118,68 @@ func unit(b []byte) (n int, ok bool) {
 		return 0, false
 	}
 	return n, n <= wire.MaxHead
+}
+
+// opens reports whether p can be the beginning of a side's first frame, or go on
+// with it behind so many bytes. It is SETTINGS (RFC 9113, section 3.4). Of
+// anything else nothing is kept, as its receiver may wait for that.
+func opens(behind int, p []byte) bool {
+	const first = "\x00??\x04\x00\x00\x00\x00\x00"
+	for i, c := range p {
+		if behind+i >= len(first) {
+			break
+		}
+		if want := first[behind+i]; want != '?' && want != c {
+			return false
+		}
+	}
+	return true
+}
+
+// settings are the names and values in the payload of SETTINGS.
+func settings(p []byte) iter.Seq2[uint16, uint32] {
+	return func(yield func(uint16, uint32) bool) {
+		for ; len(p) >= 6; p = p[6:] {
+			if !yield(binary.BigEndian.Uint16(p), binary.BigEndian.Uint32(p[2:])) {
+				return
+			}
+		}
+	}
+}
+
+// units takes the units from one direction's bytes.
+type units struct {
+	kept    wire.Kept // the beginning of a unit
+	need    int       // how long the unit in kept is at least
+	started bool      // the first frame, SETTINGS, was taken
+}
+
+// next takes a unit from the start of p. It is nil while it has not all come;
+// what there is of it is kept. When ok is false nothing was taken.
+func (s *units) next(p []byte) (u, rest []byte, ok bool) {
+	if s.kept.Len() == 0 {
+		n, ok := unit(p)
+		if !ok {
+			return nil, p, false
+		}
+		if n <= len(p) {
+			return p[:n], p[n:], true
+		}
+		s.need = frameHead
+	}
+	for {
+		n := min(len(p), s.need-s.kept.Len())
+		b := s.kept.Add(p[:n])
+		p = p[n:]
+		if len(b) < s.need {
+			return nil, nil, true
+		}
+		if n, ok = unit(b); !ok {
+			return nil, p, false
+		}
+		if n == len(b) {
+			return s.kept.Take(), p, true
+		}
+		s.need = n
+	}
 }

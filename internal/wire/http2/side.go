@@ -6,12 +6,10 @@ import (
 
 // side is one direction of the connection.
 type side struct {
-	up      bool
-	kept    wire.Kept // the beginning of a unit
-	need    int       // how long the unit in kept is at least
-	started bool      // its first frame, SETTINGS, has passed
-	opaque  bool
-	ended   bool
+	units
+	up     bool
+	opaque bool
+	ended  bool
 	// edited says that its bytes cannot pass unchanged any more.
 	edited bool
 
@@ -25,36 +23,6 @@ type side struct {
 	own []byte
 	// waiting is what was made here and waits for the end of the frame under way.
 	waiting []wire.Op
-}
-
-// next takes a unit from the start of p. It is nil while it has not all come;
-// what there is of it is kept. When ok is false nothing was taken.
-func (s *side) next(p []byte) (u, rest []byte, ok bool) {
-	if s.kept.Len() == 0 {
-		n, ok := unit(p)
-		if !ok {
-			return nil, p, false
-		}
-		if n <= len(p) {
-			return p[:n], p[n:], true
-		}
-		s.need = frameHead
-	}
-	for {
-		n := min(len(p), s.need-s.kept.Len())
-		b := s.kept.Add(p[:n])
-		p = p[n:]
-		if len(b) < s.need {
-			return nil, nil, true
-		}
-		if n, ok = unit(b); !ok {
-			return nil, p, false
-		}
-		if n == len(b) {
-			return s.kept.Take(), p, true
-		}
-		s.need = n
-	}
 }
 
 // send passes bytes on in this direction.

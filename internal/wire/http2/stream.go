@@ -101,7 +101,7 @@ func (e *Editor) requestBlock(b *block, u []byte, out *wire.Out) {
 		return
 	}
 	e.newest = b.stream
-	q := wire.Request{Protocol: wire.HTTP}
+	q := wire.Request{Protocol: wire.HTTP, ID: uint64(b.stream), Parent: parent(b.fields)}
 	if e.quiet || len(e.streams) >= wire.MaxOwed || !e.read(b.fields, &q) {
 		e.up.sendBlock(out, b, u)
 		return
@@ -111,6 +111,7 @@ func (e *Editor) requestBlock(b *block, u []byte, out *wire.Out) {
 	var holds []*rehearse.Fault
 	var abort *rehearse.Fault
 	fields := b.fields
+	stamps := e.stamper != nil
 	for _, f := range e.decider.Decide(&q) {
 		t := touch{fault: f}
 		switch f.Kind {
@@ -123,6 +124,7 @@ func (e *Editor) requestBlock(b *block, u []byte, out *wire.Out) {
 			}
 		case rehearse.FaultDropHeader:
 			if f.Direction.Has(true) {
+				stamps = stamps && !strings.EqualFold(f.Header, traceparent)
 				var n int
 				if b.fields, n = without(b.fields, f.Header); n > 0 {
 					t.counted = true
@@ -152,7 +154,26 @@ func (e *Editor) requestBlock(b *block, u []byte, out *wire.Out) {
 	if len(b.fields) < len(fields) {
 		e.up.edit()
 	}
+	if stamps {
+		e.stamp(b, &q)
+	}
 	e.up.sendBlock(out, b, u)
+}
+
+// stamp gives a request the trace context that it goes on with.
+func (e *Editor) stamp(b *block, q *wire.Request) {
+	c, ok := e.stamper.Stamp(q)
+	if !ok {
+		return
+	}
+	e.up.edit()
+	field := hpack.HeaderField{Name: traceparent, Value: string(wire.AppendContext(nil, c))}
+	if own := ownContext(b.fields); own >= 0 {
+		b.fields[own] = field
+		return
+	}
+	b.fields, _ = without(b.fields, traceparent)
+	b.fields = append(b.fields, field)
 }
 
 // edit makes the side's blocks be encoded anew.

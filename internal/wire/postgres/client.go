@@ -22,21 +22,25 @@ func (f *Follower) start(p []byte) (rest []byte) {
 		f.login.begun = f.now
 	}
 	n := 0
-	for want := 4; len(r.kept) < want; {
-		k := min(want-len(r.kept), len(p)-n)
-		r.kept = append(r.kept, p[n:n+k]...)
-		n += k
-		r.at += int64(k)
-		if len(r.kept) < want {
-			return nil
-		}
-		if want == 4 {
+	for {
+		want := 4
+		if len(r.kept) >= want {
 			want = int(binary.BigEndian.Uint32(r.kept))
 			if want < 8 || want > maxStart {
 				f.lost()
 				return nil
 			}
+			if len(r.kept) == want {
+				break
+			}
 		}
+		k := min(want-len(r.kept), len(p)-n)
+		if k == 0 {
+			return nil
+		}
+		r.kept = append(r.kept, p[n:n+k]...)
+		n += k
+		r.at += int64(k)
 	}
 	body := r.kept[4:]
 	f.login.up += int64(len(r.kept))

@@ -168,6 +168,7 @@ func (f *Follower) ready(u *unit, body []byte) {
 		}
 	}
 	f.skipping = false
+	f.answer(u)
 	f.finish(u)
 	f.end(body[0])
 	if body[0] == 'I' && f.units.Len() == 0 && !f.building && len(f.session.portals) > 0 {

@@ -93,7 +93,7 @@ type scanner struct {
 	depth int // of parentheses
 }
 
-// token is a word ('w'), a string of any sort ('\''), a quoted name ('"'), a number
+// token is a word ('w'), a string of any sort ('\”), a quoted name ('"'), a number
 // ('0'), a parameter ('$'), a parenthesis, a semicolon, or any other byte ('x').
 type token struct {
 	kind   byte

@@ -34,9 +34,7 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(t.TempDir(), "rehearse")
-	if out, err := exec.Command("go", "build", "-o", binary, root+"/cmd/rehearse").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	build(t, root, binary)
 	cmd := exec.Command(binary, "demo")
 	cmd.Dir = root
 	var talk strings.Builder
@@ -59,7 +57,13 @@ func TestDemo(t *testing.T) {
 		if page, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !strings.Contains(string(page), "<svg") {
 			t.Errorf("no page with charts: %v", err)
 		}
-		for _, leg := range readLegs(t, dir) {
+		r := readReport(t, dir)
+		if i == 0 {
+			requireDiagnosis(t, r.Diagnosis)
+		} else if r.Diagnosis != nil {
+			t.Errorf("the corrected service has a diagnosis: %s", r.Diagnosis.Sentence)
+		}
+		for _, leg := range r.Legs {
 			want := rehearse.Pass
 			if i == 0 && leg.Name == "production" {
 				want = rehearse.Fail
@@ -77,20 +81,34 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-func readLegs(t *testing.T, dir string) []legReport {
+// build builds rehearse.
+func build(t *testing.T, root, binary string) {
+	t.Helper()
+	if out, err := exec.Command("go", "build", "-o", binary, root+"/cmd/rehearse").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+}
+
+// runReport is what the tests read of report.json.
+type runReport struct {
+	Legs      []legReport
+	Diagnosis *rehearse.Diagnosis
+}
+
+func readReport(t *testing.T, dir string) runReport {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "report.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r struct{ Legs []legReport }
+	var r runReport
 	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.Legs) != 2 {
 		t.Fatalf("the report has %d legs, want 2", len(r.Legs))
 	}
-	return r.Legs
+	return r
 }
 
 // requireBrowser fails unless the suite ran: it is optional for users, not here.

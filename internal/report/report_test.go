@@ -132,7 +132,7 @@ func TestJSON(t *testing.T) {
 }
 
 func TestHTML(t *testing.T) {
-	for name, r := range map[string]rehearse.Report{"compare": sampleReport(t), "run": oneLeg(t), "empty": {}, "bare leg": {Legs: []rehearse.LegReport{{Name: "x"}}}, "odd times": oddTimes(t)} {
+	for name, r := range map[string]rehearse.Report{"compare": sampleReport(t), "run": oneLeg(t), "empty": {}, "bare leg": {Legs: []rehearse.LegReport{{Name: "x"}}}, "odd times": oddTimes(t), "lost traces": lostTraces(t)} {
 		t.Run(name, func(t *testing.T) {
 			got := render(t, func(w io.Writer) error { return HTML(w, r) })
 			if *keep != "" {
@@ -153,6 +153,33 @@ func TestHTML(t *testing.T) {
 			selfContained(t, got)
 		})
 	}
+}
+
+// lostTraces has a record of what telemetry there was, but not the telemetry.
+func lostTraces(t testing.TB) rehearse.Report {
+	r := oneLeg(t)
+	r.Legs[0].Evidence.Telemetry = nil
+	return r
+}
+
+func TestLostTraces(t *testing.T) {
+	r := lostTraces(t)
+	page := render(t, func(w io.Writer) error { return HTML(w, r) })
+	for _, want := range []string{"41,000 spans forwarded", "1,200 of 41,310 spans were not kept", "<code>4bf92f02</code>"} {
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if bytes.Contains(page, []byte(`href="#trace-`)) {
+		t.Error("the page links to a waterfall that it does not have")
+	}
+	var v any
+	got := render(t, func(w io.Writer) error { return JSON(w, r) })
+	if err := json.Unmarshal(got, &v); err != nil {
+		t.Fatal(err)
+	}
+	schema := readSchema(t)
+	schema.check(t, "lost traces", schema.root, v)
 }
 
 // oddTimes has samples as only damage makes them.

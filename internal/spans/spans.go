@@ -155,6 +155,9 @@ func grpc(s *rehearse.Span, e *wire.Exchange) {
 func (m *Maker) postgres(s *rehearse.Span, e *wire.Exchange) {
 	n := m.normal(e.Statement)
 	s.Name = n.Summary
+	if e.Tag == "PARSE" { // a round trip of its own, as drivers prepare
+		s.Name = strings.TrimSpace("PREPARE " + n.Summary)
+	}
 	if s.Name == "" {
 		s.Name = strings.ToUpper(e.Tag)
 	}

@@ -167,4 +167,5 @@ func (f *forest) logs(logs []rehearse.LogRecord) []rehearse.LogRecord {
 	return logs
 }
 
-const never = time.Duration(1) << 61 // longer than any span, and twice of it is still a number
+// never is longer than any span, and twice of it is still a number.
+const never = time.Duration(1) << 61

@@ -44,7 +44,6 @@ func newWorker(f *forest, requests []request, calls []int32) *worker {
 		trivial bool
 		open    bool // in a transaction
 		last    int32
-		names   []string
 	}
 	type key struct {
 		link   rehearse.LinkID

@@ -68,7 +68,6 @@ type simRequest struct {
 	done     bool
 	deadline time.Duration
 	pending  int
-	waited   time.Duration
 }
 
 type simEvent struct {

@@ -44,7 +44,7 @@ func attr(key string, value any) rehearse.Attribute {
 	return rehearse.Attribute{Key: key, Value: value}
 }
 
-// shape is the shares of a call: queue, shape, transfer.
+// shares are those of a call: queue, shape, transfer.
 func shares(queue, shape, transfer float64) []rehearse.Attribute {
 	return []rehearse.Attribute{attr(rehearse.AttrQueue, queue), attr(rehearse.AttrShape, shape), attr(rehearse.AttrTransfer, transfer)}
 }
@@ -298,6 +298,7 @@ func FuzzAssemble(f *testing.F) {
 	f.Add([]byte{1, 1, 0, 0, 0, 90, 1, 0, 2, 2, 1, 3, 10, 60, 2, 0, 3, 3, 2, 8, 20, 10, 1, 0})
 	f.Add([]byte{1, 1, 2, 3, 0, 90, 1, 0, 1, 2, 1, 3, 10, 60, 2, 0, 9, 3, 0, 9, 20, 10, 1, 0x41, 9, 4, 0, 9, 40, 10, 1, 0x81})
 	f.Add([]byte{1, 1, 0, 7, 0, 90, 1, 0, 2, 2, 0, 7, 5, 90, 2, 0, 3, 3, 0, 9, 20, 10, 1, 1, 3, 4, 0, 9, 20, 10, 1, 0x21, 4, 5, 0, 3, 200, 250, 1, 0})
+	f.Add([]byte("000\xff00000100000 10000 0 ")) // a service that calls itself
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var spans []rehearse.Span
 		links := []rehearse.LinkID{"ingress/eu:web", "web:api", "api:db", "web:web", "strange"}

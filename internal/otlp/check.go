@@ -92,7 +92,7 @@ func longVarint(b []byte, i, end int) (uint64, int) {
 }
 
 // skip goes over a value of a wire type other than wireBytes, and gives the index
-// behind it, or -1. Groups, which OTLP has none of, may come in unknown fields.
+// behind it, or -1. Groups, which proto3 has none of, are malformed.
 func skip(b []byte, i, end int, typ wire) int {
 	switch typ {
 	case wireVarint:
@@ -101,39 +101,11 @@ func skip(b []byte, i, end int, typ wire) int {
 		i += 8
 	case wireFixed32:
 		i += 4
-	case wireStartGroup:
-		i = skipGroup(b, i, end)
 	default:
 		return -1
 	}
 	if i > end {
 		return -1
-	}
-	return i
-}
-
-func skipGroup(b []byte, i, end int) int {
-	for depth := 1; depth > 0; {
-		var tag uint64
-		if tag, i = varint(b, i, end); i < 0 || tag>>3 == 0 {
-			return -1
-		}
-		switch typ := wire(tag & 7); typ {
-		case wireStartGroup:
-			depth++
-		case wireEndGroup:
-			depth--
-		case wireBytes:
-			var size uint64
-			if size, i = varint(b, i, end); i < 0 || size > uint64(end-i) {
-				return -1
-			}
-			i += int(size)
-		default:
-			if i = skip(b, i, end, typ); i < 0 {
-				return -1
-			}
-		}
 	}
 	return i
 }

@@ -50,9 +50,7 @@ func (f *fields) next() bool {
 		f.n = uint64(binary.LittleEndian.Uint32(f.b[i:]))
 		i += 4
 	default:
-		if i = skip(f.b, i, end, f.typ); i < 0 {
-			return f.stop()
-		}
+		return f.stop()
 	}
 	f.b = f.b[i:]
 	return true

@@ -16,7 +16,8 @@
 // A request is first checked as a whole and shown afterwards: it is refused
 // entirely, or not. Deviations from protobuf, which no known encoder can tell: a
 // message that is not repeated but comes twice is not merged, the last one
-// counts; text that is not UTF-8 is accepted, and replaced where it is decoded.
+// counts; groups, which proto3 has none of, are malformed; text that is not UTF-8
+// is accepted, and replaced where it is decoded.
 package otlp
 
 import (

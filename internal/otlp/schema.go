@@ -27,12 +27,10 @@ const (
 type wire uint8
 
 const (
-	wireVarint     wire = 0
-	wireFixed64    wire = 1
-	wireBytes      wire = 2
-	wireStartGroup wire = 3
-	wireEndGroup   wire = 4
-	wireFixed32    wire = 5
+	wireVarint  wire = 0
+	wireFixed64 wire = 1
+	wireBytes   wire = 2
+	wireFixed32 wire = 5
 )
 
 func (k kind) wire() wire {

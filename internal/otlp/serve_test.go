@@ -19,11 +19,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// recorder is a sink that keeps what it is given, and answers err if there is one.
+// recorder is a sink that keeps what it is given, and says what it is told to.
 type recorder struct {
-	mu       sync.Mutex
-	got      []string // signal and, of a good request, its JSON
-	refused  []string
+	says
+	mu      sync.Mutex
+	got     []string // signal and, of a good request, its JSON
+	refused []string
+}
+
+type says struct {
 	rejected int64
 	reason   string
 	err      error
@@ -121,7 +125,7 @@ func TestServeHTTP(t *testing.T) {
 	bomb := gz(strings.Repeat("\x00", MaxBody+1))
 	for _, c := range []struct {
 		name         string
-		sink         recorder
+		sink         says
 		method, path string
 		headers      []string
 		body         string
@@ -136,11 +140,11 @@ func TestServeHTTP(t *testing.T) {
 		{name: "json, gzip", path: "/v1/logs", headers: []string{"Content-Type", inJSON, "Content-Encoding", "gzip"}, body: gz(logsJSON), status: 200, answer: "{}", got: []string{"logs " + logsJSON}},
 		{name: "nothing in it", path: "/v1/metrics", headers: []string{"Content-Type", inProto}, status: 200, got: []string{"metrics {}"}},
 		{
-			name: "partial", sink: recorder{rejected: 3, reason: "no id"}, path: "/v1/traces", headers: []string{"Content-Type", inProto}, body: tracesProto,
+			name: "partial", sink: says{rejected: 3, reason: "no id"}, path: "/v1/traces", headers: []string{"Content-Type", inProto}, body: tracesProto,
 			status: 200, answer: pbytes(1, pvarint(1, 3), pbytes(2, "no id")), got: []string{okJSON},
 		},
 		{
-			name: "partial, json", sink: recorder{err: &Partial{3, "no id"}}, path: "/v1/logs", headers: []string{"Content-Type", inJSON}, body: logsJSON,
+			name: "partial, json", sink: says{err: &Partial{3, "no id"}}, path: "/v1/logs", headers: []string{"Content-Type", inJSON}, body: logsJSON,
 			status: 200, answer: `{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"no id"}}`, got: []string{"logs " + logsJSON},
 		},
 		{
@@ -152,11 +156,11 @@ func TestServeHTTP(t *testing.T) {
 			answer: `{"code":3,"message":"malformed JSON at byte 1: unexpected end of JSON input"}`, header: "Content-Type: " + inJSON, refused: []string{"traces 400"},
 		},
 		{
-			name: "exhausted", sink: recorder{err: fmt.Errorf("the store: %w", &Exhausted{RetryAfter: 1500 * time.Millisecond, Reason: "full"})}, path: "/v1/traces", headers: []string{"Content-Type", inProto},
+			name: "exhausted", sink: says{err: fmt.Errorf("the store: %w", &Exhausted{RetryAfter: 1500 * time.Millisecond, Reason: "full"})}, path: "/v1/traces", headers: []string{"Content-Type", inProto},
 			status: 429, answer: rpcStatus(8, "the store: exhausted: full"), header: "Retry-After: 2", got: []string{"traces {}"}, refused: []string{"traces 429"},
 		},
 		{
-			name: "our fault", sink: recorder{err: errors.New("closed")}, path: "/v1/traces", headers: []string{"Content-Type", inJSON}, body: "{}",
+			name: "our fault", sink: says{err: errors.New("closed")}, path: "/v1/traces", headers: []string{"Content-Type", inJSON}, body: "{}",
 			status: 503, answer: `{"code":14,"message":"closed"}`, got: []string{"traces {}"}, refused: []string{"traces 503"},
 		},
 		{name: "no content type", path: "/v1/traces", body: tracesProto, status: 415, answer: `{"code":12,"message":"the content type is \"\"…`, refused: []string{"traces 415"}},
@@ -178,7 +182,7 @@ func TestServeHTTP(t *testing.T) {
 	} {
 		for _, h2 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, HTTP/2 %v", c.name, h2), func(t *testing.T) {
-				sink := &recorder{rejected: c.sink.rejected, reason: c.sink.reason, err: c.sink.err}
+				sink := &recorder{says: c.sink}
 				method := c.method
 				if method == "" {
 					method = http.MethodPost
@@ -266,7 +270,7 @@ func TestServeGRPC(t *testing.T) {
 	good := request()
 	for _, c := range []struct {
 		name         string
-		sink         recorder
+		sink         says
 		path         string
 		headers      []string
 		body         string
@@ -282,14 +286,14 @@ func TestServeGRPC(t *testing.T) {
 		{name: "nothing in it", path: traces, body: frame(0, ""), code: "0", got: []string{`traces {}`}},
 		{name: "gzip", path: traces, headers: []string{"Grpc-Encoding", "gzip"}, body: frame(1, gz(good)), code: "0", got: []string{`traces {"resourceSpans":[{}]}`}},
 		{name: "gzip agreed and not used", path: traces, headers: []string{"Grpc-Encoding", "gzip"}, body: frame(0, good), code: "0", got: []string{`traces {"resourceSpans":[{}]}`}},
-		{name: "partial", sink: recorder{rejected: 2, reason: "no id"}, path: traces, body: frame(0, good), code: "0", answer: pbytes(1, pvarint(1, 2), pbytes(2, "no id")), got: []string{`traces {"resourceSpans":[{}]}`}},
+		{name: "partial", sink: says{rejected: 2, reason: "no id"}, path: traces, body: frame(0, good), code: "0", answer: pbytes(1, pvarint(1, 2), pbytes(2, "no id")), got: []string{`traces {"resourceSpans":[{}]}`}},
 		{name: "malformed", path: traces, body: frame(0, "nonsense"), code: "3", message: "malformed TracesData at byte 0: is cut short, or a value of none of the wire types", refused: []string{"traces 400"}},
 		{
-			name: "exhausted", sink: recorder{err: &Exhausted{RetryAfter: 2500 * time.Millisecond, Reason: "100 % full"}}, path: traces, body: frame(0, good), code: "8", message: "exhausted: 100 %25 full",
+			name: "exhausted", sink: says{err: &Exhausted{RetryAfter: 2500 * time.Millisecond, Reason: "100 % full"}}, path: traces, body: frame(0, good), code: "8", message: "exhausted: 100 %25 full",
 			details: rpcStatus(8, "exhausted: 100 % full") + pbytes(3, pbytes(1, "type.googleapis.com/google.rpc.RetryInfo"), pbytes(2, pbytes(1, pvarint(1, 2), pvarint(2, 500_000_000)))),
 			got:     []string{`traces {"resourceSpans":[{}]}`}, refused: []string{"traces 429"},
 		},
-		{name: "our fault", sink: recorder{err: errors.New("closed\n→")}, path: traces, body: frame(0, good), code: "14", message: "closed%0A%E2%86%92", got: []string{`traces {"resourceSpans":[{}]}`}, refused: []string{"traces 503"}},
+		{name: "our fault", sink: says{err: errors.New("closed\n→")}, path: traces, body: frame(0, good), code: "14", message: "closed%0A%E2%86%92", got: []string{`traces {"resourceSpans":[{}]}`}, refused: []string{"traces 503"}},
 		{name: "too large", path: traces, body: "\x00\xff\xff\xff\xff", code: "8", message: "the request is larger than 16 MiB: export smaller batches", refused: []string{"traces 413"}},
 		{name: "bomb", path: traces, headers: []string{"Grpc-Encoding", "gzip"}, body: frame(1, gz(strings.Repeat("\x00", MaxBody+1))), code: "8", message: "the request is larger than 16 MiB: export smaller batches", refused: []string{"traces 413"}},
 		{name: "no frame", path: traces, body: "", code: "3", message: "cannot read the body: EOF", refused: []string{"traces 400"}},
@@ -305,7 +309,7 @@ func TestServeGRPC(t *testing.T) {
 		{name: "another package", path: "/grpc.health.v1.Health/Check", body: frame(0, ""), code: "12", message: "unknown method /grpc.health.v1.Health/Check"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sink := &recorder{rejected: c.sink.rejected, reason: c.sink.reason, err: c.sink.err}
+			sink := &recorder{says: c.sink}
 			headers := append([]string{"Content-Type", inGRPC, "TE", "trailers"}, c.headers...)
 			response, answer := do(t, client(t, true), http.MethodPost, "http://"+listen(t, sink)+c.path, c.body, headers...)
 			if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != inGRPC {

@@ -1,7 +1,8 @@
-// Package http is the editor of HTTP/1.0 and HTTP/1.1 connections.
+// Package http is the editor of HTTP/1.0 and HTTP/1.1 connections, and the follower
+// that reads along them with the same decoder.
 //
-// It follows requests and answers through pipelining, bodies of every framing,
-// interim answers and trailers. Behind an answer that switches protocols (101,
+// The editor follows requests and answers through pipelining, bodies of every
+// framing, interim answers and trailers. Behind an answer that switches protocols (101,
 // or a CONNECT that was granted) and before anything that is not HTTP/1, the
 // preface of HTTP/2 included, all passes unchanged. So does what follows a
 // request to switch while its answer is outstanding.
@@ -19,4 +20,9 @@
 //   - drop-header takes every line of that name out of the head. Trailers stay.
 //
 // An answer made here has no Date: an editor has no clock.
+//
+// A [wire.Stamper]'s trace context takes the place of the value of the request's
+// traceparent, in the same line. If that is not well formed, goes on in a second
+// line or is not the only one, all of them go, and the new one is the last line of
+// the head. Nothing else of the request changes by a byte.
 package http

@@ -1,8 +1,9 @@
-// Package http2 is the editor of HTTP connections of any version. One that
-// begins with the preface of HTTP/2 it understands itself, gRPC included; any
-// other it leaves to the editor in package http.
+// Package http2 is the editor of HTTP connections of any version, and the follower
+// that reads along them with the same decoder. A connection that begins with the
+// preface of HTTP/2 they understand themselves, gRPC included; any other they leave
+// to those in package http.
 //
-// It follows the frames and the header blocks of both directions. As long as no
+// The editor follows the frames and the header blocks of both directions. As long as no
 // fault has touched a direction, its bytes pass as they came. From the first
 // header block on that is changed, swallowed or made here, every block of that
 // direction is encoded anew without the dynamic table: the receiver has missed
@@ -28,6 +29,11 @@
 //     RST_STREAM(CANCEL). Other streams go on.
 //   - drop-header takes every field of that name out of the head. Trailers stay.
 //     The name is compared without regard to case; :authority is no Host here.
+//
+// A [wire.Stamper]'s trace context takes the place of the request's traceparent. If
+// that is not well formed or not the only one, all of them go, and the new one is
+// the last field. The requests of a connection are encoded anew from the first one
+// on that is stamped.
 //
 // For the rules a head looks like one of HTTP/1: a field is a line, and
 // :authority is the line Host where there is no such field.

@@ -18,10 +18,11 @@ type Editor struct {
 	up, down side
 	streams  map[uint32]*stream // those that faults have touched, until they end
 	skipped  skipped
-	newest   uint32 // the newest stream of a request
-	quiet    bool   // no more requests are decided on
-	over     bool   // the connection is reset
-	lines    []byte // of the request that is decided on
+	newest   uint32       // the newest stream of a request
+	quiet    bool         // no more requests are decided on
+	over     bool         // the connection is reset
+	asked    wire.Request // the one that is decided on
+	lines    []byte       // of it
 
 	answers answers
 	// stalled says that the upstream has sent more than the client's window has

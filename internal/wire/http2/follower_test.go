@@ -378,7 +378,7 @@ func FuzzFollowFrames(f *testing.F) {
 func TestFollowFrames(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	program := make([]byte, 4*30)
-	for range 1000 {
+	for range 300 {
 		for i := range program {
 			program[i] = byte(rng.Uint32())
 		}

@@ -53,6 +53,7 @@ func serve(t *testing.T, served *atomic.Int64) string {
 		served.Add(1)
 		w.Header().Set("X-Secret", "s")
 		w.Header().Set("X-Asked", r.Header.Get("X-Up"))
+		w.Header().Set("X-Context", strings.Join(r.Header.Values("Traceparent"), " "))
 		w.Header().Set("Trailer", "X-End")
 		io.Copy(w, r.Body)
 		w.Header().Set("X-End", "end of "+r.URL.Path)
@@ -67,7 +68,7 @@ func serve(t *testing.T, served *atomic.Int64) string {
 }
 
 // connect makes a client whose one connection goes through an editor.
-func connect(t *testing.T, address string, d wire.Decider, dialled *atomic.Int64) *http.Client {
+func connect(t *testing.T, address string, fresh func(wire.Decider) wire.Editor, d wire.Decider, dialled *atomic.Int64) *http.Client {
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: &protocols, DialContext: func(context.Context, string, string) (net.Conn, error) {
@@ -76,11 +77,14 @@ func connect(t *testing.T, address string, d wire.Decider, dialled *atomic.Int64
 		if err != nil {
 			return nil, err
 		}
-		return wiretest.Carry(t, c, New(d)), nil
+		return wiretest.Carry(t, c, fresh(d)), nil
 	}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Timeout: time.Minute, Transport: transport}
 }
+
+// edit makes an editor.
+func edit(d wire.Decider) wire.Editor { return New(d) }
 
 // echo sends a body and returns what came back of it.
 func echo(c *http.Client, method, path string, body io.Reader) (*http.Response, []byte, error) {
@@ -118,7 +122,7 @@ func TestRealPeers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var served, dialled atomic.Int64
 			d := &guarded{Decider: wiretest.NewDecider(t, c.faults...)}
-			client := connect(t, serve(t, &served), d, &dialled)
+			client := connect(t, serve(t, &served), edit, d, &dialled)
 			// Without a connection that is there, each request would dial.
 			if _, _, err := echo(client, "GET", "/first", nil); err != nil {
 				t.Fatal(err)
@@ -200,7 +204,7 @@ func check(faults []rehearse.Fault, what, path string, a *http.Response, b []byt
 func TestAbortOfUnendedUpload(t *testing.T) {
 	var served, dialled atomic.Int64
 	d := &guarded{Decider: wiretest.NewDecider(t, rehearse.Fault{Kind: rehearse.FaultAbort, Status: 503, Body: "no", Match: rehearse.Match{Path: "/abort"}})}
-	client := connect(t, serve(t, &served), d, &dialled)
+	client := connect(t, serve(t, &served), edit, d, &dialled)
 	for range 3 {
 		r, w := io.Pipe()
 		go func() {
@@ -319,5 +323,126 @@ const ask = (path, n) => new Promise(done => {
 	}
 	if diff := cmp.Diff(want.String(), string(got)); diff != "" || err != nil {
 		t.Errorf("%v (- want, + got)\n%s", err, diff)
+	}
+}
+
+// marker stamps every request.
+type marker struct{ wire.Nobody }
+
+func (marker) Stamp(q *wire.Request) (wire.Context, bool) { return wiretest.Context(q.ID), true }
+
+// told collects what a follower tells, by the path.
+type told struct {
+	mu  sync.Mutex
+	all map[string]wire.Exchange
+}
+
+func (l *told) tell(e *wire.Exchange) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all[e.Path] = *e
+}
+
+func (l *told) of(path string) wire.Exchange {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[path]
+}
+
+// TestRealPeersStamped lets Go's own client and server talk through an editor
+// that stamps, with a follower beside it, with many streams at once.
+func TestRealPeersStamped(t *testing.T) {
+	log := told{all: map[string]wire.Exchange{}}
+	var served, dialled atomic.Int64
+	client := connect(t, serve(t, &served), func(d wire.Decider) wire.Editor {
+		return wiretest.Along(New(d), NewFollower(log.tell))
+	}, marker{}, &dialled)
+	if _, _, err := echo(client, "GET", "/first", nil); err != nil {
+		t.Fatal(err)
+	}
+	large := bytes.Repeat([]byte("0123456789"), 30_000)
+	var wg sync.WaitGroup
+	for stream := range 8 {
+		wg.Go(func() {
+			for round := range 4 {
+				path := fmt.Sprintf("/%d/%d", stream, round)
+				body := large[:round*100_000]
+				q, err := http.NewRequest("POST", "http://h"+path+"?x", bytes.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if round%2 == 1 {
+					q.Header.Set("Traceparent", traced)
+				}
+				a, err := client.Do(q)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				b, err := io.ReadAll(a.Body)
+				a.Body.Close()
+				e := log.of(path)
+				if err != nil || !bytes.Equal(b, body) || a.Header.Get("X-Context") != wiretest.Stamp(e.ID) {
+					t.Errorf("%s: got %d bytes, %v (%v), want %d with %s", path, len(b), a.Header, err, len(body), wiretest.Stamp(e.ID))
+				}
+				if e.Method != "POST" || e.Status != 200 || e.Host != "h" || e.Cut != "" || e.BytesUp < int64(len(body)) || e.BytesDown < int64(len(body)) || e.Parent.IsZero() != (round%2 == 0) {
+					t.Errorf("%s was told as %+v", path, e)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if served.Load() != 33 || dialled.Load() != 1 {
+		t.Errorf("%d requests over %d connections, want 33 over one", served.Load(), dialled.Load())
+	}
+}
+
+// TestNodeStamped lets nghttp2 judge the header blocks of a stamped connection.
+func TestNodeStamped(t *testing.T) {
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("no node here: install Node.js")
+	}
+	const script = `
+const server = require('http2').createServer()
+server.on('stream', (s, h) => { s.respond({ ':status': 200, 'x-context': h['traceparent'] }); s.end('x'.repeat(20000)) })
+server.listen(0, '127.0.0.1', () => console.log(server.address().port))
+process.stdin.on('close', () => process.exit()).resume()
+`
+	c := exec.CommandContext(t.Context(), "node", "-e", script)
+	stdin, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Wait()
+	defer stdin.Close()
+	var port int
+	if _, err := fmt.Fscan(stdout, &port); err != nil {
+		t.Fatal(err)
+	}
+	log := told{all: map[string]wire.Exchange{}}
+	var dialled atomic.Int64
+	client := connect(t, fmt.Sprintf("127.0.0.1:%d", port), func(d wire.Decider) wire.Editor {
+		return wiretest.Along(New(d), NewFollower(log.tell))
+	}, marker{}, &dialled)
+	for i := range 20 {
+		path := fmt.Sprintf("/%d", i)
+		a, b, err := echo(client, "GET", path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := log.of(path); len(b) != 20000 || a.Header.Get("X-Context") != wiretest.Stamp(e.ID) || e.Status != 200 {
+			t.Errorf("%s: got %d bytes, %v, told as %+v", path, len(b), a.Header, e)
+		}
+	}
+	if dialled.Load() != 1 {
+		t.Errorf("%d connections, want one", dialled.Load())
 	}
 }

@@ -101,18 +101,17 @@ func (e *Editor) requestBlock(b *block, u []byte, out *wire.Out) {
 		return
 	}
 	e.newest = b.stream
-	q := wire.Request{Protocol: wire.HTTP, ID: uint64(b.stream), Parent: parent(b.fields)}
-	if e.quiet || len(e.streams) >= wire.MaxOwed || !e.read(b.fields, &q) {
+	if e.quiet || len(e.streams) >= wire.MaxOwed || !e.read(b) {
 		e.up.sendBlock(out, b, u)
 		return
 	}
-	st := &stream{tunnel: string(q.Method) == "CONNECT"}
+	st := &stream{tunnel: string(e.asked.Method) == "CONNECT"}
 	st.upDone = b.has(endStream)
 	var holds []*rehearse.Fault
 	var abort *rehearse.Fault
 	fields := b.fields
 	stamps := e.stamper != nil
-	for _, f := range e.decider.Decide(&q) {
+	for _, f := range e.decider.Decide(&e.asked) {
 		t := touch{fault: f}
 		switch f.Kind {
 		case rehearse.FaultAbort:
@@ -155,14 +154,14 @@ func (e *Editor) requestBlock(b *block, u []byte, out *wire.Out) {
 		e.up.edit()
 	}
 	if stamps {
-		e.stamp(b, &q)
+		e.stamp(b)
 	}
 	e.up.sendBlock(out, b, u)
 }
 
 // stamp gives a request the trace context that it goes on with.
-func (e *Editor) stamp(b *block, q *wire.Request) {
-	c, ok := e.stamper.Stamp(q)
+func (e *Editor) stamp(b *block) {
+	c, ok := e.stamper.Stamp(&e.asked)
 	if !ok {
 		return
 	}
@@ -353,10 +352,12 @@ func (e *Editor) promise(s *side, b *block, u []byte, out *wire.Out) {
 
 // read makes a request's head what rules are asked about. It reports false
 // where the block is no request's head.
-func (e *Editor) read(fields []hpack.HeaderField, q *wire.Request) bool {
+func (e *Editor) read(b *block) bool {
+	q := &e.asked
+	*q = wire.Request{Protocol: wire.HTTP, ID: uint64(b.stream), Parent: parent(b.fields)}
 	host, named := "", false
 	e.lines = e.lines[:0]
-	for _, f := range fields {
+	for _, f := range b.fields {
 		switch {
 		case f.Name == ":method":
 			q.Method = []byte(f.Value)

@@ -125,24 +125,12 @@ func (f *Follower) Up(p []byte, at time.Duration) {
 	for len(p) > 0 && f.opaque == "" && !f.terminated {
 		if f.starting {
 			p = f.start(p)
-			continue
+		} else {
+			p = f.message(p)
 		}
-		if f.up.between() {
-			f.begun = at
+		if f.downOver && f.opaque == "" {
+			f.cut()
 		}
-		n, whole, ok := f.up.next(p)
-		if !ok {
-			f.lost()
-			return
-		}
-		if whole {
-			f.said(f.up.kind(), f.up.body)
-			f.up.release()
-		}
-		p = p[n:]
-	}
-	if f.downOver {
-		f.cut()
 	}
 }
 
@@ -171,6 +159,22 @@ func (f *Follower) Down(p []byte, at time.Duration) {
 		}
 		p = p[n:]
 	}
+}
+
+// message takes a message of the client's, or a part of it, from the start of p.
+func (f *Follower) message(p []byte) (rest []byte) {
+	if f.up.between() {
+		f.begun = f.now
+	}
+	n, whole, ok := f.up.next(p)
+	switch {
+	case !ok:
+		f.lost()
+	case whole:
+		f.said(f.up.kind(), f.up.body)
+		f.up.release()
+	}
+	return p[n:]
 }
 
 // End implements [wire.Follower].

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -29,66 +28,35 @@ func brief(x *wire.Exchange) string {
 	if x.Transaction != 0 {
 		fmt.Fprintf(&b, " %c", x.Transaction)
 	}
-	fmt.Fprintf(&b, " %d-%d", x.Begun/time.Second, x.Said/time.Second)
+	fmt.Fprintf(&b, " %d-%d", x.Begun/time.Millisecond-1, x.Said/time.Millisecond-1)
 	if x.Ahead > 0 {
-		fmt.Fprintf(&b, " <%d>", x.Ahead/time.Second)
+		fmt.Fprintf(&b, " <%d>", x.Ahead/time.Millisecond-1)
 	}
-	fmt.Fprintf(&b, " %d-%d", x.Answered/time.Second, x.Ended/time.Second)
+	fmt.Fprintf(&b, " %d-%d", max(0, x.Answered/time.Millisecond-1), x.Ended/time.Millisecond-1)
 	if x.Cut != "" {
 		b.WriteString(" cut by " + x.Cut)
 	}
 	return b.String()
 }
 
-// whole is everything about an exchange.
-func whole(x *wire.Exchange) string { return fmt.Sprintf("%+v", *x) }
-
-// play plays steps, one a second, whose bytes come in pieces. A step whose bytes
-// are "end" is the side's end.
-func play(f wire.Follower, steps []wiretest.Step, size func() int) {
-	for i, s := range steps {
-		at := time.Duration(i) * time.Second
-		if s.Bytes == "end" {
-			f.End(s.Up, at)
-			continue
+// loggedIn makes followers that have seen a login, and do not tell of it.
+func loggedIn(tell wire.Tell) wire.Follower {
+	f := NewFollower(func(x *wire.Exchange) {
+		if x.ID > 1 {
+			tell(x)
 		}
-		for _, p := range wiretest.Pieces([]byte(s.Bytes), size) {
-			if s.Up {
-				f.Up(p, at)
-			} else {
-				f.Down(p, at)
-			}
-			clear(p) // it must not be kept
-		}
-	}
+	})
+	f.Up([]byte(startup), 0)
+	f.Down([]byte(hello), 0)
+	return f
 }
 
-// follow plays steps in pieces of many sizes, with the same result each time. It
-// does not tell of a login in front of them.
-func follow(t *testing.T, login bool, steps []wiretest.Step, line func(*wire.Exchange) string) (told []string, f *Follower) {
-	t.Helper()
-	rng := rand.New(rand.NewPCG(1, 1))
-	for i, size := range []func() int{func() int { return 1 << 20 }, func() int { return 1 }, func() int { return 3 }, func() int { return 7 }, func() int { return 1 + rng.IntN(30) }} {
-		var got []string
-		f = NewFollower(func(x *wire.Exchange) { got = append(got, line(x)) })
-		if login {
-			f.Up([]byte(startup), 0)
-			f.Down([]byte(hello), 0)
-			got = nil
-		}
-		play(f, steps, size)
-		if i > 0 && !cmp.Equal(got, told) {
-			t.Fatalf("in pieces it tells something else:\n%s", cmp.Diff(told, got))
-		}
-		told = got
-	}
-	return told, f
-}
+func fresh(tell wire.Tell) wire.Follower { return NewFollower(tell) }
 
 func TestFollower(t *testing.T) {
 	type steps = []wiretest.Step
 	var (
-		end  = "end"
+		end  = "" // of the side
 		z    = func(status string) string { return m('Z', status) }
 		row  = m('D', "\x00\x01\x00\x00\x00\x01x")
 		p    = func(name, sql string) string { return m('P', name+"\x00"+sql+"\x00\x00\x00") }
@@ -193,7 +161,15 @@ func TestFollower(t *testing.T) {
 		{name: "ready too early", steps: steps{up(p("", "a") + b("", "") + e("") + syncs), down(z("I"))}, opaque: "lost"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, f := follow(t, !c.fresh, c.steps, brief)
+			begin := loggedIn
+			if c.fresh {
+				begin = fresh
+			}
+			exchanges, f := wiretest.Follow(t, begin, c.steps, 1)
+			var got []string
+			for _, x := range exchanges {
+				got = append(got, brief(&x))
+			}
 			if !cmp.Equal(got, c.want) {
 				t.Errorf("it tells something else:\n%s", cmp.Diff(c.want, got))
 			}
@@ -266,14 +242,10 @@ func TestFollowerNoAllocation(t *testing.T) {
 }
 
 func TestFollowerLongStatement(t *testing.T) {
-	var got []string
-	f := NewFollower(func(x *wire.Exchange) { got = append(got, x.Statement) })
-	f.Up([]byte(startup), 0)
-	f.Down([]byte(hello), 0)
-	long := strings.Repeat("x", 3*wire.MaxHead)
-	play(f, []wiretest.Step{up(q(long) + q("b")), down(done("A") + m('Z', "I") + done("B") + m('Z', "I"))}, func() int { return 1000 })
-	if want := []string{"", long[:wire.MaxHead], "b"}; !cmp.Equal(got, want) {
-		t.Errorf("got statements of %d exchanges, want the first %d bytes of the long one", len(got), wire.MaxHead)
+	long := strings.Repeat("x", 2*wire.MaxHead)
+	got, _ := wiretest.Follow(t, loggedIn, []wiretest.Step{up(q(long) + q("b")), down(done("A") + m('Z', "I") + done("B") + m('Z', "I"))}, 1)
+	if len(got) != 2 || got[0].Statement != long[:wire.MaxHead] || got[1].Statement != "b" {
+		t.Errorf("got %d exchanges, want the first %d bytes of the long statement, and the short one", len(got), wire.MaxHead)
 	}
 }
 
@@ -307,30 +279,19 @@ func FuzzFollower(f *testing.F) {
 		for _, s := range strings.Split(string(conversation), "\xff") {
 			switch {
 			case s == "U" || s == "D":
-				steps = append(steps, wiretest.Step{Up: s == "U", Bytes: "end"})
-			case s != "":
+				steps = append(steps, wiretest.Step{Up: s == "U"})
+			case len(s) > 1:
 				steps = append(steps, wiretest.Step{Up: s[0] == 'u', Bytes: s[1:]})
 			}
 		}
-		rng := rand.New(rand.NewPCG(seed, 0))
-		var want []string
-		var opaque string
-		for i, size := range []func() int{func() int { return 1 << 20 }, func() int { return 1 }, func() int { return 1 + rng.IntN(40) }} {
-			var got []string
-			var ended int64
-			follower := NewFollower(func(x *wire.Exchange) {
-				got = append(got, whole(x))
-				if x.Begun > x.Said || x.Said > x.Ended || x.Answered != 0 && (x.Said > x.Answered || x.Answered > x.Ended) || x.BytesUp < 0 || x.SaidAt < x.BytesUp || x.EndedAt < ended || x.EndedAt < x.BytesDown || x.Rows < -1 {
+		wiretest.Follow(t, func(tell wire.Tell) wire.Follower {
+			return NewFollower(func(x *wire.Exchange) {
+				if x.Begun > x.Said || x.Said > x.Ended || x.Answered != 0 && (x.Said > x.Answered || x.Answered > x.Ended) || x.BytesUp < 0 || x.SaidAt < x.BytesUp || x.EndedAt < x.BytesDown || x.Rows < -1 {
 					t.Fatalf("%+v", x)
 				}
-				ended = x.EndedAt
+				tell(x)
 			})
-			play(follower, steps, size)
-			if i > 0 && (!cmp.Equal(got, want) || follower.Opaque() != opaque) {
-				t.Fatalf("in pieces it is %q and tells something else:\n%s", follower.Opaque(), cmp.Diff(want, got))
-			}
-			want, opaque = got, follower.Opaque()
-		}
+		}, steps, seed)
 	})
 }
 

@@ -10,6 +10,11 @@ type reply struct {
 	newer  bool // a type that only RESP3 has was seen
 	queued bool // it was +QUEUED
 
+	top    byte  // the kind of the whole
+	first  word  // the beginning of its first string or line
+	passed bool  // that has come
+	last   int64 // the integer that came last
+
 	left  int64 // values that are still to come
 	state replyState
 	kind  byte
@@ -33,7 +38,7 @@ const queued = "QUEUED\r"
 // answer ends there, and whether it could be understood so far.
 func (r *reply) next(p []byte) (n int, done, ok bool) {
 	if !r.begun {
-		*r = reply{begun: true, left: 1, push: p[0] == '>'}
+		*r = reply{begun: true, left: 1, push: p[0] == '>', top: p[0]}
 	}
 	for i := 0; i < len(p); {
 		switch r.state {
@@ -44,6 +49,9 @@ func (r *reply) next(p []byte) (n int, done, ok bool) {
 			i++
 		case replyData:
 			k := int(min(r.n, int64(len(p)-i)))
+			if !r.passed && r.n > 2 {
+				r.first.add(p[i : i+min(k, int(r.n-2))])
+			}
 			i += k
 			if r.n -= int64(k); r.n == 0 {
 				r.value()
@@ -78,6 +86,9 @@ func (r *reply) kindOf(c byte) bool {
 	switch c {
 	case '+', '-', ':':
 		r.state = replyLine
+		if c == ':' {
+			r.last = 0
+		}
 	case '_', ',', '#', '(':
 		r.state, r.newer = replyLine, true
 	case '$', '*':
@@ -90,8 +101,14 @@ func (r *reply) kindOf(c byte) bool {
 	return true
 }
 
-// note compares a simple string with +QUEUED.
+// note compares a simple string with +QUEUED, and reads integers.
 func (r *reply) note(line []byte) {
+	if !r.passed && (r.kind == '+' || r.kind == '-') {
+		r.first.add(bytes.TrimRight(line, "\r\n"))
+	}
+	if r.kind == ':' {
+		r.integer(line)
+	}
 	if r.kind != '+' {
 		return
 	}
@@ -104,6 +121,15 @@ func (r *reply) note(line []byte) {
 			r.chars++
 		default:
 			r.chars = len(queued) + 1
+		}
+	}
+}
+
+// integer reads the digits of a line, or a part of it.
+func (r *reply) integer(line []byte) {
+	for _, c := range line {
+		if c >= '0' && c <= '9' {
+			r.last = 10*r.last + int64(c-'0')
 		}
 	}
 }
@@ -150,4 +176,5 @@ func (r *reply) sized() bool {
 func (r *reply) value() {
 	r.state = replyType
 	r.left--
+	r.passed = true
 }

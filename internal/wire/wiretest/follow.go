@@ -3,10 +3,9 @@ package wiretest
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/rehearse-dev/rehearse/internal/wire"
 )
@@ -35,8 +34,8 @@ func Follow(t testing.TB, fresh func(wire.Tell) wire.Follower, steps []Step, see
 		if i == 0 {
 			want, whole = got, f
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("in other pieces (- whole, + pieces)\n%s", diff)
+		if !slices.Equal(got, want) {
+			t.Fatalf("in other pieces it told of\n%+v, in whole ones of\n%+v", got, want)
 		}
 		if f.Opaque() != whole.Opaque() || f.Open() != whole.Open() {
 			t.Fatalf("in other pieces opaque is %q with %d open, want %q with %d", f.Opaque(), f.Open(), whole.Opaque(), whole.Open())

@@ -63,7 +63,7 @@ func (f *forest) fold() {
 			continue
 		}
 		call.folded = true
-		span.wire, span.edge, span.begun, span.over, span.abandoned = call.wire, call.edge, call.begun, call.over, call.abandoned
+		span.wire, span.edge, span.begun, span.over, span.abandoned, span.nominal = call.wire, call.edge, call.begun, call.over, call.abandoned, call.nominal
 		span.span.Attributes = slices.Clone(span.span.Attributes)
 		for _, a := range call.span.Attributes {
 			if span.span.Attribute(a.Key) == nil {

@@ -47,6 +47,7 @@ type node struct {
 	loose       bool
 	background  bool
 	abandoned   bool // somebody hung up in the middle
+	nominal     bool // its time in shape is its path's, without jitter
 }
 
 // edge is a link's two ends.
@@ -55,7 +56,17 @@ type edge struct {
 	client, upstream rehearse.ServiceName
 	ingress          bool
 	up               float64 // the share of the shape's delay that is on the way up
+	// early and late are how far a call of a nominal path may seem to begin before
+	// it did, and to end after it did: the path is taken to be without its jitter.
+	early, late int64
 }
+
+// sure is how many times the jitter covers all but a few calls in ten thousand,
+// and rough what the host adds.
+const (
+	sure  = 4
+	rough = int64(time.Millisecond)
+)
 
 func newForest(spans []rehearse.Span, links []rehearse.LinkSpec) *forest {
 	f := &forest{
@@ -66,6 +77,7 @@ func newForest(spans []rehearse.Span, links []rehearse.LinkSpec) *forest {
 		e := &edge{id: l.ID, client: l.Client, upstream: l.Upstream, ingress: rehearse.IsIngress(l.Client), up: 0.5}
 		if rtt := l.Shape.RTT(); rtt > 0 {
 			e.up = float64(l.Shape.Up.Delay) / float64(rtt)
+			e.early, e.late = sure*int64(l.Shape.Up.Jitter)+rough, sure*int64(l.Shape.Down.Jitter)+rough
 		}
 		f.edges[l.ID] = e
 	}
@@ -96,6 +108,7 @@ func newForest(spans []rehearse.Span, links []rehearse.LinkSpec) *forest {
 				n.wire, n.link, n.edge = &w, true, f.edge(w.Link)
 				n.begun, n.over = n.start, n.end
 				n.abandoned = s.Text(rehearse.AttrAbandoned) != ""
+				n.nominal, _ = s.Attribute(rehearse.AttrNominal).(bool)
 			}
 		}
 		f.nodes = append(f.nodes, n)

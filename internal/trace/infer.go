@@ -26,13 +26,30 @@ func (f *forest) infer() {
 			a, b := &f.nodes[x], &f.nodes[y]
 			return cmp.Or(cmp.Compare(a.begun, b.begun), cmp.Compare(a.over, b.over), cmp.Compare(a.wire.Connection, b.wire.Connection), cmp.Compare(a.wire.Number, b.wire.Number))
 		})
-		w := newWorker(f, requests[service], of)
+		w := newWorker(f, f.widened(requests[service], of), of)
 		possible := w.alone()
 		w.learn()
 		w.match()
 		w.nearest()
 		w.apply(possible)
 	}
+}
+
+// widened are requests with the time by which their calls may seem to begin too
+// early and to end too late.
+func (f *forest) widened(requests []request, calls []int32) []request {
+	var early, late int64
+	for _, c := range calls {
+		if n := &f.nodes[c]; n.nominal {
+			early, late = max(early, n.edge.early), max(late, n.edge.late)
+		}
+	}
+	requests = slices.Clone(requests)
+	for i := range requests {
+		requests[i].lo -= early
+		requests[i].hi += late
+	}
+	return requests
 }
 
 // alone gives an owner to each atom that began while one request was in flight,

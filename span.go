@@ -170,8 +170,12 @@ const (
 	AttrBytesDown   = "rehearse.bytes_down"  // int: of the answer
 	AttrAbandoned   = "rehearse.abandoned"   // string: how the call ended early: "client" hung up, "upstream" hung up, "reset"
 	AttrTurns       = "rehearse.turns"       // int: of a connection's span: how often the client spoke and the upstream answered
-	AttrUndecoded   = "rehearse.undecoded"   // string: of a connection's span: why its bytes are not calls: "tls", "unknown", "replication", "lost"
+	AttrUndecoded   = "rehearse.undecoded"   // string: of a connection's span: why its bytes are not calls: "tls", "unknown", "replication", "upgraded", "lost"; or UndecodedNothing
 )
+
+// UndecodedNothing is the AttrUndecoded of a connection all of whose bytes were
+// calls: its span only says for how long it was there.
+const UndecodedNothing = "nothing"
 
 // Wire is what a link has measured of a call.
 type Wire struct {

@@ -71,7 +71,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # What the tests of JavaScript need, as their lock files say.
-for dir in examples/docgen/e2e internal/toxiproxy/compat/node; do
+for dir in examples/docgen/e2e internal/toxiproxy/compat/node internal/telemetry/compat/node; do
 	if command -v npm >/dev/null && ! cmp -s "$dir/package-lock.json" "$dir/node_modules/.installed"; then
 		echo "ci-setup: npm ci in $dir"
 		(cd "$dir" && npm ci --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.installed)

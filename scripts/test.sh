@@ -26,8 +26,9 @@ builds() { # for the systems that have a release
 app() (cd examples/docgen/app && "$@")
 compat() (cd internal/toxiproxy/compat && "$@")
 peers() (cd internal/peers && "$@")
+telemetry() (cd internal/telemetry/compat && "$@")
 
-export -f gofmt_clean builds app compat peers
+export -f gofmt_clean builds app compat peers telemetry
 
 check() { "$work/testreport" check "$@"; }
 
@@ -39,6 +40,7 @@ checks() {
 	check vet-docgen bash -c 'app go vet ./...'
 	check vet-compat bash -c 'compat go vet ./...'
 	check vet-peers bash -c 'peers go vet ./...'
+	check vet-telemetry bash -c 'telemetry go vet ./...'
 	# Pinned in a module of its own, so that it is not a dependency of ours.
 	check staticcheck go tool -modfile=tools/go.mod staticcheck ./...
 	check build bash -c builds
@@ -49,6 +51,7 @@ tests() {
 	app go test -race -shuffle=on -timeout 5m -json ./...
 	compat go test -race -timeout 5m -json ./...
 	peers go test -race -timeout 5m -json ./...
+	telemetry go test -race -timeout 5m -json ./...
 }
 
 case "${1:-all}" in

@@ -69,22 +69,20 @@ func (q *inquiry) unread() []string {
 	return out
 }
 
-// unattributed counts calls whose request is unknown, and all calls, on the links
-// that the check is about.
+// unattributed counts calls whose request is unknown, and all that a request has
+// made, on the links that the check is about.
 func (q *inquiry) unattributed() (unknown, all int) {
 	for i := range q.t.Loose {
 		n := &q.t.Loose[i]
-		if id, ok := onLink(n); ok && q.about(id) {
-			all++
-			if n.Known == rehearse.KnownNothing {
-				unknown++
-			}
+		if id, ok := onLink(n); ok && q.about(id) && n.Known == rehearse.KnownNothing {
+			unknown++
 		}
 	}
+	all = unknown
 	for i := range q.t.Traces {
 		nodes := q.t.Traces[i].Nodes
 		for j := range nodes {
-			if id, ok := onLink(&nodes[j]); ok && q.about(id) {
+			if id, ok := onLink(&nodes[j]); ok && q.about(id) && nodes[j].Up >= 0 {
 				all++
 			}
 		}

@@ -294,9 +294,13 @@ func (p *parser) fits(c *condition, op, value token) {
 			p.fail(value.at, c.comparison+" takes a regular expression in double quotes", "")
 			return
 		}
+		if _, err := regexp.Compile(c.literal.text); err != nil { // by itself, so that the message shows it by itself
+			p.fail(value.at, strings.TrimPrefix(err.Error(), "error parsing regexp: "), "")
+			return
+		}
 		pattern, err := regexp.Compile("^(?s:" + c.literal.text + ")$")
 		if err != nil {
-			p.fail(value.at, strings.TrimPrefix(err.Error(), "error parsing regexp: "), "")
+			p.fail(value.at, "the regular expression is too large", "")
 			return
 		}
 		c.pattern = pattern

@@ -19,13 +19,8 @@ func (q *inquiry) poolExhausted() rehearse.Finding {
 			pools = append(pools, p)
 		}
 	}
-	if len(pools) == 0 {
-		if _, all := q.unattributed(); all == 0 {
-			f, _ := q.enough(0, 1, "call")
-			return q.hold(f, 0)
-		}
-		f := rehearse.Finding{Outcome: rehearse.Pass, Got: "no pool", Detail: "No service keeps connections that requests could wait for."}
-		return q.hold(f, lostPass|unread)
+	if f, enough := q.enough(len(pools), 1, "pool of connections"); !enough {
+		return q.hold(f, 0)
 	}
 	f := rehearse.Finding{Outcome: rehearse.Pass}
 	var waited int
@@ -66,7 +61,7 @@ func exhausted(p rehearse.Pool) string {
 		s += fmt.Sprintf(" A request kept one for %s in the median: %s round trips, one after the other, of %s each.", duration(p.Holds.P50), number(p.Trips), duration(p.RTT))
 	}
 	if p.Lost > 0 {
-		s += fmt.Sprintf(" %s ended in the middle of its work, with no other in its place.", counted(p.Lost, "connection"))
+		s += fmt.Sprintf(" %s ended in the middle of a call or a transaction, with no other to follow.", counted(p.Lost, "connection"))
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -104,8 +105,15 @@ type sameCall struct {
 
 func (v *view) same(i, request int) sameCall {
 	n := &v.Nodes[i]
-	return sameCall{request, n.Wire.Link, n.Name, n.Text("db.query.text")}
+	text := n.Text("db.query.text")
+	if n.Scope != rehearse.LinkScope {
+		text = literals.ReplaceAllString(text, "?") // a link has done so, an SDK may not have
+	}
+	return sameCall{request, n.Wire.Link, n.Name, text}
 }
+
+// literals are the strings and numbers of a statement.
+var literals = regexp.MustCompile(`'(?:[^']|'')*'|\b[0-9][0-9.]*\b`)
 
 // sample is what a check has measured of one trace: the figure, the same without
 // what is inferred, and what it is of.
@@ -157,7 +165,7 @@ func (q *inquiry) ask(k question) rehearse.Finding {
 	worst := slices.MaxFunc(samples, worse)
 	f := rehearse.Finding{
 		Outcome: rehearse.Pass, Got: k.format(worst.value), Value: pointer(worst.value),
-		Detail: fmt.Sprintf("None of %s %s.", counted(len(samples), "trace"), k.bad),
+		Detail: fmt.Sprintf("None of %d traces %s.", len(samples), k.bad),
 	}
 	if worst.value > 0 {
 		f.Detail += fmt.Sprintf(" The most is %s: %s.", k.format(worst.value), worst.what)
@@ -165,7 +173,7 @@ func (q *inquiry) ask(k question) rehearse.Finding {
 	if len(bad) > 0 {
 		slices.SortStableFunc(bad, func(a, b sample) int { return worse(b, a) })
 		f.Outcome, f.Hint = rehearse.Fail, k.hint
-		f.Detail = fmt.Sprintf("%d of %s %s; at worst %s: %s.", len(bad), counted(len(samples), "trace"), k.bad, k.format(worst.value), worst.what)
+		f.Detail = fmt.Sprintf("%d of %d traces %s; at worst %s: %s.", len(bad), len(samples), k.bad, k.format(worst.value), worst.what)
 		for _, s := range bad {
 			f.Traces = append(f.Traces, s.trace)
 		}
@@ -187,7 +195,7 @@ func worse(a, b sample) int {
 func (q *inquiry) enough(got, need int, noun string) (rehearse.Finding, bool) {
 	switch {
 	case got == 0:
-		f := unverified("no samples", "There is no "+noun+q.scope()+".")
+		f := unverified("no samples", "There is no "+q.scope(noun)+".")
 		f.Hint = q.nearOperation()
 		// The reason, where it is known, is better than a hint.
 		if why := q.unread(); len(why) > 0 {
@@ -195,22 +203,26 @@ func (q *inquiry) enough(got, need int, noun string) (rehearse.Finding, bool) {
 		}
 		return f, false
 	case got < need:
-		return unverified(counted(got, noun), fmt.Sprintf("There is %s%s, which is less than the %d that an answer takes.", counted(got, noun), q.scope(), need)), false
+		return unverified(counted(got, noun), fmt.Sprintf("An answer takes %s, and there are %d.", q.scope(counted(need, noun)), got)), false
 	}
 	return rehearse.Finding{}, true
 }
 
-// scope says what the check is about, behind a noun.
-func (q *inquiry) scope() string {
-	var s string
+// scope is a noun with what the check is about.
+func (q *inquiry) scope(noun string) string {
+	s := noun
 	if q.check.Operation != "" {
 		s += " of " + q.check.Operation
 	}
 	if q.check.Service != "" {
 		s += " of " + string(q.check.Service)
 	}
-	if q.check.Link != "" {
+	switch {
+	case q.check.Link == "":
+	case strings.Contains(noun, "trace"):
 		s += " with a call on " + string(q.check.Link)
+	default:
+		s += " on " + string(q.check.Link)
 	}
 	return s
 }

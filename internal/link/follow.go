@@ -34,6 +34,7 @@ type follow struct {
 	handed    [2]marks         // up, down
 	ended     [2]bool          // up, down
 	left      time.Duration    // when the client hung up; 0 while it has not
+	kept      bool             // it speaks a protocol whose clients keep their connections
 	waiting   wire.Queue[Call] // ended, but their answers are not all handed over
 }
 
@@ -140,11 +141,11 @@ func (f *follow) choose(up bool, p []byte) {
 	case p[0] == 0x16:
 		f.giveUp("tls")
 	case p[0] == 0:
-		f.follower = postgres.NewFollower(f.tell)
+		f.follower, f.kept = postgres.NewFollower(f.tell), true
 	case isHTTP(p):
 		f.follower = http2.NewFollower(f.tell)
 	default:
-		f.follower = redis.NewFollower(f.tell)
+		f.follower, f.kept = redis.NewFollower(f.tell), true
 	}
 }
 
@@ -204,15 +205,22 @@ func (f *follow) close(when time.Time) {
 	}
 	f.mu.Lock()
 	f.settle(true)
-	why := f.undecoded
+	why, kept, left := f.undecoded, f.kept, f.left
 	f.mu.Unlock()
 	s := f.session
 	up, down := s.up.got.Load(), s.down.got.Load()
-	if why == "" || up+down == 0 {
+	if why == "" && !kept || up+down == 0 {
 		return
 	}
+	closed := when
+	if left > 0 {
+		closed = s.link.epoch.Add(left)
+	}
+	if s.link.tier == rehearse.TierPacket { // that it left took as long to come here
+		closed = later(s.opened, closed.Add(-time.Duration(s.link.Shape().Up.Delay)))
+	}
 	f.watch.Connection(Connection{
-		Number: int64(s.number), Opened: s.opened, Closed: when, BytesUp: up, BytesDown: down, Turns: s.turns,
+		Number: int64(s.number), Opened: s.opened, Closed: closed, BytesUp: up, BytesDown: down, Turns: s.turns,
 		Undecoded: why, Context: f.watch.context(s.number, 0, wire.Context{}),
 	})
 }

@@ -16,7 +16,8 @@ type Watch struct {
 	// before these, if any, that could not be told because Calls was too slow.
 	Calls func(calls []Call, lost int)
 	// Connection is told of each connection that has ended and whose bytes, or
-	// the last of them, were no calls. It must not wait.
+	// the last of them, were no calls; and of each to a database, which clients
+	// keep. It must not wait.
 	Connection func(Connection)
 	// Propagate gives the link's own span to each HTTP request as the parent of
 	// what the upstream does for it.
@@ -49,14 +50,14 @@ type Call struct {
 	Faults    string // in force on the connection, joined by commas
 }
 
-// Connection is what is known of a connection whose bytes were no calls.
+// Connection is what is known of a connection as a whole.
 type Connection struct {
 	Number             int64
 	Opened, Closed     time.Time
 	BytesUp, BytesDown int64
 	Turns              int64 // the client spoke, then the upstream answered
-	// Undecoded is why: "tls", "replication", "upgraded", "unknown", or "lost"
-	// when it happened in the middle.
+	// Undecoded is why its bytes were no calls: "tls", "replication", "upgraded",
+	// "unknown", or "lost" when it happened in the middle; empty when they were.
 	Undecoded string
 	Context   wire.Context
 }

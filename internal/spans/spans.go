@@ -90,7 +90,7 @@ func (m *Maker) measured(s *rehearse.Span, c *link.Call) {
 	}
 }
 
-// Connection is the span of a connection whose bytes were no calls.
+// Connection is the span of a whole connection.
 func (m *Maker) Connection(c link.Connection) rehearse.Span {
 	s := rehearse.Span{
 		Trace: c.Context.Trace, ID: c.Context.Span, Name: "connection to " + string(m.spec.Upstream),
@@ -101,7 +101,11 @@ func (m *Maker) Connection(c link.Connection) rehearse.Span {
 	add(&s, "server.address", string(m.spec.Upstream))
 	add(&s, rehearse.AttrLink, string(m.spec.ID))
 	add(&s, rehearse.AttrConnection, c.Number)
-	add(&s, rehearse.AttrUndecoded, c.Undecoded)
+	why := c.Undecoded
+	if why == "" {
+		why = rehearse.UndecodedNothing
+	}
+	add(&s, rehearse.AttrUndecoded, why)
 	add(&s, rehearse.AttrTurns, c.Turns)
 	add(&s, rehearse.AttrBytesUp, c.BytesUp)
 	add(&s, rehearse.AttrBytesDown, c.BytesDown)
@@ -162,7 +166,7 @@ func (m *Maker) postgres(s *rehearse.Span, e *wire.Exchange) {
 		s.Name = strings.ToUpper(e.Tag)
 	}
 	if s.Name == "" {
-		s.Name = "postgresql"
+		s.Name = "EMPTY" // a statement of nothing but a comment, as drivers ping
 	}
 	add(s, "db.system.name", "postgresql")
 	if e.Database != "" {

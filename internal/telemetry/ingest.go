@@ -204,7 +204,7 @@ func (s *Store) AddSpans(spans []rehearse.Span) {
 	}
 	for i := range spans {
 		sp := &spans[i]
-		if reason := sp.Text(rehearse.AttrUndecoded); reason != "" {
+		if reason := sp.Text(rehearse.AttrUndecoded); reason != "" && reason != rehearse.UndecodedNothing {
 			link := rehearse.LinkID(sp.Text(rehearse.AttrLink))
 			if s.result.Undecoded[link] == nil {
 				s.result.Undecoded[link] = map[string]int64{}

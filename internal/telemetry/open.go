@@ -72,6 +72,8 @@ func readFile(dir string, f rehearse.TelemetryFile, c *codec) (messages []byte, 
 		return nil, "is missing"
 	case err != nil:
 		return nil, fmt.Sprintf("cannot be read (%v)", err)
+	case len(data) == 0:
+		return nil, "is empty"
 	}
 	if sum := sha256.Sum256(data); f.SHA256 != "" && f.SHA256 != hex.EncodeToString(sum[:]) {
 		return nil, "is not the file that the run has written (its SHA-256 is another)"

@@ -174,11 +174,23 @@ func (s *Store) Spans(q Query) []rehearse.Span {
 	all := s.sources(otlp.SignalTraces)
 	var hits []hit
 	for i := range all {
+		if q.Newest {
+			i = len(all) - 1 - i
+		}
 		src := &all[i]
 		if g := src.segment; g != nil && (!q.Trace.IsZero() && !g.may(q.Trace) || g.outside(q.Since, q.Until)) {
 			continue
 		}
 		hits = q.scan(s.read(src, otlp.SignalTraces), i, hits)
+		if q.Limit > 0 && len(hits) > q.Limit {
+			// What is not better than the last of these is not asked for.
+			hits = narrow(hits, q.Limit, q.Newest)
+			if last := time.Unix(0, hits[len(hits)-1].start); q.Newest {
+				q.Since = last
+			} else {
+				q.Until = last.Add(1)
+			}
+		}
 	}
 	return collect(s, all, narrow(hits, q.Limit, q.Newest), walkSpans)
 }

@@ -71,14 +71,22 @@ func newCodec() (*codec, error) {
 	return &codec{e, d}, err
 }
 
+// sealer makes segments, one after another in the same memory.
+type sealer struct {
+	codec    *codec
+	messages []byte
+	frame    []byte
+}
+
 // seal makes a segment of a table that no longer grows.
-func seal(t *table, signal otlp.Signal, c *codec) *segment {
+func (s *sealer) seal(t *table, signal otlp.Signal) *segment {
 	rows := t.all()
 	t.grouped(rows)
-	data := slices.Clip(c.encoder.EncodeAll(t.encode(make([]byte, 0, len(t.raw)+len(t.raw)/4), rows), nil))
+	s.messages = t.encode(s.messages[:0], rows)
+	s.frame = s.codec.encoder.EncodeAll(s.messages, s.frame[:0])
 	g := &segment{
 		file:  rehearse.TelemetryFile{Signal: signal.String(), Count: int64(len(rows))},
-		data:  data,
+		data:  slices.Clone(s.frame),
 		first: slices.Min(t.start), last: slices.Max(t.start),
 	}
 	if signal == otlp.SignalMetrics {

@@ -28,11 +28,13 @@
 package telemetry
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -151,9 +153,6 @@ func New(o Options) (*Store, error) {
 			Undecoded: map[rehearse.LinkID]map[string]int64{},
 		},
 	}
-	if o.Dir == "" {
-		s.data.total = o.Memory
-	}
 	for i, name := range o.Services {
 		s.shares[name] = i + 1
 	}
@@ -181,8 +180,10 @@ func (s *Store) share(name rehearse.ServiceName) int { return s.shares[name] }
 // add takes a batch into the open table of a signal, all or nothing. The caller
 // holds s.mu. False means that the share has no room.
 func (s *Store) add(signal otlp.Signal, batch *table, share int) bool {
-	cost := int64(len(batch.raw) + batch.rows()*rowBytes)
-	if s.closed || s.failure != nil || !s.data.take(share, cost) {
+	if s.options.Dir == "" {
+		s.data.total = s.options.Memory - s.ops.bytes()
+	}
+	if s.closed || s.failure != nil || !s.data.take(share, batch.cost(0, int32(batch.rows()))) {
 		return false
 	}
 	if batch.rows() == 0 {
@@ -196,16 +197,22 @@ func (s *Store) add(signal otlp.Signal, batch *table, share int) bool {
 		if l.open.rows() == 0 {
 			l.open.since = time.Now()
 		}
+		next := l.open.merge(batch, row, s.limit)
+		cost := batch.cost(row, next)
 		l.open.cost[share] += cost
 		s.resident += cost
-		cost = 0
-		row = l.open.merge(batch, row, s.limit)
+		row = next
 	}
+	s.tell()
+	return true
+}
+
+// tell wakes those that watch. The caller holds s.mu.
+func (s *Store) tell() {
 	if s.watchers > 0 {
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
-	return true
 }
 
 // rotate hands the open table of a signal, if it has rows, to the sealer. The
@@ -216,6 +223,9 @@ func (s *Store) rotate(signal otlp.Signal) {
 		return
 	}
 	next := s.newOpen(signal)
+	if len(l.open.raw) > s.limit/2 {
+		next.reserve(&l.open.table) // it will be as large
+	}
 	l.open.next = next
 	s.pending = append(s.pending, l.open)
 	l.open = next
@@ -229,6 +239,7 @@ func (s *Store) rotate(signal otlp.Signal) {
 // closed and none is left.
 func (s *Store) sealAll() {
 	defer close(s.stopped)
+	sealer := sealer{codec: s.codec}
 	tick := time.NewTicker(maxAge / 5)
 	defer tick.Stop()
 	for {
@@ -244,7 +255,7 @@ func (s *Store) sealAll() {
 			s.forward(0)
 			s.mu.Unlock()
 		}
-		for s.sealOne() {
+		for s.sealOne(&sealer) {
 		}
 		s.mu.Lock()
 		done := s.closed && len(s.pending) == 0
@@ -256,7 +267,7 @@ func (s *Store) sealAll() {
 }
 
 // sealOne seals the oldest table that waits, and reports whether there was one.
-func (s *Store) sealOne() bool {
+func (s *Store) sealOne(sealer *sealer) bool {
 	s.mu.Lock()
 	if len(s.pending) == 0 {
 		s.mu.Unlock()
@@ -268,7 +279,7 @@ func (s *Store) sealOne() bool {
 	name := fmt.Sprintf("%s-%06d%s", o.signal, l.number, fileSuffix)
 	s.mu.Unlock()
 
-	g := seal(&o.table, o.signal, s.codec)
+	g := sealer.seal(&o.table, o.signal)
 	size := int64(len(g.data))
 	var failure error
 	if s.options.Dir != "" {
@@ -279,16 +290,23 @@ func (s *Store) sealOne() bool {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.failure == nil {
-		s.failure = failure
+	if failure != nil {
+		s.failure = cmp.Or(s.failure, failure)
+		if o.signal == otlp.SignalTraces {
+			s.result.Lost += g.file.Count
+		}
 	}
 	// Each share pays for its part of the segment instead of for its rows.
 	var total int64
 	for _, cost := range o.cost {
 		total += cost
 	}
+	var seen, paid int64
 	for share, cost := range o.cost {
-		s.data.give(share, cost-int64(float64(size)*float64(cost)/float64(total)))
+		seen += cost
+		part := size*seen/total - paid
+		paid += part
+		s.data.give(share, cost-part)
 	}
 	s.resident += g.kept.Load().bytes() + int64(len(g.data)) - total
 	s.pending = slices.Delete(s.pending, 0, 1)
@@ -364,6 +382,7 @@ func (s *Store) shut() (rehearse.TelemetryResult, error) {
 	}
 	s.forward(0)
 	s.sealed.Broadcast()
+	s.tell()
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
@@ -386,13 +405,16 @@ func (s *Store) forwarded() {
 
 const fileSuffix = ".otlp.zst"
 
-// files are the files of telemetry in a directory, with a suffix, in the order of
-// their names.
-func files(dir, suffix string) []string {
-	var names []string
-	for signal := range otlp.Signals {
-		found, _ := filepath.Glob(filepath.Join(dir, otlp.Signal(signal).String()+"-*"+suffix)) // the pattern is well-formed
-		names = append(names, found...)
+// files are the paths of the files of telemetry in a directory, with a suffix, in
+// the order of their names.
+func files(dir, suffix string) (paths []string) {
+	entries, _ := os.ReadDir(dir) // without a directory there are none
+	for _, e := range entries {
+		for signal := range otlp.Signals {
+			if strings.HasPrefix(e.Name(), otlp.Signal(signal).String()+"-") && strings.HasSuffix(e.Name(), suffix) {
+				paths = append(paths, filepath.Join(dir, e.Name()))
+			}
+		}
 	}
-	return names
+	return paths
 }

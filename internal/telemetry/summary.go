@@ -89,28 +89,28 @@ func summaries(traces map[rehearse.TraceID]*summary, limit int) []TraceSummary {
 // latest first.
 func (s *Store) Traces(q Query) []TraceSummary {
 	all := s.sources(otlp.SignalTraces)
-	tables := make([]*table, len(all))
-	for i := range all {
-		if g := all[i].segment; q.Trace.IsZero() || g == nil || g.may(q.Trace) {
-			tables[i] = s.read(&all[i], otlp.SignalTraces)
-		}
-	}
+	all = slices.DeleteFunc(all, func(src source) bool {
+		return src.segment != nil && !q.Trace.IsZero() && !src.segment.may(q.Trace)
+	})
+	limit := q.Limit
+	q.Limit, q.Newest = 0, false
+	everything := q == Query{}
+	// Tables that have left memory are read twice rather than kept in between:
+	// together they may be larger than the budget.
 	traces := map[rehearse.TraceID]*summary{}
-	for i, t := range tables {
-		if t == nil {
-			continue
-		}
-		for _, h := range q.scan(t, i, nil) {
-			traces[t.trace[h.row]] = nil
+	if !everything {
+		for _, src := range all {
+			t := s.read(&src, otlp.SignalTraces)
+			for _, h := range q.scan(t, 0, nil) {
+				traces[t.trace[h.row]] = nil
+			}
 		}
 	}
-	for _, t := range tables {
-		if t == nil {
-			continue
-		}
+	for _, src := range all {
+		t := s.read(&src, otlp.SignalTraces)
 		for i, id := range t.trace {
 			of, asked := traces[id]
-			if !asked {
+			if !asked && !everything {
 				continue
 			}
 			if of == nil {
@@ -125,7 +125,7 @@ func (s *Store) Traces(q Query) []TraceSummary {
 			})
 		}
 	}
-	return summaries(traces, q.Limit)
+	return summaries(traces, limit)
 }
 
 // Summarize gives the same summaries of spans that were read from files.

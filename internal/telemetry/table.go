@@ -78,6 +78,14 @@ func (t *table) bytes() int64 {
 	return int64(n)
 }
 
+// cost is what rows take before they are sealed.
+func (t *table) cost(from, to int32) int64 {
+	if from == to {
+		return 0
+	}
+	return int64(t.end[to-1]-t.begin(from)) + int64(to-from)*rowBytes
+}
+
 // grouped puts rows in the order in which a file has them: by group, and as they
 // came within one.
 func (t *table) grouped(rows []int32) { slices.SortFunc(rows, t.order) }
@@ -158,6 +166,20 @@ func (b *builder) reset() {
 		start: t.start[:0], duration: t.duration[:0], name: t.name[:0], group: t.group[:0], flags: t.flags[:0],
 		raw: t.raw[:0], end: t.end[:0],
 	}
+}
+
+// reserve makes room for as much as another table has.
+func (b *builder) reserve(like *table) {
+	b.trace = make([]rehearse.TraceID, 0, len(like.trace))
+	b.span = make([]rehearse.SpanID, 0, len(like.span))
+	b.parent = make([]rehearse.SpanID, 0, len(like.parent))
+	b.start = make([]int64, 0, len(like.start))
+	b.duration = make([]int64, 0, len(like.duration))
+	b.name = make([]uint32, 0, len(like.name))
+	b.group = make([]uint32, 0, len(like.group))
+	b.flags = make([]uint8, 0, len(like.flags))
+	b.raw = make([]byte, 0, len(like.raw))
+	b.end = make([]uint32, 0, len(like.end))
 }
 
 // intern is the index of a name.

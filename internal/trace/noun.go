@@ -112,7 +112,7 @@ func trivial(s *rehearse.Span) bool {
 	verb, rest, _ := strings.Cut(strings.TrimSpace(s.Name), " ")
 	switch strings.ToUpper(verb) {
 	case "", "BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "SHOW", "RESET", "DISCARD", "DEALLOCATE",
-		"STARTUP", "CANCEL", "PING", "HELLO", "AUTH", "CLIENT", "ECHO", "INFO", "QUIT", "SYNC":
+		"STARTUP", "CANCEL", "EMPTY", "PING", "HELLO", "AUTH", "CLIENT", "ECHO", "INFO", "QUIT", "SYNC":
 		return true
 	case "SELECT": // of PostgreSQL, one that reads no table; of Redis, a database
 		return rest == "" || rest == "1" || rest == "?"

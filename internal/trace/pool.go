@@ -31,26 +31,34 @@ type hold struct {
 
 const (
 	maxExamples = 5
-	bridge      = int64(2 * time.Millisecond)   // a connection is handed on in less
-	shortest    = int64(time.Millisecond)       // a wait
-	wanted      = int64(10 * time.Millisecond)  // somebody must have waited for so long, in all
-	plateau     = 0.01                          // of the time in which requests waited: a level that lasted
-	replaced    = int64(500 * time.Millisecond) // of waiting: a connection that was to be replaced has been
-	explained   = 0.7                           // of that time no connection was free, and of those who then got one another request had it before
+	bridge      = int64(2 * time.Millisecond)  // a connection is handed on in less
+	shortest    = int64(time.Millisecond)      // a wait
+	wanted      = int64(10 * time.Millisecond) // somebody must have waited for so long, in all
+	plateau     = 0.01                         // of the time in which requests waited: a level that lasted
+	last        = int64(time.Second)           // of the time in which requests waited: by then what was to be replaced has been
+	lasting     = 0.1                          // of that: connections that were there to stay
+	explained   = 0.7                          // of that time no connection was free, and of those who then got one another request had it before
 )
 
 // pools finds the pools of all links, and who waited for their connections.
 func (f *forest) pools(t *rehearse.Telemetry) *waits {
 	w := &waits{of: map[int32][]wait{}}
 	calls := map[*edge][]int32{}
+	closed := map[*edge]map[int64]int64{}
 	for i := range f.nodes {
+		if n := &f.nodes[i]; n.wire != nil && n.wire.Undecoded != "" {
+			if closed[n.edge] == nil {
+				closed[n.edge] = map[int64]int64{}
+			}
+			closed[n.edge][n.wire.Connection] = n.end
+		}
 		if n := &f.nodes[i]; n.wire != nil && !n.folded && n.wire.Undecoded == "" && !n.edge.ingress {
 			calls[n.edge] = append(calls[n.edge], int32(i))
 		}
 	}
 	requests := f.requests()
 	for _, e := range slices.SortedFunc(maps.Keys(calls), func(x, y *edge) int { return cmp.Compare(x.id, y.id) }) {
-		p := &pool{forest: f, edge: e, requests: requests[e.client]}
+		p := &pool{forest: f, edge: e, requests: requests[e.client], closed: closed[e]}
 		if p.read(calls[e]) {
 			p.plateau()
 			t.Pools = append(t.Pools, p.sum(w))
@@ -72,16 +80,24 @@ type pool struct {
 	forest   *forest
 	edge     *edge
 	requests []request
+	closed   map[int64]int64 // when a connection ended, where that was seen
 
 	holds []hold
 	shape []int64
 	busy  []change // of the number of busy connections
-	gone  []change // of the number of connections that ended in the middle
-	born  []change // of the number of connections that ever came
+	made  []change // of the number of connections that are being made
+	open  []change // of the number of connections that are there, those that are being made among them
+	ended int      // connections that are not there any more
 	wants []want
 	peak  int
 	size  int
 	full  []stretch // no connection was free
+}
+
+// member is one connection of the pool.
+type member struct {
+	from, over int64 // its first call's start and its last one's end
+	end        int64 // when it ended; never where nobody saw it end
 }
 
 // change is a step of a number over time.
@@ -111,20 +127,29 @@ func (p *pool) read(calls []int32) bool {
 	for _, c := range calls {
 		conns[nodes[c].wire.Connection] = append(conns[nodes[c].wire.Connection], c)
 	}
-	kept, members, crossing := false, 0, 0
+	kept, asked, crossing := false, 0, 0
+	// On a nominal path calls seem to overlap, and a connection to be free, by as
+	// much as jitter moves them.
+	overlap, bridge := overlap, bridge
+	if slices.ContainsFunc(calls, func(c int32) bool { return nodes[c].nominal }) {
+		overlap += p.edge.early + p.edge.late
+		bridge += max(p.edge.early, p.edge.late)
+	}
+	var members []member
 	for _, number := range slices.Sorted(maps.Keys(conns)) {
 		of := conns[number]
-		if end := of[len(of)-1]; !slices.ContainsFunc(of, func(c int32) bool { return !trivial(nodes[c].span) }) &&
-			!(nodes[end].abandoned && p.forest.requestOf(end) >= 0) {
-			continue // a health check's
+		if !p.works(of) {
+			continue
 		}
-		members += len(of)
-		p.born = append(p.born, change{nodes[of[0]].begun, 1})
+		asked += len(of)
+		m := member{from: nodes[of[0]].begun, over: nodes[of[0]].over, end: int64(never)}
 		var holds []hold
 		open, over := false, int64(0)
 		for _, c := range of {
 			n := &nodes[c]
+			m.over = max(m.over, n.over)
 			if setup(n.span) {
+				p.made = append(p.made, change{n.begun, 1}, change{n.over, -1})
 				continue
 			}
 			p.shape = append(p.shape, int64(n.wire.Shape))
@@ -157,13 +182,17 @@ func (p *pool) read(calls []int32) bool {
 			tx := n.span.Text(rehearse.AttrTransaction)
 			open = tx == "open" || tx == "failed"
 		}
+		cut := len(holds) == 0 || open || nodes[of[len(of)-1]].abandoned
+		if end, seen := p.closed[number]; seen {
+			m.end = end
+		} else if cut {
+			m.end = m.over
+		}
+		members = append(members, m)
 		if len(holds) == 0 {
-			continue
+			continue // it was given up before it was of use
 		}
-		last := &holds[len(holds)-1]
-		if last.cut = open || nodes[of[len(of)-1]].abandoned; last.cut {
-			p.gone = append(p.gone, change{last.end, 1})
-		}
+		holds[len(holds)-1].cut = cut
 		kept = kept || len(holds) > 1
 		for k, h := range holds {
 			if k == 0 || h.start > holds[k-1].end+bridge {
@@ -175,7 +204,8 @@ func (p *pool) read(calls []int32) bool {
 		}
 		p.holds = append(p.holds, holds...)
 	}
-	for _, of := range [][]change{p.busy, p.gone, p.born} {
+	p.count(members)
+	for _, of := range [][]change{p.busy, p.made, p.open} {
 		slices.SortFunc(of, func(x, y change) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.by, y.by)) })
 	}
 	level := 0
@@ -183,7 +213,41 @@ func (p *pool) read(calls []int32) bool {
 		level += c.by
 		p.peak = max(p.peak, level)
 	}
-	return kept && crossing*20 <= members
+	return kept && crossing*20 <= asked
+}
+
+// works reports whether a connection is one of those that do the service's work:
+// a health check's never asks anything, and a cancel request is no connection to
+// work on. One that was given up while it was made would have been.
+func (p *pool) works(calls []int32) bool {
+	made := true
+	for _, c := range calls {
+		s := p.forest.nodes[c].span
+		if !trivial(s) {
+			return true
+		}
+		made = made && s.Name == "STARTUP"
+	}
+	last := calls[len(calls)-1]
+	return made || p.forest.nodes[last].abandoned && p.forest.requestOf(last) >= 0 && p.forest.nodes[last].span.Name != "CANCEL"
+}
+
+// count says when connections were there. Where nobody saw one end: no pool opens
+// another while it has a free one.
+func (p *pool) count(members []member) {
+	slices.SortFunc(members, func(x, y member) int { return cmp.Compare(x.from, y.from) })
+	for _, m := range members {
+		p.open = append(p.open, change{m.from, 1})
+		if m.end < int64(never) {
+			p.ended++
+			p.open = append(p.open, change{max(m.end, m.from), -1})
+			continue
+		}
+		k, _ := slices.BinarySearchFunc(members, m.over, func(x member, at int64) int { return cmp.Compare(x.from, at) })
+		if k < len(members) {
+			p.open = append(p.open, change{members[k].from, -1})
+		}
+	}
 }
 
 // requestOf is the node of the request that a call was made for, or -1.
@@ -329,9 +393,9 @@ func (p *pool) plateau() {
 	}
 	p.size = size
 	short, reached := int64(0), false
-	sweep([][]change{p.busy, waiting, p.gone, p.born}, func(lo, hi int64, n []int) {
+	sweep([][]change{p.busy, waiting, p.open, p.made}, func(lo, hi int64, n []int) {
 		reached = reached || n[0] >= size
-		if reached && n[0] >= size-lostOf(n[2], n[3], size) {
+		if reached && n[2] <= n[0]+n[3] {
 			p.full = append(p.full, stretch{lo, hi})
 			if n[1] > 0 {
 				short += hi - lo
@@ -343,31 +407,34 @@ func (p *pool) plateau() {
 	}
 }
 
-// lostOf is how many of a pool are lost: what came beyond its size has taken the
-// place of one.
-func lostOf(gone, born, size int) int {
-	return min(max(0, gone-max(0, born-size)), size)
-}
-
-// lost counts the connections that were not replaced though requests waited.
+// lost counts the connections of the pool that were not there any more in the
+// end, though requests waited.
 func (p *pool) lost(waited []stretch) int {
-	gone := p.gone
-	for _, b := range p.born[min(len(p.born), p.size):] {
-		if len(gone) > 0 && gone[0].at <= b.at {
-			gone = gone[1:]
+	if p.ended == 0 {
+		return 0
+	}
+	all, total := int64(0), int64(0)
+	var waiting []change
+	for _, s := range waited {
+		all += s.hi - s.lo
+		waiting = append(waiting, change{s.lo, 1}, change{s.hi, -1})
+	}
+	at := map[int]int64{}
+	sweep([][]change{waiting, p.open}, func(lo, hi int64, n []int) {
+		if n[0] == 0 {
+			return
+		}
+		if total += hi - lo; total > all-last {
+			at[n[1]] += hi - lo
+		}
+	})
+	left := 0
+	for level, lasted := range at {
+		if float64(lasted) >= lasting*float64(min(last, all)) {
+			left = max(left, level)
 		}
 	}
-	lost := 0
-	for _, g := range gone {
-		after := int64(0)
-		for _, s := range waited {
-			after += max(0, s.hi-max(s.lo, g.at))
-		}
-		if after >= replaced {
-			lost++
-		}
-	}
-	return min(lost, p.size)
+	return min(max(p.size-left, 0), p.size)
 }
 
 // sweep visits the stretches between changes of several numbers, each in order.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
-	"github.com/rehearse-dev/rehearse/internal/check"
 )
 
 // Judge says what a leg's evidence shows.
@@ -31,9 +30,7 @@ func Judge(leg string, ev *rehearse.Evidence) rehearse.Verdict {
 			v.Findings = append(v.Findings, judgeSuite(*step.Suite, ev))
 		}
 	}
-	for _, c := range plan.Checks {
-		v.Findings = append(v.Findings, check.Run(c, plan, ev.Telemetry))
-	}
+	v.Findings = append(v.Findings, judgeChecks(plan, ev)...)
 	v.Findings = append(v.Findings, judgeNetwork(plan, ev)...)
 	v.Findings = append(v.Findings, judgeComplete(ev, ready)...)
 	v.Findings = append(v.Findings, judgeLeft(ev)...)

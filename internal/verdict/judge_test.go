@@ -392,3 +392,41 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// Checks are asked of the telemetry after the steps; what has none shows nothing.
+func TestChecks(t *testing.T) {
+	s := newScene(t)
+	s.plan.Checks = []rehearse.Check{{Name: "quiet", Kind: rehearse.CheckLogErrors}}
+	ev := s.evidence()
+	last := func() (rehearse.Verdict, rehearse.Finding) {
+		v := Judge("production", ev)
+		return v, v.Findings[6]
+	}
+	if v, f := last(); f.Check != "check: quiet" || f.Outcome != rehearse.Unverified || v.Outcome != rehearse.Unverified {
+		t.Errorf("without telemetry: got %+v in a verdict of %s", f, v.Outcome)
+	}
+	record := rehearse.LogRecord{Service: "web", Severity: rehearse.SeverityInfo, Body: "ready"}
+	ev.Telemetry = &rehearse.Telemetry{Logs: []rehearse.LogRecord{record}}
+	if v, f := last(); f.Outcome != rehearse.Pass || v.Outcome != rehearse.Pass {
+		t.Errorf("without an error: got %+v in a verdict of %s", f, v.Outcome)
+	}
+	record.Severity, record.Body = rehearse.SeverityError, "no connection"
+	ev.Telemetry.Logs = append(ev.Telemetry.Logs, record)
+	if v, f := last(); f.Outcome != rehearse.Fail || v.Outcome != rehearse.Fail || !strings.Contains(f.Detail, "no connection") {
+		t.Errorf("with an error: got %+v in a verdict of %s", f, v.Outcome)
+	}
+	// What comes when the links have been counted is the end of the environment.
+	for i := range ev.Records {
+		if ev.Records[i].Links != nil {
+			ev.Records[i].Time = time.Date(2026, 11, 22, 16, 12, 30, 0, time.UTC)
+			ev.Telemetry.Logs[1].Time = ev.Records[i].Time.Add(time.Millisecond)
+		}
+	}
+	ev.Telemetry.Result.Logs = 2
+	if v, f := last(); f.Outcome != rehearse.Pass || v.Outcome != rehearse.Pass {
+		t.Errorf("with an error at the end: got %+v in a verdict of %s", f, v.Outcome)
+	}
+	if len(ev.Telemetry.Logs) != 2 || ev.Telemetry.Result.Logs != 2 {
+		t.Error("judging has changed the evidence")
+	}
+}

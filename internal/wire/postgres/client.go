@@ -105,6 +105,9 @@ func (f *Follower) said(kind byte, body []byte) {
 	switch kind {
 	case 'Q', 'F':
 		f.settle(true)
+		if f.building {
+			f.pushNext() // the query makes the server answer it
+		}
 		f.groups.close(f.now, f.up.at)
 		u := unit{kind: unitSimple, begun: f.begun, up: size, rows: -1}
 		if kind == 'F' {

@@ -1,7 +1,9 @@
-// Package postgres is the editor of PostgreSQL connections, protocol 3.
+// Package postgres is the editor and the follower of PostgreSQL connections,
+// protocol 3, and brings SQL into the form in which telemetry shows it: see
+// [Follower] and [Normal].
 //
-// It follows the startup, simple and extended queries, function calls, COPY both
-// ways and pipelines, keeps the text of prepared statements, and counts
+// The editor follows the startup, simple and extended queries, function calls,
+// COPY both ways and pipelines, keeps the text of prepared statements, and counts
 // ReadyForQuery, by which it knows the state of the transaction. A connection
 // that is encrypted, that carries a cancel request or that replicates passes
 // unchanged.

@@ -36,7 +36,8 @@ import (
 // Sync and the ReadyForQuery. Of the requests of a batch only the last knows the
 // Transaction. When one has failed, the server does not execute those behind it:
 // they have the tag "SKIPPED", no state, and end with the batch. Of a COPY from
-// the client, Said is the end of the data.
+// the client, Said is the end of the data. What is cut before its answer begins
+// has not been Answered, which is 0 then.
 type Follower struct {
 	tell wire.Tell
 	told wire.Exchange
@@ -228,7 +229,10 @@ func (f *Follower) hide(why string) {
 
 // push adds a unit that the message at hand ends.
 func (f *Follower) push(u unit) {
-	if f.units.Len() >= wire.MaxOwed {
+	switch {
+	case f.opaque != "":
+		return
+	case f.units.Len() >= wire.MaxOwed:
 		f.lost()
 		return
 	}

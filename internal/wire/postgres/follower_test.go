@@ -125,6 +125,7 @@ func TestFollower(t *testing.T) {
 		{name: "rows by and by", steps: steps{up(p("", "select") + b("c", "") + e("c") + hush), down(one + two + row + row + m('s', "")), up(e("c") + hush), down(row + done("SELECT 1")), up(syncs), down(z("I")), up(e("d") + syncs), down(m('E', "SERROR\x00C34000\x00\x00") + z("I"))},
 			want: []string{`2 SUSPENDED "select" 2 rows 0-0 1-1`, `3 SELECT "select" 1 rows 2-2 3-3`, `4 SYNC "" I 4-4 5-5`, `5  "" 34000 I 6-6 7-7`}},
 		{name: "query behind an Execute", steps: steps{up(p("", "a") + b("", "") + e("")), up(q("b")), down(one + two + done("A") + done("B") + z("I"))}, want: []string{`2 A "a" 0-1 2-2`, `3 B "b" I 1-1 <2> 2-2`}},
+		{name: "query behind a Parse", steps: steps{up(p("s", "a") + q("b")), down(one + done("B") + z("I")), up(syncs), down(z("I"))}, want: []string{`2 PARSE "a" 0-0 1-1`, `3 B "b" I 0-0 <1> 1-1`, `4 SYNC "" I 2-2 3-3`}},
 		{name: "an answer before the Sync", steps: steps{up(p("", "a") + b("", "") + e("")), down(one + two + row + done("SELECT 1")), up(p("", "b") + b("", "") + e("")), up(syncs), down(one + two + done("B") + z("I"))},
 			want: []string{`2 SELECT "a" 1 rows 0-0 1-1`, `3 B "b" I 2-3 4-4`}},
 
@@ -286,7 +287,7 @@ func FuzzFollower(f *testing.F) {
 		}
 		wiretest.Follow(t, func(tell wire.Tell) wire.Follower {
 			return NewFollower(func(x *wire.Exchange) {
-				if x.Begun > x.Said || x.Said > x.Ended || x.Answered != 0 && (x.Said > x.Answered || x.Answered > x.Ended) || x.BytesUp < 0 || x.SaidAt < x.BytesUp || x.EndedAt < x.BytesDown || x.Rows < -1 {
+				if x.Begun > x.Said || x.Said > x.Ended || x.Answered != 0 && (x.Said > x.Answered || x.Answered > x.Ended) || x.BytesUp <= 0 || x.SaidAt <= 0 || x.EndedAt < x.BytesDown || x.Rows < -1 {
 					t.Fatalf("%+v", x)
 				}
 				tell(x)

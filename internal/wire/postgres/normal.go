@@ -21,15 +21,8 @@ type Statement struct {
 // without backslashes, which is PostgreSQL's default; what has no end, as in a
 // text that was cut off, counts as a literal. No literal is in the result.
 func Normal(sql string) Statement {
-	var (
-		n normal
-		m summary
-		// Most statements need no more memory than this.
-		text  [256]byte
-		words [maxSummary]byte
-	)
-	n.text, m.text = text[:0], words[:0]
-	n.values = -1
+	n := normal{text: make([]byte, 0, len(sql)+8), values: -1}
+	m := summary{text: make([]byte, 0, 48)}
 	s := scanner{rest: []byte(sql)}
 	for {
 		t, ok := s.next()

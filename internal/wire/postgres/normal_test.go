@@ -68,10 +68,8 @@ func TestNormal(t *testing.T) {
 		{"select $a$ abc", Statement{"select ?", "SELECT", "", "SELECT"}},
 		{"select * from t\xfc", Statement{"select * from t\ufffd", "SELECT", "t", "SELECT t"}},
 		{"select * from s.", Statement{"select * from s.", "SELECT", "", "SELECT"}},
-		{"select * from " + strings.Repeat("a, b, ", 60) + "c", Statement{"select * from " + strings.Repeat("a, b, ", 60) + "c", "SELECT", "", "SELECT" + strings.Repeat(" a b", 62) + " a"}},
 	} {
-		c.want.Summary = c.want.Summary[:min(len(c.want.Summary), 256)]
-		if got := Normal(c.sql); !cmp.Equal(got, c.want) && len(c.sql) < 300 {
+		if got := Normal(c.sql); !cmp.Equal(got, c.want) {
 			t.Errorf("%q:\n%s", c.sql, cmp.Diff(c.want, got))
 		}
 	}

@@ -334,7 +334,7 @@ func keyword(word []byte) string {
 
 // keywords are the words that matter, by their first letters.
 var keywords = [...][]string{
-	'A' - 'A': {"ALTER", "ANALYZE", "ARRAY", "AS"},
+	{"ALTER", "ANALYZE", "ARRAY", "AS"},
 	'C' - 'A': {"CALL", "CONCURRENTLY", "COPY", "CREATE"},
 	'D' - 'A': {"DECLARE", "DELETE", "DISTINCT", "DROP"},
 	'E' - 'A': {"EVENT", "EXCEPT", "EXECUTE", "EXISTS", "EXPLAIN"},

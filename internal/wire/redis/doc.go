@@ -1,8 +1,9 @@
-// Package redis is the editor of Redis connections, RESP2 and RESP3.
+// Package redis is the editor and the follower of Redis connections, RESP2 and
+// RESP3. Of the latter see [Follower].
 //
-// It follows commands, as arrays or inline, and counts answers, so that one of
-// its own comes in its turn. A command's key is known where the command is: see
-// keyOf. Pushed messages are nobody's answer and pass. Behind MONITOR, SYNC,
+// The editor follows commands, as arrays or inline, and counts answers, so that
+// one of its own comes in its turn. A command's key is known where the command
+// is: see keyOf. Pushed messages are nobody's answer and pass. Behind MONITOR, SYNC,
 // CLIENT REPLY, and behind a SUBSCRIBE in RESP2, answers cannot be counted any
 // more, and all passes unchanged.
 //

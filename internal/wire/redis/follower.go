@@ -14,7 +14,8 @@ import (
 // EXEC too. One that has no answer, because of CLIENT REPLY, is ended when it is
 // said. SUBSCRIBE and its like end with the confirmation of the last channel that
 // they name; without one, with the first. Messages, invalidations and what
-// MONITOR shows are no answers, and of no exchange.
+// MONITOR shows are no answers, and of no exchange. What is cut before its answer
+// begins has not been Answered, which is 0 then.
 type Follower struct {
 	tell wire.Tell
 	told wire.Exchange

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/otlp"
+)
+
+const (
+	spansOfRequest = 512
+	spansOfTrace   = 8
+)
+
+// request is an encoded one, whose ids can be made new.
+type request struct {
+	bytes []byte
+	ids   [][]int // where each trace's id and its spans' ids stand in it: the first eight bytes
+}
+
+// newRequest has 512 spans of some 470 bytes, with ten attributes each.
+func newRequest(r *rand.Rand) *request {
+	var spans []rehearse.Span
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i := range spansOfRequest {
+		trace := i / spansOfTrace
+		sp := rehearse.Span{
+			Trace: marker(trace), ID: spanMarker(i), Name: fmt.Sprintf("GET /api/documents/{id}/part/%d", i%20), Kind: rehearse.SpanServer,
+			Service: "shop", Scope: "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp",
+			Start: start.Add(time.Duration(r.IntN(1e9))), Duration: rehearse.Duration(r.IntN(1e8)),
+			Attributes: []rehearse.Attribute{
+				{Key: "http.request.method", Value: "GET"},
+				{Key: "http.response.status_code", Value: int64(200 + r.IntN(4))},
+				{Key: "http.route", Value: "/api/documents/{id}"},
+				{Key: "url.path", Value: fmt.Sprintf("/api/documents/%d", r.IntN(1e6))},
+				{Key: "url.scheme", Value: "http"},
+				{Key: "server.address", Value: "documents.internal.example.com"},
+				{Key: "server.port", Value: int64(8080)},
+				{Key: "client.address", Value: fmt.Sprintf("10.%d.%d.%d", r.IntN(256), r.IntN(256), r.IntN(256))},
+				{Key: "user_agent.original", Value: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML)"},
+				{Key: "session.id", Value: fmt.Sprintf("%016x", r.Uint64())},
+			},
+		}
+		if i%spansOfTrace > 0 {
+			sp.Parent = spanMarker(trace * spansOfTrace)
+		}
+		spans = append(spans, sp)
+	}
+	q := &request{bytes: otlp.AppendTraces(nil, spans)}
+	for trace := range spansOfRequest / spansOfTrace {
+		id := marker(trace)
+		at := all(q.bytes, id[:])
+		for i := range spansOfTrace {
+			id := spanMarker(trace*spansOfTrace + i)
+			at = append(at, all(q.bytes, id[:])...)
+		}
+		q.ids = append(q.ids, at)
+	}
+	return q
+}
+
+// marker stands for a trace's id, and can stand for nothing else.
+func marker(trace int) (id rehearse.TraceID) {
+	copy(id[:], fmt.Sprintf("\x00\xff\x01trace%08d", trace))
+	return id
+}
+
+func spanMarker(span int) (id rehearse.SpanID) {
+	copy(id[:], fmt.Sprintf("\x00\xff\x02%05d", span))
+	return id
+}
+
+func all(b, what []byte) (at []int) {
+	for from := 0; ; {
+		i := bytes.Index(b[from:], what)
+		if i < 0 {
+			return at
+		}
+		at = append(at, from+i)
+		from += i + len(what)
+	}
+}
+
+// renew gives all traces ids that no other have whose number is another. The
+// first eight bytes of a trace's ids are its number; those of a span also keep
+// which one it is.
+func (q *request) renew(number uint64) {
+	for i, at := range q.ids {
+		for _, where := range at {
+			id := q.bytes[where : where+8]
+			if id[2] == 2 { // a span's: 0, 255, 2, then its digits
+				binary.BigEndian.PutUint16(id[:2], uint16(number))
+				continue
+			}
+			binary.BigEndian.PutUint64(id, number<<8|uint64(i))
+		}
+	}
+}

@@ -19,7 +19,8 @@ const (
 // request is an encoded one, whose ids can be made new.
 type request struct {
 	bytes []byte
-	ids   [][]int // where each trace's id and its spans' ids stand in it: the first eight bytes
+	// Where the ids of each trace and of each span stand in it.
+	traces, spans [][]int
 }
 
 // newRequest has 512 spans of some 470 bytes, with ten attributes each.
@@ -53,12 +54,11 @@ func newRequest(r *rand.Rand) *request {
 	q := &request{bytes: otlp.AppendTraces(nil, spans)}
 	for trace := range spansOfRequest / spansOfTrace {
 		id := marker(trace)
-		at := all(q.bytes, id[:])
-		for i := range spansOfTrace {
-			id := spanMarker(trace*spansOfTrace + i)
-			at = append(at, all(q.bytes, id[:])...)
-		}
-		q.ids = append(q.ids, at)
+		q.traces = append(q.traces, all(q.bytes, id[:]))
+	}
+	for i := range spansOfRequest {
+		id := spanMarker(i)
+		q.spans = append(q.spans, all(q.bytes, id[:]))
 	}
 	return q
 }
@@ -85,18 +85,16 @@ func all(b, what []byte) (at []int) {
 	}
 }
 
-// renew gives all traces ids that no other have whose number is another. The
-// first eight bytes of a trace's ids are its number; those of a span also keep
-// which one it is.
+// renew gives all traces and spans ids that they have with no other number.
 func (q *request) renew(number uint64) {
-	for i, at := range q.ids {
-		for _, where := range at {
-			id := q.bytes[where : where+8]
-			if id[2] == 2 { // a span's: 0, 255, 2, then its digits
-				binary.BigEndian.PutUint16(id[:2], uint16(number))
-				continue
-			}
-			binary.BigEndian.PutUint64(id, number<<8|uint64(i))
+	renew(q.traces, q.bytes, number)
+	renew(q.spans, q.bytes, number)
+}
+
+func renew(ids [][]int, b []byte, number uint64) {
+	for i, places := range ids {
+		for _, at := range places {
+			binary.BigEndian.PutUint64(b[at:], number*uint64(len(ids))+uint64(i)+1)
 		}
 	}
 }

@@ -113,7 +113,45 @@ func newForest(spans []rehearse.Span, links []rehearse.LinkSpec) *forest {
 		}
 		f.nodes = append(f.nodes, n)
 	}
+	f.untangle()
 	return f
+}
+
+// untangle takes apart calls of nominal paths that follow one another on one
+// connection and seem to overlap, by their paths' jitter: where the one ends and
+// the other begins is somewhere in between.
+func (f *forest) untangle() {
+	type connection struct {
+		edge   *edge
+		number int64
+	}
+	latest := map[connection]*node{}
+	for i := range f.nodes {
+		n := &f.nodes[i]
+		if !n.nominal {
+			continue
+		}
+		key := connection{n.edge, n.wire.Connection}
+		last := latest[key]
+		latest[key] = n
+		if last == nil || n.wire.Queue > 0 {
+			continue
+		}
+		over := last.over - n.begun
+		if over <= 0 || over > n.edge.early+n.edge.late || n.over-over/2 <= n.begun || last.over-over/2 <= last.begun {
+			continue
+		}
+		last.move(0, -over/2)
+		n.move(over-over/2, 0)
+	}
+}
+
+// move moves a call's start and end; that much of its path it did not take.
+func (n *node) move(start, end int64) {
+	n.start, n.begun, n.end, n.over = n.start+start, n.begun+start, n.end+end, n.over+end
+	n.span.Start = n.span.Start.Add(time.Duration(start))
+	n.span.Duration += rehearse.Duration(end - start)
+	n.wire.Shape = max(0, n.wire.Shape+rehearse.Duration(end-start))
 }
 
 // edge is a link's, also of one that no plan has.

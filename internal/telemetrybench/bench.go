@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// kind is what is measured.
+type kind string
+
+const (
+	ours  kind = "rehearse"
+	nop   kind = "Collector, nop"
+	debug kind = "Collector, debug"
+)
+
+var kinds = []kind{ours, nop, debug}
+
+// bench is what all measurements share.
+type bench struct {
+	self, otelcol, profile string
+	work                   string // a directory
+	rounds, requests       int
+	started                int // contestants
+}
+
+// sample is what one contestant gave in one round.
+type sample struct {
+	start   time.Duration // until it took its first request
+	idle    float64       // bytes resident before any span
+	rate    float64       // spans a second, as fast as it took them
+	cpu     time.Duration // for each span of these
+	p99     time.Duration // of an export, at half of that rate
+	loaded  float64       // bytes resident after all spans
+	sent    int64         // spans, in all
+	held    held          // ours alone
+	transit time.Duration // of the saturation
+}
+
+// samples are by kind, one for each round.
+type samples map[kind][]sample
+
+const (
+	// settle is how long a process is left alone before its idle memory is read.
+	settle = 300 * time.Millisecond
+	// halfLoad is for how long requests come at half of the rate.
+	halfLoad = 1500 * time.Millisecond
+)
+
+// measure measures everything, and says what it has come to.
+func (b *bench) measure(ctx context.Context, progress io.Writer) (*report, error) {
+	r, err := newReport(b.otelcol)
+	if err != nil {
+		return nil, err
+	}
+	started := time.Now()
+	for _, protocol := range []string{"OTLP/gRPC", "OTLP/HTTP"} {
+		got := samples{}
+		for round := range b.rounds {
+			for i := range kinds {
+				k := kinds[(round+i)%len(kinds)]
+				fmt.Fprintf(progress, "%4.0f s  %s, round %d, %s\n", time.Since(started).Seconds(), protocol, round+1, k)
+				s, err := b.one(ctx, k, protocol == "OTLP/gRPC")
+				if err != nil {
+					return nil, fmt.Errorf("%s, %s: %w", protocol, k, err)
+				}
+				got[k] = append(got[k], s)
+			}
+		}
+		r.Rows = append(r.Rows, rows(protocol, got)...)
+	}
+	r.Seconds = time.Since(started).Seconds()
+	return r, nil
+}
+
+// one measures a contestant from its start to its end.
+func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error) {
+	begun := time.Now()
+	p, address, err := b.start(ctx, k, grpc)
+	if err != nil {
+		return s, err
+	}
+	defer p.stop()
+	var clients []*client
+	for i := range connections {
+		clients = append(clients, newClient(address, grpc, uint64(i)))
+		defer clients[i].close()
+	}
+	// Making the requests took a while.
+	making := time.Since(begun)
+	if err := ready(ctx, clients[0]); err != nil {
+		return s, err
+	}
+	s.start = time.Since(begun)
+	if s.start-making < time.Millisecond {
+		s.start = making // it was ready before we were
+	}
+	if err := clients[1].ping(ctx); err != nil {
+		return s, err
+	}
+	if !pause(ctx, settle) {
+		return s, ctx.Err()
+	}
+	if s.idle, err = p.rss(); err != nil {
+		return s, err
+	}
+
+	// The first requests warm up.
+	warm := b.requests / 10
+	if _, err := saturate(ctx, clients, 0, warm); err != nil {
+		return s, err
+	}
+	before, err := p.cpu()
+	if err != nil {
+		return s, err
+	}
+	if s.transit, err = saturate(ctx, clients, warm, b.requests); err != nil {
+		return s, err
+	}
+	after, err := p.cpu()
+	if err != nil {
+		return s, err
+	}
+	spans := float64(b.requests * spansOfRequest)
+	s.rate = spans / s.transit.Seconds()
+	s.cpu = time.Duration(float64(after-before) / spans)
+
+	every := 2 * s.transit / time.Duration(b.requests)
+	paced := int(halfLoad / every)
+	took, err := pace(ctx, clients, warm+b.requests, paced, every)
+	if err != nil {
+		return s, err
+	}
+	slices.Sort(took)
+	s.p99 = took[len(took)*99/100]
+	if s.loaded, err = p.rss(); err != nil {
+		return s, err
+	}
+	s.sent = int64(warm+b.requests+paced) * spansOfRequest
+	if k != ours {
+		return s, nil
+	}
+	if _, err := fmt.Fprintln(p.stdin); err != nil {
+		return s, err
+	}
+	line, err := p.stdout.ReadBytes('\n')
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(line, &s.held); err != nil {
+		return s, err
+	}
+	if s.held.Spans != s.sent || s.held.Lost != 0 || int64(s.held.Queryable) != s.sent {
+		return s, fmt.Errorf("%d spans were sent: %d came, %d are lost, and %d can be found", s.sent, s.held.Spans, s.held.Lost, s.held.Queryable)
+	}
+	return s, p.end()
+}
+
+// start starts a contestant on a port that was free a moment ago.
+func (b *bench) start(ctx context.Context, k kind, grpc bool) (*process, string, error) {
+	b.started++
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, "", err
+	}
+	address := ln.Addr().String()
+	ln.Close()
+	name := filepath.Join(b.work, fmt.Sprintf("%03d", b.started))
+	if k == ours {
+		args := []string{"serve", "-listen", address, "-dir", name}
+		if b.profile != "" {
+			args = append(args, "-profile", filepath.Join(b.profile, fmt.Sprintf("%03d.pprof", b.started)))
+		}
+		p, err := startProcess(ctx, b.self, args...)
+		return p, address, err
+	}
+	exporter, protocol := "nop", "http"
+	if k == debug {
+		exporter = "debug"
+	}
+	if grpc {
+		protocol = "grpc"
+	}
+	config := fmt.Sprintf(`
+receivers: {otlp: {protocols: {%s: {endpoint: %q}}}}
+exporters: {nop: {}, debug: {verbosity: basic}}
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines: {traces: {receivers: [otlp], exporters: [%s]}}
+`, protocol, address, exporter)
+	if err := os.WriteFile(name+".yaml", []byte(config), 0o600); err != nil {
+		return nil, "", err
+	}
+	p, err := startProcess(ctx, b.otelcol, "--config", "file:"+name+".yaml")
+	return p, address, err
+}
+
+// ready waits until a contestant answers.
+func ready(ctx context.Context, c *client) error {
+	var err error
+	for range 5000 {
+		if err = c.ping(ctx); err == nil {
+			return nil
+		}
+		if !pause(ctx, 2*time.Millisecond) {
+			break
+		}
+	}
+	return errors.Join(err, ctx.Err())
+}
+
+// pause waits a while and reports whether ctx still lives.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// connections is how many the generator has; each has one request in flight.
+const connections = 2
+
+// client sends over one connection.
+type client struct {
+	http     http.Client
+	url      string
+	grpc     bool
+	requests []*request
+}
+
+// newClient has a few requests of its own, so that not all are alike.
+func newClient(address string, grpc bool, seed uint64) *client {
+	// Both speak it without TLS, as services in an environment do.
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(grpc)
+	protocols.SetHTTP1(!grpc)
+	c := &client{grpc: grpc, url: "http://" + address + "/v1/traces", http: http.Client{
+		Transport: &http.Transport{Protocols: &protocols, MaxConnsPerHost: 1, WriteBufferSize: 256 << 10}, Timeout: 30 * time.Second,
+	}}
+	if grpc {
+		c.url = "http://" + address + "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+	}
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 4 {
+		q := newRequest(r)
+		if grpc { // a message's prefix: not compressed, and its length
+			prefix := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(q.bytes)))
+			for _, ids := range [][][]int{q.traces, q.spans} {
+				for _, places := range ids {
+					for i := range places {
+						places[i] += len(prefix)
+					}
+				}
+			}
+			q.bytes = append(prefix, q.bytes...)
+		}
+		c.requests = append(c.requests, q)
+	}
+	return c
+}
+
+// send exports the spans that have a number; an answer that is not plain success
+// is an error.
+func (c *client) send(ctx context.Context, number uint64) error {
+	q := c.requests[number%uint64(len(c.requests))]
+	q.renew(number)
+	return c.post(ctx, q.bytes)
+}
+
+// ping exports nothing.
+func (c *client) ping(ctx context.Context) error {
+	if c.grpc {
+		return c.post(ctx, make([]byte, 5))
+	}
+	return c.post(ctx, nil)
+}
+
+func (c *client) post(ctx context.Context, body []byte) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-protobuf")
+	if c.grpc {
+		r.Header.Set("Content-Type", "application/grpc")
+		r.Header.Set("TE", "trailers")
+	}
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	message, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	status := answer.Header.Get("Grpc-Status") + answer.Trailer.Get("Grpc-Status")
+	if answer.StatusCode != http.StatusOK || c.grpc && status != "0" {
+		return fmt.Errorf("%s, gRPC status %q: %q", answer.Status, status, message)
+	}
+	// Of a partial success, more than an empty message would be said.
+	if c.grpc {
+		message = message[5:]
+	}
+	if len(message) > 2 {
+		return fmt.Errorf("not all spans were accepted: %q", message)
+	}
+	return nil
+}
+
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+// saturate sends a number of requests, from one on, as fast as they are taken.
+func saturate(ctx context.Context, clients []*client, from, requests int) (time.Duration, error) {
+	start := time.Now()
+	err := onEach(clients, func(i int, c *client) error {
+		for n := i; n < requests; n += len(clients) {
+			if err := c.send(ctx, uint64(from+n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return time.Since(start), err
+}
+
+// pace sends a number of requests at a rate, and gives how long each took from the
+// moment at which it was due: a server that is late is late for those that wait.
+func pace(ctx context.Context, clients []*client, from, requests int, every time.Duration) ([]time.Duration, error) {
+	took := make([]time.Duration, requests)
+	start := time.Now()
+	err := onEach(clients, func(i int, c *client) error {
+		for n := i; n < requests; n += len(clients) {
+			due := start.Add(time.Duration(n) * every)
+			select {
+			case <-time.After(time.Until(due)):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if err := c.send(ctx, uint64(from+n)); err != nil {
+				return err
+			}
+			took[n] = time.Since(due)
+		}
+		return nil
+	})
+	return took, err
+}
+
+// onEach runs f for all clients at once, and gives the first error.
+func onEach(clients []*client, f func(int, *client) error) error {
+	errs := make([]error, len(clients))
+	var group sync.WaitGroup
+	for i, c := range clients {
+		group.Go(func() { errs[i] = f(i, c) })
+	}
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"io"
+	"net"
+	"os"
+	"runtime/pprof"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/otlp"
+	"github.com/rehearse-dev/rehearse/internal/telemetry"
+)
+
+// held is what is in our store.
+type held struct {
+	Spans     int64         `json:"spans"`
+	Lost      int64         `json:"lost"`
+	Queryable int           `json:"queryable"` // spans of the traces that a query for all finds
+	Slow      time.Duration `json:"slow"`      // how long it takes to find no span that is slow
+}
+
+// runServe takes telemetry as an environment does, with its budgets, until its
+// standard input ends. It answers each line of that with what it holds.
+func runServe(args []string, stdin io.Reader, stdout io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	address := flags.String("listen", "127.0.0.1:0", "where to listen")
+	dir := flags.String("dir", "", "where files go")
+	profile := flags.String("profile", "", "write a processor profile to this file")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	store, err := telemetry.New(telemetry.Options{Dir: *dir, Services: []rehearse.ServiceName{"shop"}})
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", *address)
+	if err != nil {
+		return err
+	}
+	server := otlp.Server(otlp.Handler(store.Service("shop")))
+	go server.Serve(ln)
+	for lines := bufio.NewScanner(stdin); lines.Scan(); {
+		stats := store.Stats()
+		h := held{Spans: stats.Spans, Lost: stats.Lost}
+		for _, t := range store.Traces(telemetry.Query{}) {
+			h.Queryable += t.Spans
+		}
+		start := time.Now()
+		store.Spans(telemetry.Query{MinDuration: time.Hour})
+		h.Slow = time.Since(start)
+		if err := json.NewEncoder(stdout).Encode(h); err != nil {
+			return err
+		}
+	}
+	server.Close()
+	_, err = store.Close()
+	return err
+}

@@ -57,13 +57,35 @@ func spliceUp(t *testing.T, client, upstream net.Conn) (stop func() (sent, got i
 	enough := make(chan struct{})
 	var sent, got int64
 	both.Go(func() { sent = pour(client, enough); client.(*net.TCPConn).CloseWrite() })
-	// While nobody reads, a splice that has begun stays where it is.
-	eventually(t, func() bool { return openPipes(t) > before })
-	both.Go(func() { got, _ = io.Copy(io.Discard, struct{ io.Reader }{upstream}) })
+	got = untilSpliced(t, upstream, before)
+	both.Go(func() {
+		n, _ := io.Copy(io.Discard, struct{ io.Reader }{upstream})
+		got += n
+	})
 	return func() (int64, int64) {
 		close(enough)
 		both.Wait()
 		return sent, got
+	}
+}
+
+// untilSpliced reads until a splice has begun, and returns how much it read. A
+// splice that has begun stays where it is while nobody reads; whether it has
+// begun by then depends on how the bytes were read.
+func untilSpliced(t *testing.T, upstream net.Conn, before int) (got int64) {
+	t.Helper()
+	for {
+		n, err := io.CopyN(io.Discard, upstream, 1<<20)
+		got += n
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			if openPipes(t) > before {
+				return got
+			}
+			waitTimer(time.Now().Add(time.Millisecond), nil, nil)
+		}
 	}
 }
 
@@ -129,19 +151,7 @@ func TestSpliceGivesPipesBack(t *testing.T) {
 		before := openPipes(t)
 		enough, poured := make(chan struct{}), make(chan int64)
 		go func() { poured <- pour(client, enough) }()
-		// A splice that has begun stays where it is while nobody reads.
-		// Whether it has begun by then depends on how the bytes were read.
-		for held := false; !held; {
-			if _, err := io.CopyN(io.Discard, upstream, 1<<20); err != nil {
-				t.Fatal(err)
-			}
-			for range 20 {
-				if held = openPipes(t) > before; held {
-					break
-				}
-				waitTimer(time.Now().Add(time.Millisecond), nil, nil)
-			}
-		}
+		untilSpliced(t, upstream, before)
 		go io.Copy(io.Discard, struct{ io.Reader }{upstream})
 		close(enough)
 		<-poured

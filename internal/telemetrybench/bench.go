@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -29,6 +30,7 @@ type bench struct {
 	self, otelcol, profile string
 	work                   string // a directory
 	rounds, requests       int
+	prepared               [connections][]*request
 	started                int // contestants
 }
 
@@ -42,7 +44,6 @@ type sample struct {
 	loaded  float64       // bytes resident after all spans
 	sent    int64         // spans, in all
 	held    held          // ours alone
-	transit time.Duration // of the saturation
 }
 
 // samples are by kind, one for each round.
@@ -61,6 +62,13 @@ func (b *bench) measure(ctx context.Context, progress io.Writer) (*report, error
 	if err != nil {
 		return nil, err
 	}
+	for i := range b.prepared {
+		chance := rand.New(rand.NewPCG(uint64(i), 0))
+		for range 4 { // not all are alike
+			b.prepared[i] = append(b.prepared[i], newRequest(chance))
+		}
+	}
+	r.SpanBytes = len(b.prepared[0][0].bytes) / spansOfRequest
 	started := time.Now()
 	for _, protocol := range []string{"OTLP/gRPC", "OTLP/HTTP"} {
 		got := samples{}
@@ -91,18 +99,13 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	defer p.stop()
 	var clients []*client
 	for i := range connections {
-		clients = append(clients, newClient(address, grpc, uint64(i)))
+		clients = append(clients, newClient(address, grpc, b.prepared[i]))
 		defer clients[i].close()
 	}
-	// Making the requests took a while.
-	making := time.Since(begun)
 	if err := ready(ctx, clients[0]); err != nil {
 		return s, err
 	}
 	s.start = time.Since(begun)
-	if s.start-making < time.Millisecond {
-		s.start = making // it was ready before we were
-	}
 	if err := clients[1].ping(ctx); err != nil {
 		return s, err
 	}
@@ -122,7 +125,8 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	if err != nil {
 		return s, err
 	}
-	if s.transit, err = saturate(ctx, clients, warm, b.requests); err != nil {
+	took, err := saturate(ctx, clients, warm, b.requests)
+	if err != nil {
 		return s, err
 	}
 	after, err := p.cpu()
@@ -130,17 +134,17 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 		return s, err
 	}
 	spans := float64(b.requests * spansOfRequest)
-	s.rate = spans / s.transit.Seconds()
+	s.rate = spans / took.Seconds()
 	s.cpu = time.Duration(float64(after-before) / spans)
 
-	every := 2 * s.transit / time.Duration(b.requests)
+	every := 2 * took / time.Duration(b.requests)
 	paced := int(halfLoad / every)
-	took, err := pace(ctx, clients, warm+b.requests, paced, every)
+	waits, err := pace(ctx, clients, warm+b.requests, paced, every)
 	if err != nil {
 		return s, err
 	}
-	slices.Sort(took)
-	s.p99 = took[len(took)*99/100]
+	slices.Sort(waits)
+	s.p99 = waits[len(waits)*99/100]
 	if s.loaded, err = p.rss(); err != nil {
 		return s, err
 	}

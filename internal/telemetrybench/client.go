@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -23,33 +22,16 @@ type client struct {
 	requests []*request
 }
 
-// newClient has a few requests of its own, so that not all are alike.
-func newClient(address string, grpc bool, seed uint64) *client {
+func newClient(address string, grpc bool, requests []*request) *client {
 	// Both speak it without TLS, as services in an environment do.
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(grpc)
 	protocols.SetHTTP1(!grpc)
-	c := &client{grpc: grpc, url: "http://" + address + "/v1/traces", http: http.Client{
+	c := &client{requests: requests, grpc: grpc, url: "http://" + address + "/v1/traces", http: http.Client{
 		Transport: &http.Transport{Protocols: &protocols, MaxConnsPerHost: 1, WriteBufferSize: 256 << 10}, Timeout: 30 * time.Second,
 	}}
 	if grpc {
 		c.url = "http://" + address + "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-	}
-	r := rand.New(rand.NewPCG(seed, 0))
-	for range 4 {
-		q := newRequest(r)
-		if grpc { // a message's prefix: not compressed, and its length
-			prefix := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(q.bytes)))
-			for _, ids := range [][][]int{q.traces, q.spans} {
-				for _, places := range ids {
-					for i := range places {
-						places[i] += len(prefix)
-					}
-				}
-			}
-			q.bytes = append(prefix, q.bytes...)
-		}
-		c.requests = append(c.requests, q)
 	}
 	return c
 }
@@ -63,42 +45,42 @@ func (c *client) send(ctx context.Context, number uint64) error {
 }
 
 // ping exports nothing.
-func (c *client) ping(ctx context.Context) error {
-	if c.grpc {
-		return c.post(ctx, make([]byte, 5))
-	}
-	return c.post(ctx, nil)
-}
+func (c *client) ping(ctx context.Context) error { return c.post(ctx, nil) }
 
-func (c *client) post(ctx context.Context, body []byte) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+func (c *client) post(ctx context.Context, message []byte) error {
+	var body io.Reader = bytes.NewReader(message)
+	contentType, size := "application/x-protobuf", len(message)
+	if c.grpc {
+		prefix := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))) // it is not compressed, and so long
+		body = io.MultiReader(bytes.NewReader(prefix), body)
+		contentType, size = "application/grpc", len(prefix)+len(message)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, body)
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Content-Type", "application/x-protobuf")
-	if c.grpc {
-		r.Header.Set("Content-Type", "application/grpc")
-		r.Header.Set("TE", "trailers")
-	}
+	r.ContentLength = int64(size)
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("TE", "trailers")
 	answer, err := c.http.Do(r)
 	if err != nil {
 		return err
 	}
 	defer answer.Body.Close()
-	message, err := io.ReadAll(answer.Body)
+	said, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return err
 	}
 	status := answer.Header.Get("Grpc-Status") + answer.Trailer.Get("Grpc-Status")
 	if answer.StatusCode != http.StatusOK || c.grpc && status != "0" {
-		return fmt.Errorf("%s, gRPC status %q: %q", answer.Status, status, message)
+		return fmt.Errorf("%s, gRPC status %q: %q", answer.Status, status, said)
 	}
 	// Of a partial success, more than an empty message would be said.
-	if c.grpc {
-		message = message[5:]
+	if c.grpc && len(said) >= 5 {
+		said = said[5:]
 	}
-	if len(message) > 2 {
-		return fmt.Errorf("not all spans were accepted: %q", message)
+	if len(said) > 2 {
+		return fmt.Errorf("not all spans were accepted: %q", said)
 	}
 	return nil
 }

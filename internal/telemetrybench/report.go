@@ -1,0 +1,202 @@
+package main
+
+import (
+	"debug/buildinfo"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// report is all that a run has shown.
+type report struct {
+	Machine   string  `json:"machine"`
+	Collector string  `json:"collector"` // its version
+	SpanBytes int     `json:"span_bytes"`
+	Seconds   float64 `json:"seconds"`
+	Rows      []row   `json:"rows"`
+}
+
+// row is one line of the table.
+type row struct {
+	Case    string           `json:"case"`
+	Unit    string           `json:"unit"`
+	Figures map[kind]*figure `json:"figures"`
+	Ratio   *figure          `json:"ratio,omitempty"` // ours and that of the Collector with exporter nop
+	Goal    float64          `json:"goal,omitempty"`  // of the ratio; 0: none
+	Least   bool             `json:"least,omitempty"` // the goal is a lower bound
+}
+
+func (r row) met() bool {
+	if r.Least {
+		return r.Ratio.Median >= r.Goal
+	}
+	return r.Ratio.Median <= r.Goal
+}
+
+// figure is a number that was measured once per round.
+type figure struct {
+	Median float64   `json:"median"`
+	Rounds []float64 `json:"rounds"`
+}
+
+func newFigure(values []float64) *figure {
+	sorted := slices.Sorted(slices.Values(values))
+	return &figure{(sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2, values}
+}
+
+// String is the median and, where they differ, the least and the most.
+func (f *figure) String() string {
+	if f == nil {
+		return "–"
+	}
+	least, most := slices.Min(f.Rounds), slices.Max(f.Rounds)
+	if least == most {
+		return digits(f.Median)
+	}
+	return fmt.Sprintf("%s (%s to %s)", digits(f.Median), digits(least), digits(most))
+}
+
+// digits prints three digits, or all that stand before the point.
+func digits(v float64) string {
+	after := 2
+	for a := math.Abs(v); a >= 10 && after > 0; a /= 10 {
+		after--
+	}
+	return fmt.Sprintf("%.*f", after, v)
+}
+
+// rows are what the samples of a protocol come to.
+func rows(protocol string, got samples) []row {
+	const mib = 1 << 20
+	// of makes a row of all contestants for which the number is none of NaN.
+	of := func(name, unit string, number func(sample) float64) row {
+		r := row{Case: protocol + ": " + name, Unit: unit, Figures: map[kind]*figure{}}
+		values := map[kind][]float64{}
+		for _, k := range kinds {
+			for _, s := range got[k] {
+				if v := number(s); !math.IsNaN(v) {
+					values[k] = append(values[k], v)
+				}
+			}
+			if len(values[k]) > 0 {
+				r.Figures[k] = newFigure(values[k])
+			}
+		}
+		var ratios []float64
+		for i := range min(len(values[ours]), len(values[nop])) {
+			ratios = append(ratios, values[ours][i]/values[nop][i])
+		}
+		if len(ratios) > 0 {
+			r.Ratio = newFigure(ratios)
+		}
+		return r
+	}
+	least := func(r row, goal float64) row { r.Goal, r.Least = goal, true; return r }
+	most := func(r row, goal float64) row { r.Goal = goal; return r }
+	keeps := func(number func(sample) float64) func(sample) float64 {
+		return func(s sample) float64 {
+			if s.held.Spans == 0 {
+				return math.NaN()
+			}
+			return number(s)
+		}
+	}
+	return []row{
+		least(of("spans accepted per second of processor time", "k/s", func(s sample) float64 { return 1e6 / float64(s.cpu.Nanoseconds()) }), 3),
+		of("processor time of a span", "µs", func(s sample) float64 { return float64(s.cpu.Nanoseconds()) / 1e3 }),
+		of("spans accepted, the generator beside it", "k/s", func(s sample) float64 { return s.rate / 1e3 }),
+		of("export at half load, p99", "ms", func(s sample) float64 { return s.p99.Seconds() * 1e3 }),
+		most(of("memory after all spans", "MiB", func(s sample) float64 { return s.loaded / mib }), 0.25),
+		of("growth of memory", "MiB", func(s sample) float64 { return (s.loaded - s.idle) / mib }),
+		of("memory, idle", "MiB", func(s sample) float64 { return s.idle / mib }),
+		of("start until the first answer", "ms", func(s sample) float64 { return s.start.Seconds() * 1e3 }),
+		of("spans held, all of which can be found", "k", keeps(func(s sample) float64 { return float64(s.held.Queryable) / 1e3 })),
+		of("growth of memory for a span held", "B", keeps(func(s sample) float64 { return (s.loaded - s.idle) / float64(s.held.Spans) })),
+		of("search through all of them for a slow one", "ms", keeps(func(s sample) float64 { return s.held.Slow.Seconds() * 1e3 })),
+	}
+}
+
+func newReport(otelcol string) (*report, error) {
+	info, err := buildinfo.ReadFile(otelcol)
+	if err != nil {
+		return nil, fmt.Errorf("find OpenTelemetry's Collector: %w", err)
+	}
+	r := &report{Machine: fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())}
+	for _, m := range info.Deps {
+		if m.Path == "go.opentelemetry.io/collector/otelcol" {
+			r.Collector = m.Version
+		}
+	}
+	return r, nil
+}
+
+// write saves the report as JSON.
+func (r *report) write(file string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(data, '\n'), 0o644)
+}
+
+// print writes a Markdown table that can be read as it is.
+func (r *report) print(w io.Writer) error {
+	cells := [][]string{{"figure", string(ours), string(nop), string(debug), "ours to nop", "goal", "met?"}}
+	var missed []string
+	goals := 0
+	for _, row := range r.Rows {
+		line := []string{row.Case + ", " + row.Unit, row.Figures[ours].String(), row.Figures[nop].String(), row.Figures[debug].String(), row.Ratio.String(), "–", "–"}
+		if row.Goal != 0 {
+			goals++
+			sign, met := "≤ ", "met"
+			if row.Least {
+				sign = "≥ "
+			}
+			if !row.met() {
+				met = "MISSED"
+				missed = append(missed, fmt.Sprintf("%s: %s of the Collector's, goal %s%s", row.Case, digits(row.Ratio.Median), sign, digits(row.Goal)))
+			}
+			line[5], line[6] = sign+digits(row.Goal), met
+		}
+		cells = append(cells, line)
+	}
+	var b strings.Builder
+	writeTable(&b, cells)
+	fmt.Fprintf(&b, "\nMedians of interleaved rounds; the least and the most stand in parentheses. Ours decodes, indexes,\n")
+	fmt.Fprintf(&b, "compresses and stores what it is sent, within its budget of 64 MiB; the Collector decodes and forgets it.\n")
+	fmt.Fprintf(&b, "%s; Collector %s; %d bytes a span; %.0f s.\n", r.Machine, r.Collector, r.SpanBytes, r.Seconds)
+	fmt.Fprintf(&b, "%d of %d goals met.\n", goals-len(missed), goals)
+	for _, m := range missed {
+		fmt.Fprintf(&b, "MISSED %s\n", m)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeTable aligns cells; the first line is the head.
+func writeTable(b *strings.Builder, lines [][]string) {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for n, line := range lines {
+		for i, cell := range line {
+			b.WriteString("| " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1))
+		}
+		b.WriteString("|\n")
+		if n == 0 {
+			for _, w := range widths {
+				b.WriteString("|" + strings.Repeat("-", w+2))
+			}
+			b.WriteString("|\n")
+		}
+	}
+}

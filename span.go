@@ -170,6 +170,7 @@ const (
 	AttrBytesDown   = "rehearse.bytes_down"  // int: of the answer
 	AttrAbandoned   = "rehearse.abandoned"   // string: how the call ended early: "client" hung up, "upstream" hung up, "reset"
 	AttrTurns       = "rehearse.turns"       // int: of a connection's span: how often the client spoke and the upstream answered
+	AttrSDKName     = "rehearse.sdk_name"    // string: what a call's SDK has called it, where it is named by what the link saw
 	AttrUndecoded   = "rehearse.undecoded"   // string: of a connection's span: why its bytes are not calls: "tls", "unknown", "replication", "upgraded", "lost"; or UndecodedNothing
 )
 

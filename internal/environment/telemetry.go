@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/link"
 	"github.com/rehearse-dev/rehearse/internal/otlp"
 	"github.com/rehearse-dev/rehearse/internal/spans"
@@ -90,9 +91,28 @@ func (e *Environment) openTelemetry(ctx, life context.Context) error {
 		if err != nil {
 			return fmt.Errorf("listen for the telemetry of %s: %w", name, err)
 		}
+		if err := e.carryFlat(name, telemetryHost); err != nil {
+			return fmt.Errorf("reach the telemetry of %s: %w", name, err)
+		}
 		server := otlp.Server(otlp.Handler(t.Store.Service(name)))
 		e.running.Go(func() { serveUntil(life, server, ln) })
 	}
+	return nil
+}
+
+// carryFlat opens the way from a client to what listens there under a name, where
+// packets need one.
+func (e *Environment) carryFlat(client rehearse.ServiceName, host string) error {
+	carriers, ok := e.inner.(driver.Carrier)
+	spec := rehearse.LinkSpec{Client: client, Names: []string{host}}
+	if !ok || !carriers.Carries(spec) {
+		return nil
+	}
+	c, err := carriers.Carry(spec)
+	if err != nil {
+		return err
+	}
+	c.Set(rehearse.Shape{})
 	return nil
 }
 

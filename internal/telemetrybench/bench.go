@@ -18,12 +18,13 @@ import (
 type kind string
 
 const (
-	ours  kind = "rehearse"
-	nop   kind = "Collector, nop"
-	debug kind = "Collector, debug"
+	ours   kind = "rehearse"
+	forget kind = "rehearse, nop"
+	nop    kind = "Collector, nop"
+	debug  kind = "Collector, debug"
 )
 
-var kinds = []kind{ours, nop, debug}
+var kinds = []kind{ours, forget, nop, debug}
 
 // bench is what all measurements share.
 type bench struct {
@@ -36,14 +37,14 @@ type bench struct {
 
 // sample is what one contestant gave in one round.
 type sample struct {
-	start   time.Duration // until it took its first request
-	idle    float64       // bytes resident before any span
-	rate    float64       // spans a second, as fast as it took them
-	cpu     time.Duration // for each span of these
-	p99     time.Duration // of an export, at half of that rate
-	loaded  float64       // bytes resident after all spans
-	sent    int64         // spans, in all
-	held    held          // ours alone
+	start  time.Duration // until it took its first request
+	idle   float64       // bytes resident before any span
+	rate   float64       // spans a second, as fast as it took them
+	cpu    time.Duration // for each span of these
+	p99    time.Duration // of an export, at half of that rate
+	loaded float64       // bytes resident after all spans
+	sent   int64         // spans, in all
+	held   held          // ours alone
 }
 
 // samples are by kind, one for each round.
@@ -149,7 +150,10 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 		return s, err
 	}
 	s.sent = int64(warm+b.requests+paced) * spansOfRequest
-	if k != ours {
+	switch k {
+	case forget:
+		return s, p.end()
+	case nop, debug:
 		return s, nil
 	}
 	if _, err := fmt.Fprintln(p.stdin); err != nil {
@@ -178,10 +182,10 @@ func (b *bench) start(ctx context.Context, k kind, grpc bool) (*process, string,
 	address := ln.Addr().String()
 	ln.Close()
 	name := filepath.Join(b.work, fmt.Sprintf("%03d", b.started))
-	if k == ours {
-		args := []string{"serve", "-listen", address, "-dir", name}
+	if k == ours || k == forget {
+		args := []string{"serve", "-listen", address, "-dir", name, fmt.Sprintf("-forget=%t", k == forget)}
 		if b.profile != "" {
-			args = append(args, "-profile", filepath.Join(b.profile, fmt.Sprintf("%03d.pprof", b.started)))
+			args = append(args, "-profile", filepath.Join(b.profile, fmt.Sprintf("%03d-%s.pprof", b.started, k)))
 		}
 		p, err := startProcess(ctx, b.self, args...)
 		return p, address, err
@@ -197,7 +201,6 @@ func (b *bench) start(ctx context.Context, k kind, grpc bool) (*process, string,
 receivers: {otlp: {protocols: {%s: {endpoint: %q}}}}
 exporters: {nop: {}, debug: {verbosity: basic}}
 service:
-  telemetry: {metrics: {level: none}}
   pipelines: {traces: {receivers: [otlp], exporters: [%s]}}
 `, protocol, address, exporter)
 	if err := os.WriteFile(name+".yaml", []byte(config), 0o600); err != nil {

@@ -4,6 +4,7 @@
 // runs it.
 //
 //	telemetrybench ─ 2 connections ─▶ telemetrybench serve: decodes, stores, indexes, writes files
+//	                               ├▶ telemetrybench serve -forget: decodes, keeps nothing
 //	                               ├▶ otelcol, exporter nop: decodes, keeps nothing
 //	                               └▶ otelcol, exporter debug: decodes, logs a line a request
 //

@@ -27,7 +27,8 @@ type row struct {
 	Case    string           `json:"case"`
 	Unit    string           `json:"unit"`
 	Figures map[kind]*figure `json:"figures"`
-	Ratio   *figure          `json:"ratio,omitempty"` // ours and that of the Collector with exporter nop
+	Ratio   *figure          `json:"ratio,omitempty"` // of ours to the Collector with exporter nop
+	Alike   *figure          `json:"alike,omitempty"` // the same, of ours when it keeps nothing
 	Goal    float64          `json:"goal,omitempty"`  // of the ratio; 0: none
 	Least   bool             `json:"least,omitempty"` // the goal is a lower bound
 }
@@ -88,13 +89,7 @@ func rows(protocol string, got samples) []row {
 				r.Figures[k] = newFigure(values[k])
 			}
 		}
-		var ratios []float64
-		for i := range min(len(values[ours]), len(values[nop])) {
-			ratios = append(ratios, values[ours][i]/values[nop][i])
-		}
-		if len(ratios) > 0 {
-			r.Ratio = newFigure(ratios)
-		}
+		r.Ratio, r.Alike = ratio(values[ours], values[nop]), ratio(values[forget], values[nop])
 		return r
 	}
 	least := func(r row, goal float64) row { r.Goal, r.Least = goal, true; return r }
@@ -122,6 +117,18 @@ func rows(protocol string, got samples) []row {
 	}
 }
 
+// ratio is of two series, round by round; nil when there is none of one.
+func ratio(a, b []float64) *figure {
+	if len(a) == 0 || len(b) == 0 {
+		return nil
+	}
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = a[i] / b[i]
+	}
+	return newFigure(ratios)
+}
+
 func newReport(otelcol string) (*report, error) {
 	info, err := buildinfo.ReadFile(otelcol)
 	if err != nil {
@@ -147,11 +154,11 @@ func (r *report) write(file string) error {
 
 // print writes a Markdown table that can be read as it is.
 func (r *report) print(w io.Writer) error {
-	cells := [][]string{{"figure", string(ours), string(nop), string(debug), "ours to nop", "goal", "met?"}}
+	cells := [][]string{{"figure", string(ours), string(forget), string(nop), string(debug), "ours to nop", "nop to nop", "goal", "met?"}}
 	var missed []string
 	goals := 0
 	for _, row := range r.Rows {
-		line := []string{row.Case + ", " + row.Unit, row.Figures[ours].String(), row.Figures[nop].String(), row.Figures[debug].String(), row.Ratio.String(), "–", "–"}
+		line := []string{row.Case + ", " + row.Unit, row.Figures[ours].String(), row.Figures[forget].String(), row.Figures[nop].String(), row.Figures[debug].String(), row.Ratio.String(), row.Alike.String(), "–", "–"}
 		if row.Goal != 0 {
 			goals++
 			sign, met := "≤ ", "met"
@@ -162,7 +169,7 @@ func (r *report) print(w io.Writer) error {
 				met = "MISSED"
 				missed = append(missed, fmt.Sprintf("%s: %s of the Collector's, goal %s%s", row.Case, digits(row.Ratio.Median), sign, digits(row.Goal)))
 			}
-			line[5], line[6] = sign+digits(row.Goal), met
+			line[7], line[8] = sign+digits(row.Goal), met
 		}
 		cells = append(cells, line)
 	}

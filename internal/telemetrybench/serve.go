@@ -29,6 +29,7 @@ func runServe(args []string, stdin io.Reader, stdout io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	address := flags.String("listen", "127.0.0.1:0", "where to listen")
 	dir := flags.String("dir", "", "where files go")
+	forget := flags.Bool("forget", false, "decode, and keep nothing")
 	profile := flags.String("profile", "", "write a processor profile to this file")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -52,7 +53,11 @@ func runServe(args []string, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server := otlp.Server(otlp.Handler(store.Service("shop")))
+	sink := store.Service("shop")
+	if *forget {
+		sink = forgetful{}
+	}
+	server := otlp.Server(otlp.Handler(sink))
 	go server.Serve(ln)
 	for lines := bufio.NewScanner(stdin); lines.Scan(); {
 		stats := store.Stats()
@@ -71,3 +76,14 @@ func runServe(args []string, stdin io.Reader, stdout io.Writer) error {
 	_, err = store.Close()
 	return err
 }
+
+// forgetful looks at all spans, as the Collector does before its exporters.
+type forgetful struct{}
+
+// Export decodes a request.
+func (forgetful) Export(_ otlp.Signal, b []byte) (rejected int64, reason string, err error) {
+	return 0, "", otlp.Traces(b, func(*otlp.Resource, *otlp.Scope, *otlp.Span) error { return nil })
+}
+
+// Refused does nothing: the generator sees it.
+func (forgetful) Refused(otlp.Signal, int) {}

@@ -70,6 +70,12 @@ func (f *forest) fold() {
 				span.span.Attributes = append(span.span.Attributes, a)
 			}
 		}
+		if name := call.span.Name; call.span.Text("db.query.summary") != "" && span.span.Name != name {
+			// A statement's summary is what OpenTelemetry wants it to be called, and
+			// what it is called without an SDK.
+			span.span.Attributes = append(span.span.Attributes, rehearse.Attribute{Key: rehearse.AttrSDKName, Value: span.span.Name})
+			span.span.Name = name
+		}
 		// What the call caused at the upstream hangs below the one node.
 		for _, k := range f.below(p.call) {
 			f.nodes[k].up = p.span

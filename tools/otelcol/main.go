@@ -1,9 +1,11 @@
 // Otelcol is OpenTelemetry's Collector with an OTLP receiver and the exporters
 // "nop" and "debug": the peer that make bench-telemetry measures against. It is
-// configured as any collector, with --config.
+// configured as any collector, with --config. Of telemetry of its own it has logs
+// alone, and none of the metrics that another Collector counts meanwhile.
 package main
 
 import (
+	"context"
 	"log"
 
 	"go.opentelemetry.io/collector/component"
@@ -15,6 +17,8 @@ import (
 	"go.opentelemetry.io/collector/otelcol"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
+	"go.opentelemetry.io/collector/service/telemetry"
+	"go.uber.org/zap"
 )
 
 func main() {
@@ -22,7 +26,7 @@ func main() {
 		BuildInfo: component.NewDefaultBuildInfo(),
 		Factories: factories,
 		ConfigProviderSettings: otelcol.ConfigProviderSettings{
-			ResolverSettings: confmap.ResolverSettings{ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()}},
+			ResolverSettings: confmap.ResolverSettings{DefaultScheme: "file", ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()}},
 		},
 	})
 	if err := cmd.Execute(); err != nil {
@@ -39,5 +43,15 @@ func factories() (otelcol.Factories, error) {
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
-	return otelcol.Factories{Receivers: receivers, Exporters: exporters}, nil
+	return otelcol.Factories{Receivers: receivers, Exporters: exporters, Telemetry: telemetry.NewFactory(noConfig, telemetry.WithCreateLogger(logger))}, nil
+}
+
+func noConfig() component.Config { return &struct{}{} }
+
+// logger logs as a Collector does where its configuration says nothing of it.
+func logger(context.Context, telemetry.LoggerSettings, component.Config) (*zap.Logger, component.ShutdownFunc, error) {
+	config := zap.NewProductionConfig()
+	config.Encoding = "console"
+	l, err := config.Build()
+	return l, nil, err
 }

@@ -1,4 +1,4 @@
-.PHONY: build test lint bench bench-link fidelity fuzz soak-link
+.PHONY: build test lint bench bench-link bench-telemetry fidelity fuzz soak-link
 
 build: ## bin/rehearse
 	go build -trimpath -o bin/ ./cmd/...
@@ -23,6 +23,11 @@ bench-link: ## a link against no link and against Toxiproxy, in some four minute
 	go build -trimpath -o bin/linkbench/ ./internal/linkbench
 	cd tools/toxiproxy && go build -trimpath -o ../../bin/linkbench/toxiproxy github.com/Shopify/toxiproxy/v2/cmd/server
 	bin/linkbench/linkbench -json bin/linkbench/results.json
+
+bench-telemetry: ## what takes telemetry against OpenTelemetry's Collector, in some two minutes, one of which builds that
+	go build -trimpath -o bin/telemetrybench/ ./internal/telemetrybench
+	cd tools/otelcol && go build -trimpath -o ../../bin/telemetrybench/otelcol .
+	bin/telemetrybench/telemetrybench -json bin/telemetrybench/results.json
 
 fidelity: ## docs/fidelity.md: the kernel's own TCP over the packet tier, measured anew, against the model; some seven minutes, as root
 	go test ./internal/fidelity -run TestMeasurePackets -timeout 20m -out testdata/packet.json -samples 120 -longest 15s

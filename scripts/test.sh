@@ -37,7 +37,7 @@ checks() {
 	check mod-tidy go mod tidy -diff
 	check mod-verify go mod verify
 	check vet go vet ./...
-	check vet-docgen bash -c 'app go vet ./...'
+	check vet-docgen bash -c 'app go vet ./... && app go vet -tags otel ./...'
 	check vet-compat bash -c 'compat go vet ./...'
 	check vet-peers bash -c 'peers go vet ./...'
 	check vet-telemetry bash -c 'telemetry go vet ./...'

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // webserver is the service of most scripts' projects.
@@ -25,6 +26,7 @@ import (
 //	GET  /          says hello
 //	GET  /via?url=U what U answers; env:NAME is the variable's value
 //	GET  /visits    how many POST /visits there have been
+//	GET  /traced    tells of a span of its own, and of it in its log
 //	GET  /crash     ends the server
 func webserver() int {
 	flags := flag.NewFlagSet("webserver", flag.ExitOnError)
@@ -39,6 +41,7 @@ func webserver() int {
 	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
 	http.HandleFunc("GET /visits", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, visits.Load(), "visits") })
 	http.HandleFunc("POST /visits", func(w http.ResponseWriter, _ *http.Request) { visits.Add(1) })
+	http.HandleFunc("GET /traced", traced)
 	http.HandleFunc("GET /crash", func(http.ResponseWriter, *http.Request) {
 		fmt.Println("out of memory")
 		os.Exit(9)
@@ -73,6 +76,29 @@ func webserver() int {
 	fmt.Println("listening on port", port)
 	fmt.Fprintln(os.Stderr, http.ListenAndServe(*listen, nil))
 	return 1
+}
+
+// traced does what an SDK of OpenTelemetry does with a request: its span is below
+// the one that the request names, and goes to where the environment says.
+func traced(w http.ResponseWriter, r *http.Request) {
+	parent := strings.Split(r.Header.Get("Traceparent"), "-")
+	if len(parent) != 4 {
+		http.Error(w, "no trace context", http.StatusBadRequest)
+		return
+	}
+	now := time.Now().UnixNano()
+	body := fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":%q}}]},"scopeSpans":[{"spans":[`+
+		`{"traceId":%q,"spanId":"00f067aa0ba902b7","parentSpanId":%q,"name":"the work itself","kind":2,"startTimeUnixNano":"%d","endTimeUnixNano":"%d"}]}]}]}`,
+		os.Getenv("OTEL_SERVICE_NAME"), parent[1], parent[2], now-int64(time.Microsecond), now)
+	resp, err := http.Post(os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")+"/v1/traces", "application/json", strings.NewReader(body))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer resp.Body.Close()
+	fmt.Printf("level=WARN trace_id=%s msg=\"it is done\"\n", parent[1])
+	w.WriteHeader(resp.StatusCode)
+	_, _ = io.Copy(w, resp.Body) // the client sees a short answer
 }
 
 // fetch is "fetch [-post] URL": it prints the answer's body, and fails unless

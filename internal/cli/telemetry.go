@@ -46,8 +46,8 @@ func (a *app) toldAll(ctx context.Context, f *otlp.Forwarder) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forwardTime)
 	defer cancel()
 	_ = f.Close(ctx) // what it could not send is said below
-	if s := f.Stats(); s.Dropped > 0 {
-		fmt.Fprintf(a.stderr, "rehearse: %d of %d requests of telemetry could not be sent on: %v\n", s.Dropped, s.Sent+s.Dropped, s.LastError)
+	if s := f.Stats(); s.Dropped+s.DroppedOther > 0 {
+		fmt.Fprintf(a.stderr, "rehearse: %d of %d spans, and %d log records and data points, could not be sent on: %v\n", s.Dropped, s.Sent+s.Dropped, s.DroppedOther, s.LastError)
 	}
 }
 

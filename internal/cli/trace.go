@@ -141,7 +141,7 @@ which Jaeger, Grafana and the Aspire dashboard import.`,
 			fmt.Fprintf(a.stderr, "%s: %d of %d traces\n", t.name, len(traces), len(t.Traces))
 			width, tty := terminal(a.stdout)
 			if !tty {
-				width = 0
+				return report.TracePlain(a.stdout, rows)
 			}
 			return report.TraceTable(a.stdout, rows, report.TerminalOptions{Color: a.color(a.stdout), Width: width})
 		},

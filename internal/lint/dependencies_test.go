@@ -34,6 +34,7 @@ var libraries = []library{
 		prefix: "golang.org/x/sys", in: in("control driver driver/process environment link load packet packet/packettest"),
 		why: "the operating system's own calls, which the standard library has frozen: passed files, namespaces, locks, timers, the names of signals",
 	},
+	{prefix: "github.com/klauspost/compress", in: in("telemetry"), why: "zstd"},
 	{prefix: "github.com/google/go-cmp", why: "tests"},
 	{prefix: "github.com/rogpeppe/go-internal", why: "tests: testscript"},
 }

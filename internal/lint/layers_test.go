@@ -80,6 +80,7 @@ var house = []room{
 	{pkg: "internal/lint"},
 	{pkg: "internal/bench"},
 	{pkg: "internal/linkbench", imports: in("link spans telemetry")},
+	{pkg: "internal/telemetrybench", imports: in("otlp telemetry")},
 	{pkg: "internal/killtest"},
 	{pkg: "internal/acceptance"},
 	{pkg: "scripts/testreport"},

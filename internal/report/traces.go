@@ -86,6 +86,20 @@ func TraceTable(w io.Writer, rows []TraceRow, opt TerminalOptions) error {
 	return t.Flush()
 }
 
+// TracePlain writes a list of traces for a pipe: a line each, without a head, its
+// cells apart by tabs, in the order of the table.
+func TracePlain(w io.Writer, rows []TraceRow) error {
+	b := bufio.NewWriter(w)
+	for _, r := range rows {
+		var services []string
+		for _, s := range r.Services {
+			services = append(services, plain(string(s)))
+		}
+		fmt.Fprintf(b, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", r.Start.Format(time.RFC3339Nano), r.Duration, r.Spans, r.Errors, r.ID, plain(r.Operation), strings.Join(services, " "))
+	}
+	return b.Flush()
+}
+
 const clockTime = "15:04:05.000"
 
 // TraceLines writes a list of traces for machines: a JSON object a line.

@@ -53,8 +53,7 @@ type Exchange struct {
 	User, Database, Application string
 
 	// Redis. Command is in capital letters, with its subcommand: "CLIENT SETNAME".
-	// Batch is how many commands a pipeline had so far, this one included, when
-	// it was sent behind others. ErrorCode is the first word of an error: "WRONGTYPE".
+	// ErrorCode is the first word of an error: "WRONGTYPE".
 	Command   string
 	ErrorCode string
 }

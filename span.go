@@ -180,15 +180,15 @@ const UndecodedNothing = "nothing"
 
 // Wire is what a link has measured of a call.
 type Wire struct {
-	Link       LinkID
-	Connection int64
-	Number     int64
-	Queue      Duration
-	Shape      Duration
-	Server     Duration
-	Transfer   Duration
+	Link       LinkID   `json:"link"`
+	Connection int64    `json:"connection"`
+	Number     int64    `json:"number,omitempty"`
+	Queue      Duration `json:"queue,omitempty"`
+	Shape      Duration `json:"shape,omitempty"`
+	Server     Duration `json:"server,omitempty"`
+	Transfer   Duration `json:"transfer,omitempty"`
 	// Undecoded says that the span is a whole connection, and why.
-	Undecoded string
+	Undecoded string `json:"undecoded,omitempty"`
 }
 
 // Wire reads a link's measurements back from the span's attributes; ok is false

@@ -136,6 +136,8 @@ func (f *follow) survive() {
 // choose finds the follower for a connection that begins with p.
 func (f *follow) choose(up bool, p []byte) {
 	switch {
+	case !up && isSettings(p):
+		f.follower = http2.NewFollower(f.tell)
 	case !up: // an upstream that speaks first speaks none of what we know
 		f.giveUp("unknown")
 	case p[0] == 0x16:
@@ -147,6 +149,12 @@ func (f *follow) choose(up bool, p []byte) {
 	default:
 		f.follower, f.kept = redis.NewFollower(f.tell), true
 	}
+}
+
+// isSettings reports whether an upstream's first bytes are the head of HTTP/2's
+// SETTINGS frame, which servers may send before they have heard anything.
+func isSettings(p []byte) bool {
+	return len(p) >= 9 && p[0] == 0 && p[1] == 0 && bytes.Equal(p[3:9], []byte{4, 0, 0, 0, 0, 0})
 }
 
 // isHTTP reports whether a client's first bytes may be a request of HTTP, and

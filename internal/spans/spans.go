@@ -8,6 +8,7 @@
 package spans
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,47 +22,45 @@ import (
 // Maker makes the spans of one link. It is used by one goroutine at a time.
 type Maker struct {
 	spec       rehearse.LinkSpec
-	statements map[string]postgres.Statement // by what the client wrote
+	statements statements
 	spans      []rehearse.Span
 }
 
-// maxStatements is how many statements are remembered with their normal form.
-const maxStatements = 4096
-
 // New makes the maker of a link's spans.
 func New(spec rehearse.LinkSpec) *Maker {
-	return &Maker{spec: spec, statements: map[string]postgres.Statement{}}
+	return &Maker{spec: spec, statements: statements{known: map[string]postgres.Statement{}}}
 }
 
-// Of are the spans of some calls. The slice is good until the next call.
+// Of are the spans of some calls. The slice, and their attributes, are good until
+// the next call.
 func (m *Maker) Of(calls []link.Call) []rehearse.Span {
-	m.spans = m.spans[:0]
+	m.spans = slices.Grow(m.spans[:0], len(calls))[:len(calls)]
 	for i := range calls {
-		m.spans = append(m.spans, m.one(&calls[i]))
+		m.one(&m.spans[i], &calls[i])
 	}
 	return m.spans
 }
 
-func (m *Maker) one(c *link.Call) rehearse.Span {
-	s := rehearse.Span{
+// one makes a span in the place of an old one, whose memory it uses again.
+func (m *Maker) one(s *rehearse.Span, c *link.Call) {
+	*s = rehearse.Span{
 		Trace: c.Context.Trace, ID: c.Context.Span, Parent: c.Parent.Span,
 		Kind: rehearse.SpanClient, Service: m.spec.Client, Scope: rehearse.LinkScope,
 		Start: c.Start, Duration: rehearse.Duration(c.End.Sub(c.Start)),
-		Attributes: make([]rehearse.Attribute, 0, 20),
+		Attributes: s.Attributes[:0],
 	}
 	switch c.Protocol {
 	case wire.HTTP:
-		http(&s, &c.Exchange)
+		http(s, &c.Exchange)
 	case wire.PostgreSQL:
-		m.postgres(&s, &c.Exchange)
+		m.postgres(s, &c.Exchange)
 	case wire.Redis:
-		redis(&s, &c.Exchange)
+		redis(s, &c.Exchange)
 	}
 	if c.Abandoned != "" && s.Status != rehearse.StatusError {
-		fail(&s, c.Abandoned+"_hung_up")
+		fail(s, c.Abandoned+"_hung_up")
 	}
-	m.measured(&s, c)
-	return s
+	m.measured(s, c)
 }
 
 // measured adds what the link knows of the call besides the protocol.
@@ -157,7 +156,7 @@ func grpc(s *rehearse.Span, e *wire.Exchange) {
 
 // postgres follows https://opentelemetry.io/docs/specs/semconv/database/postgresql/.
 func (m *Maker) postgres(s *rehearse.Span, e *wire.Exchange) {
-	n := m.normal(e.Statement)
+	n := m.statements.normal(e.Statement)
 	s.Name = n.Summary
 	if e.Tag == "PARSE" { // a round trip of its own, as drivers prepare
 		s.Name = strings.TrimSpace("PREPARE " + n.Summary)
@@ -203,20 +202,6 @@ func (m *Maker) postgres(s *rehearse.Span, e *wire.Exchange) {
 	if context, ok := postgres.Comment(e.Statement); ok && s.Parent.IsZero() {
 		s.Trace, s.Parent = context.Trace, context.Span
 	}
-}
-
-// normal is a statement without its literals.
-func (m *Maker) normal(sql string) postgres.Statement {
-	n, known := m.statements[sql]
-	if known || sql == "" {
-		return n
-	}
-	n = postgres.Normal(sql)
-	if len(m.statements) >= maxStatements {
-		clear(m.statements)
-	}
-	m.statements[sql] = n
-	return n
 }
 
 // redis follows https://opentelemetry.io/docs/specs/semconv/database/redis/. Keys

@@ -7,5 +7,5 @@ cd "$(dirname "$0")/.."
 grep -rHoE '^func Fuzz\w+' --include='*_test.go' --exclude-dir=node_modules . | sort |
 	while IFS=: read -r file func; do
 		echo "== $(dirname "$file") ${func#func }"
-		go test -run '^$' -fuzz "^${func#func }\$" -fuzztime "${1:-10s}" "./$(dirname "$file")" </dev/null
+		(cd "$(dirname "$file")" && go test -run "^$" -fuzz "^${func#func }\$" -fuzztime "${1:-10s}" -fuzzminimizetime 10x . </dev/null)
 	done

@@ -84,6 +84,9 @@ type Pool struct {
 	// not exceed though requests waited; 0 when it was never short.
 	Size int `json:"size"`
 	Peak int `json:"peak"` // connections busy at once, at most
+	// Unclear says that requests waited before their calls, and that it cannot be
+	// told whether it was for a connection.
+	Unclear bool `json:"unclear,omitempty"`
 	// Lost are connections that ended in the middle of a call or a transaction
 	// and were not replaced though requests waited.
 	Lost      int       `json:"lost,omitempty"`

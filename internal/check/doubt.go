@@ -22,6 +22,9 @@ const (
 	unread
 	// unattributed: so could calls whose request is unknown.
 	unattributed
+	// missed: both could also be missing where the check looks for them, and so
+	// look like a failure.
+	missed
 )
 
 // hold takes back what the telemetry cannot show, and says what the answer rests
@@ -35,10 +38,11 @@ func (q *inquiry) hold(f rehearse.Finding, matters doubt) rehearse.Finding {
 	if lost > 0 && (f.Outcome == rehearse.Pass && matters&lostPass != 0 || f.Outcome == rehearse.Fail && matters&lostFail != 0) {
 		reasons = append(reasons, fmt.Sprintf("%d of %d spans were lost, so the answer could be another.", lost, q.t.Result.Spans))
 	}
-	if f.Outcome == rehearse.Pass && matters&unread != 0 {
+	open := f.Outcome == rehearse.Pass || matters&missed != 0
+	if open && matters&unread != 0 {
 		reasons = append(reasons, q.unread()...)
 	}
-	if f.Outcome == rehearse.Pass && matters&unattributed != 0 {
+	if open && matters&unattributed != 0 {
 		if n, all := q.unattributed(); n*20 > all {
 			reasons = append(reasons, fmt.Sprintf("The requests of %d of %s are unknown, so any request could have made them.", n, counted(all, "call")))
 		}
@@ -56,7 +60,7 @@ func (q *inquiry) hold(f rehearse.Finding, matters doubt) rehearse.Finding {
 func (q *inquiry) unread() []string {
 	var out []string
 	for _, id := range slices.Sorted(maps.Keys(q.t.Result.Undecoded)) {
-		if !q.about(id) {
+		if _, upstream := ends(id); !q.about(id) || q.check.Service != "" && q.check.Service != upstream {
 			continue
 		}
 		for _, why := range slices.Sorted(maps.Keys(q.t.Result.Undecoded[id])) {

@@ -20,7 +20,7 @@ func (q *inquiry) expect() rehearse.Finding {
 	if !ok {
 		return unverified("not a share", fmt.Sprintf("%q does not say over how many traces it must hold.", q.check.Over))
 	}
-	matters := lostPass | lostFail | unattributed
+	matters := lostPass | lostFail | unread | unattributed | missed
 	var bad []*rehearse.Trace
 	samples, sure := 0, 0
 	for _, t := range q.traces() {

@@ -24,8 +24,12 @@ func (q *inquiry) poolExhausted() rehearse.Finding {
 	}
 	f := rehearse.Finding{Outcome: rehearse.Pass}
 	var waited int
+	var unclear []string
 	slices.SortStableFunc(pools, func(a, b rehearse.Pool) int { return cmp.Compare(b.Waited, a.Waited) })
 	for _, p := range pools {
+		if p.Unclear {
+			unclear = append(unclear, string(p.Link))
+		}
 		if p.Size == 0 || p.Waited == 0 {
 			continue
 		}
@@ -36,7 +40,10 @@ func (q *inquiry) poolExhausted() rehearse.Finding {
 	}
 	f.Traces = examples(f.Traces)
 	f.Got, f.Value = counted(waited, "request")+" waited", pointer(float64(waited))
-	if f.Outcome == rehearse.Pass {
+	if f.Outcome == rehearse.Pass && len(unclear) > 0 {
+		f.Outcome, f.Got, f.Value = rehearse.Unverified, "not clear", nil
+		f.Detail = fmt.Sprintf("Requests waited before they called over %s, and it cannot be told whether it was for a connection.", strings.Join(unclear, ", "))
+	} else if f.Outcome == rehearse.Pass {
 		f.Detail = fmt.Sprintf("No request waited for a connection; the most that were busy at once were %d on %s.", peak(pools).Peak, peak(pools).Link)
 	} else {
 		f.Hint = "Hold a connection for fewer round trips, or keep more of them."

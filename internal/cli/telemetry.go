@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,11 +98,12 @@ func (f *sourceFlags) read(ctx context.Context, a *app) (*told, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readTelemetry(dir, f.leg)
+	return a.readTelemetry(dir, f.leg)
 }
 
-// readTelemetry reads what a leg of a run has left.
-func readTelemetry(dir, leg string) (*told, error) {
+// readTelemetry reads what a leg of a run has left, and says what of it cannot be
+// read.
+func (a *app) readTelemetry(dir, leg string) (*told, error) {
 	archive, err := evidence.Open(dir)
 	if err != nil {
 		return nil, err
@@ -119,6 +122,9 @@ func readTelemetry(dir, leg string) (*told, error) {
 				Hint: "Run the rehearsal again.",
 			}
 		}
+		for _, d := range damage {
+			fmt.Fprintf(a.stderr, "rehearse: %s\n", d)
+		}
 		return &told{fmt.Sprintf("run %s, leg %s", archive.Meta.Run, l.Name), t}, nil
 	}
 	return nil, &rehearse.Error{
@@ -135,14 +141,50 @@ type keptAnswer struct {
 
 // answerTelemetry gives all spans and logs that are kept, each as one message of
 // OTLP, over the files that came with the request.
-func answerTelemetry(env *environment.Environment, store *telemetry.Store, files []*os.File) (keptAnswer, error) {
+func answerTelemetry(ctx context.Context, env *environment.Environment, store *telemetry.Store, files []*os.File) (keptAnswer, error) {
 	if len(files) != 2 {
 		return keptAnswer{}, fmt.Errorf("telemetry comes with %d streams, not 2", len(files))
 	}
 	env.Flush()
-	_, spansErr := files[0].Write(telemetry.EncodeSpans(store.Spans(telemetry.Query{Limit: maxAsked, Newest: true})))
-	_, logsErr := files[1].Write(otlp.AppendLogs(nil, store.Logs(telemetry.LogQuery{Limit: maxAsked})))
-	return keptAnswer{Links: env.Plan().Links, Kept: store.Stats()}, errors.Join(spansErr, logsErr)
+	for i, all := range []func() []byte{
+		func() []byte {
+			return telemetry.EncodeSpans(store.Spans(telemetry.Query{Limit: maxAsked, Newest: true}))
+		},
+		func() []byte { return otlp.AppendLogs(nil, store.Logs(telemetry.LogQuery{Limit: maxAsked})) },
+	} {
+		w, err := until(ctx, files[i])
+		if err != nil {
+			return keptAnswer{}, err
+		}
+		_, err = w.Write(all())
+		if err := errors.Join(err, w.Close()); err != nil {
+			return keptAnswer{}, err
+		}
+	}
+	return keptAnswer{Links: env.Plan().Links, Kept: store.Stats()}, nil
+}
+
+// until is a client's pipe to which writing fails when ctx has ended. A client
+// that has stopped reading must not keep the environment standing. It is to be
+// closed.
+func until(ctx context.Context, f *os.File) (*os.File, error) {
+	// What came over the control socket blocks, and so has no deadlines. The pipe is
+	// for us alone to write to.
+	syscall.ForkLock.RLock()
+	fd, err := syscall.Dup(int(f.Fd()))
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, os.NewSyscallError("dup", err)
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return nil, errors.Join(os.NewSyscallError("fcntl", err), syscall.Close(fd))
+	}
+	w := os.NewFile(uintptr(fd), f.Name())
+	context.AfterFunc(ctx, func() { _ = w.SetWriteDeadline(time.Unix(1, 0)) }) // a closed file has none
+	return w, nil
 }
 
 // maxAsked is how many spans or log records a command looks at, the newest ones.
@@ -191,10 +233,15 @@ func answerTail(ctx context.Context, store *telemetry.Store, files []*os.File) e
 	if len(files) != 1 {
 		return fmt.Errorf("tail comes with %d streams, not 1", len(files))
 	}
+	w, err := until(ctx, files[0])
+	if err != nil {
+		return err
+	}
+	defer w.Close()
 	for span := range store.Watch(ctx, 4096) {
 		b := telemetry.EncodeSpans([]rehearse.Span{span})
 		b = slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b)
-		if _, err := files[0].Write(b); err != nil {
+		if _, err := w.Write(b); err != nil {
 			return nil // it has gone
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -55,10 +54,7 @@ func (f *traceFilter) add(c *cobra.Command) {
 }
 
 // pick is what the filter lets through, in the order in which it is shown.
-func (f *traceFilter) pick(t *rehearse.Telemetry) ([]*rehearse.Trace, error) {
-	if _, err := path.Match(f.operation, ""); err != nil {
-		return nil, usageError("--operation %q is no pattern", f.operation)
-	}
+func (f *traceFilter) pick(t *rehearse.Telemetry) []*rehearse.Trace {
 	var out []*rehearse.Trace
 	for i := range t.Traces {
 		tr := &t.Traces[i]
@@ -81,7 +77,7 @@ func (f *traceFilter) pick(t *rehearse.Telemetry) ([]*rehearse.Trace, error) {
 	if f.limit > 0 && len(out) > f.limit {
 		out = out[:f.limit]
 	}
-	return out, nil
+	return out
 }
 
 // matches reports whether a pattern, where * stands for anything, is all of s.
@@ -123,10 +119,7 @@ which Jaeger, Grafana and the Aspire dashboard import.`,
 			if err != nil {
 				return err
 			}
-			traces, err := filter.pick(t.Telemetry)
-			if err != nil {
-				return err
-			}
+			traces := filter.pick(t.Telemetry)
 			if export != "" {
 				return a.export(export, traces)
 			}

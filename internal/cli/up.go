@@ -184,7 +184,7 @@ func controlHandler(env *environment.Environment, kept *telemetry.Store, describ
 			}
 			return env.Exec(ctx, q.Service, driver.Command{Args: q.Args, Env: q.Env, Stdin: files[0], Stdout: files[1], Stderr: files[2]})
 		case "telemetry":
-			return answerTelemetry(env, kept, files)
+			return answerTelemetry(ctx, env, kept, files)
 		case "tail":
 			return nil, answerTail(ctx, kept, files)
 		case "link":

@@ -15,9 +15,28 @@ type Side struct {
 	Telemetry *rehearse.Telemetry // nil: there is none, and no diagnosis
 }
 
-// Needed reports whether a verdict has a failure to explain.
-func Needed(v rehearse.Verdict) bool {
-	return slices.ContainsFunc(v.Findings, func(f rehearse.Finding) bool { return f.Outcome == rehearse.Fail })
+// Needed reports whether a verdict has a failure that where the time went can
+// explain: a threshold of a load, or a check of how long requests take. A suite
+// that fails, or a log with errors, has a cause of its own.
+func Needed(v rehearse.Verdict, plan *rehearse.Plan) bool {
+	explained := map[string]bool{}
+	if plan != nil {
+		for _, s := range plan.Steps {
+			if s.Load == nil {
+				continue
+			}
+			for _, t := range s.Load.Thresholds {
+				explained[s.Load.Name+": "+t.String()] = true
+			}
+		}
+		for _, c := range plan.Checks {
+			switch c.Kind {
+			case rehearse.CheckMaxDuration, rehearse.CheckPoolExhausted, rehearse.CheckChattyLink:
+				explained["check: "+c.Name] = true
+			}
+		}
+	}
+	return slices.ContainsFunc(v.Findings, func(f rehearse.Finding) bool { return f.Outcome == rehearse.Fail && explained[f.Check] })
 }
 
 // fewest is how many traces of an operation each leg must have to be compared.

@@ -516,11 +516,34 @@ func TestOrder(t *testing.T) {
 }
 
 func TestNeeded(t *testing.T) {
-	for outcome, want := range map[rehearse.Outcome]bool{rehearse.Pass: false, rehearse.Unverified: false, rehearse.Fail: true} {
-		v := rehearse.Verdict{Findings: []rehearse.Finding{{Outcome: rehearse.Pass}, {Outcome: outcome}}}
-		if got := Needed(v); got != want {
-			t.Errorf("%s: got %v, want %v", outcome, got, want)
+	slow, err := rehearse.ParseThreshold("http_req_duration p(99)<800ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := &rehearse.Plan{
+		Steps:  []rehearse.Step{{Load: &rehearse.LoadStep{Name: "peak", Thresholds: []rehearse.Threshold{slow}}}},
+		Checks: []rehearse.Check{{Name: "pool", Kind: rehearse.CheckPoolExhausted}, {Name: "logs", Kind: rehearse.CheckLogErrors}},
+	}
+	for _, tt := range []struct {
+		check   string
+		outcome rehearse.Outcome
+		want    bool
+	}{
+		{"peak: http_req_duration p(99)<800ms", rehearse.Fail, true},
+		{"peak: http_req_duration p(99)<800ms", rehearse.Unverified, false},
+		{"peak: http_req_duration p(99)<800ms", rehearse.Pass, false},
+		{"check: pool", rehearse.Fail, true},
+		{"check: logs", rehearse.Fail, false}, // it has nothing to do with time
+		{"e2e: suite", rehearse.Fail, false},
+		{"ready", rehearse.Fail, false},
+	} {
+		v := rehearse.Verdict{Findings: []rehearse.Finding{{Check: "stayed up", Outcome: rehearse.Pass}, {Check: tt.check, Outcome: tt.outcome}}}
+		if got := Needed(v, plan); got != tt.want {
+			t.Errorf("%s %s: got %v, want %v", tt.check, tt.outcome, got, tt.want)
 		}
+	}
+	if Needed(rehearse.Verdict{Findings: []rehearse.Finding{{Check: "check: pool", Outcome: rehearse.Fail}}}, nil) {
+		t.Error("a failure of no plan can be explained")
 	}
 }
 

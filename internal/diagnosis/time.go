@@ -201,13 +201,18 @@ func (l *lead) where() rehearse.DiagnosisFact {
 	if c.Change > 0 {
 		passing, failing := l.of()
 		parts := []string{fmt.Sprintf("%s (%s) is %s", text(failing-passing), percent(float64(failing-passing)/float64(c.Change)), l.group.says())}
+		told := failing - passing
 		order := slices.SortedFunc(maps.Keys(groups), func(a, b group) int {
 			return cmp.Or(cmp.Compare(groups[b], groups[a]), cmp.Compare(a.where, b.where), cmp.Compare(a.kind, b.kind))
 		})
 		for _, g := range order {
 			if d := groups[g]; !l.members[g] && float64(d) >= 0.05*float64(c.Change) && len(parts) < 3 {
 				parts = append(parts, fmt.Sprintf("%s (%s) %s", text(d), percent(float64(d)/float64(c.Change)), g.says()))
+				told += d
 			}
+		}
+		if g := order[len(order)-1]; told > c.Change && float64(-groups[g]) >= 0.02*float64(c.Change) && !l.members[g] {
+			parts = append(parts, fmt.Sprintf("%s (%s) less %s", text(-groups[g]), percent(-float64(groups[g])/float64(c.Change)), g.says()))
 		}
 		says += fmt.Sprintf(" Of the %s, %s.", plus(c.Change), list(parts))
 	}

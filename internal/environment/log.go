@@ -61,7 +61,9 @@ func (s *logStream) Write(b []byte) (int, error) {
 			return len(b), nil
 		}
 		if i < 0 {
-			i = maxLine - 1
+			s.log.line(s.name, string(s.rest[:maxLine]))
+			s.rest = s.rest[maxLine:]
+			continue
 		}
 		s.log.line(s.name, strings.TrimRight(string(s.rest[:i]), "\r"))
 		s.rest = s.rest[i+1:]

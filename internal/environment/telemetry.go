@@ -48,15 +48,9 @@ func withTelemetry(o Options) *rehearse.Plan {
 	maps.Copy(resource, o.Telemetry.Resource)
 	for i := range plan.Services {
 		s := &plan.Services[i]
-		env := maps.Clone(s.Env)
+		env := withoutDestination(s.Env)
 		if env == nil {
 			env = map[string]string{}
-		}
-		// Wherever the service would send its telemetry, here there is only us.
-		for name := range env {
-			if strings.HasPrefix(name, "OTEL_EXPORTER_OTLP_") && (strings.HasSuffix(name, "_ENDPOINT") || strings.HasSuffix(name, "_HEADERS") || strings.HasSuffix(name, "_CERTIFICATE")) {
-				delete(env, name)
-			}
 		}
 		env["OTEL_EXPORTER_OTLP_ENDPOINT"] = fmt.Sprintf("http://%s:%d", telemetryHost, telemetryPort)
 		if env["OTEL_SERVICE_NAME"] == "" {
@@ -64,8 +58,28 @@ func withTelemetry(o Options) *rehearse.Plan {
 		}
 		env["OTEL_RESOURCE_ATTRIBUTES"] = attributes(env["OTEL_RESOURCE_ATTRIBUTES"], resource)
 		s.Env = env
+		if s.Process != nil { // whose variables go before those
+			p := *s.Process
+			p.Env = withoutDestination(p.Env)
+			if own, ok := p.Env["OTEL_RESOURCE_ATTRIBUTES"]; ok {
+				p.Env["OTEL_RESOURCE_ATTRIBUTES"] = attributes(own, resource)
+			}
+			s.Process = &p
+		}
 	}
 	return &plan
+}
+
+// withoutDestination is an environment that does not say where to send telemetry,
+// or how: here there is only us.
+func withoutDestination(env map[string]string) map[string]string {
+	env = maps.Clone(env)
+	maps.DeleteFunc(env, func(name, _ string) bool {
+		return strings.HasPrefix(name, "OTEL_EXPORTER_OTLP_") && slices.ContainsFunc([]string{"_ENDPOINT", "_HEADERS", "_CERTIFICATE", "_CLIENT_KEY"}, func(what string) bool {
+			return strings.HasSuffix(name, what)
+		})
+	})
+	return env
 }
 
 // attributes adds resource attributes to those that the service has itself.

@@ -18,9 +18,11 @@ func TestWithTelemetry(t *testing.T) {
 			{Name: "plain"},
 			{Name: "own", Env: map[string]string{
 				"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://traces.example",
-				"OTEL_EXPORTER_OTLP_HEADERS": "api-key=secret", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+				"OTEL_EXPORTER_OTLP_HEADERS": "api-key=secret", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_CLIENT_KEY": "/key",
 				"OTEL_SERVICE_NAME": "Owner", "OTEL_RESOURCE_ATTRIBUTES": "team=a", "OTHER": "x",
-			}},
+			}, Process: &rehearse.Process{Env: map[string]string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318", "OTEL_RESOURCE_ATTRIBUTES": "team=b", "PORT": "1",
+			}}},
 		},
 	}
 	o := Options{ID: "shop-1", Plan: plan, Telemetry: &Telemetry{Resource: map[string]string{"vcs.change.id": "12", "vcs.ref.head.revision": "a,b=c"}}}
@@ -38,7 +40,11 @@ func TestWithTelemetry(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", s.Name, diff)
 		}
 	}
-	if plan.Services[1].Env["OTEL_EXPORTER_OTLP_ENDPOINT"] != before || plan.Services[0].Env != nil {
+	process := map[string]string{"OTEL_RESOURCE_ATTRIBUTES": "team=b," + resource, "PORT": "1"}
+	if diff := cmp.Diff(process, withTelemetry(o).Services[1].Process.Env); diff != "" {
+		t.Errorf("the process (-want +got):\n%s", diff)
+	}
+	if plan.Services[1].Process.Env["OTEL_RESOURCE_ATTRIBUTES"] != "team=b" || plan.Services[1].Env["OTEL_EXPORTER_OTLP_ENDPOINT"] != before || plan.Services[0].Env != nil {
 		t.Error("the plan itself was changed")
 	}
 	o.Telemetry = nil

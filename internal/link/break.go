@@ -248,7 +248,8 @@ func (d *direction) slice(b *bearing, data []byte, at time.Time) error {
 			size += int(b.fault.draw(s.number<<1|uint64(d.index()), place)*float64(2*f.Variation+1)) - f.Variation
 		}
 		size = min(max(size, 1), len(data))
-		d.transit.put(chunk{data: append([]byte(nil), data[:size]...), at: at, alone: true})
+		mark := d.got.Load() - int64(len(data)-size)
+		d.transit.put(chunk{data: append([]byte(nil), data[:size]...), at: at, mark: mark, alone: true})
 		b.touch(size)
 		data = data[size:]
 		place += uint64(size)

@@ -111,6 +111,7 @@ func (d *direction) course() *course {
 // when the fault is not the source's, and else the source's error.
 func (d *direction) read() error {
 	s := d.session
+	met := s.follow == nil
 	for first := true; ; first = false {
 		if !d.transit.idle() && !d.transit.await(s.done) {
 			return errStopped
@@ -154,11 +155,12 @@ func (d *direction) read() error {
 			}
 		}
 		if n > 0 {
+			if !met {
+				met = true
+				s.follow.meet(d.up, buf.data[:n])
+			}
 			if d.up || s.editor.Load() == nil {
 				d.saw(buf.data[:n], came)
-			}
-			if first && d.up && s.follow != nil && s.follow.speaksHTTP() {
-				s.stamp()
 			}
 			stop := d.pass(buf, n, at, turn && !first)
 			buf.release()

@@ -35,7 +35,8 @@ func (s *session) edit(live bool) {
 }
 
 // stamp puts an editor into a connection of HTTP that begins, unless there is
-// one, so that each request goes on as the link's own span.
+// one, so that each request goes on as the link's own span. The caller holds the
+// lock of the session's follow.
 func (s *session) stamp() {
 	if s.link.watch.Propagate && s.editor.Load() == nil {
 		s.editAs(wire.HTTP, false)

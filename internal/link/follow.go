@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type follow struct {
 	handed    [2]marks         // up, down
 	ended     [2]bool          // up, down
 	left      time.Duration    // when the client hung up; 0 while it has not
+	hungUp    bool             // it did so itself: nobody has ended the session
 	kept      bool             // it speaks a protocol whose clients keep their connections
 	waiting   wire.Queue[Call] // ended, but their answers are not all handed over
 }
@@ -46,12 +48,13 @@ func newFollow(s *session) *follow {
 	return &follow{watch: s.link.watch, session: s}
 }
 
-// marks are the latest places of a stream up to which it was handed over, and
-// when.
+// marks are the places of a stream up to which it was handed over, in order, and
+// when. A request is asked for when its answer has come, and by then its client
+// may have said much else, on other streams of HTTP/2 or behind it.
 type marks struct {
-	all  [16]mark
-	next int
-	last mark
+	all   []mark
+	every int // so many that came are one of all, the last of them
+	more  int // that still go into the last one
 }
 
 type mark struct {
@@ -59,20 +62,37 @@ type mark struct {
 	when time.Duration
 }
 
-func (m *marks) add(k mark) {
-	m.all[m.next%len(m.all)] = k
-	m.next++
-	m.last = k
+// maxMarks bounds them. Where more come, every second is forgotten: what is asked
+// for then seems to have been handed over a little later than it was.
+const maxMarks = 512
+
+// add adds a mark, the first that will be asked for if fresh is set.
+func (m *marks) add(k mark, fresh bool) {
+	switch {
+	case fresh:
+		m.all, m.every, m.more = m.all[:0], 1, 0
+	case m.more > 0:
+		m.more--
+		m.all[len(m.all)-1] = k
+		return
+	case len(m.all) == maxMarks:
+		for i := range maxMarks / 2 {
+			m.all[i] = m.all[2*i+1]
+		}
+		m.all = m.all[:maxMarks/2]
+		m.every = 2 * max(m.every, 1)
+	}
+	m.all = append(m.all, k)
+	m.more = max(m.every, 1) - 1
 }
 
-// reached is when a place was handed over, or 0 where that is not known.
+// reached is when a place was handed over, or 0 when it was not yet.
 func (m *marks) reached(at int64) time.Duration {
-	for i := max(0, m.next-len(m.all)); i < m.next; i++ {
-		if k := m.all[i%len(m.all)]; k.at >= at {
-			return k.when
-		}
+	i, _ := slices.BinarySearchFunc(m.all, at, func(k mark, at int64) int { return cmp.Compare(k.at, at) })
+	if i == len(m.all) {
+		return 0
 	}
-	return 0
+	return m.all[i].when
 }
 
 func index(up bool) int {
@@ -85,6 +105,20 @@ func index(up bool) int {
 // since is a time as the follower has it.
 func (f *follow) since(at time.Time) time.Duration { return at.Sub(f.session.link.epoch) }
 
+// meet finds out what a connection speaks by the first bytes of a side, before
+// anything is done with them. If that is HTTP, each request goes on as the link's
+// own span.
+func (f *follow) meet(up bool, p []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.follower == nil && f.undecoded == "" {
+		f.choose(up, p)
+	}
+	if _, ok := f.follower.(*http2.Follower); ok {
+		f.session.stamp()
+	}
+}
+
 // saw takes bytes that were read at a time.
 func (f *follow) saw(up bool, p []byte, at time.Time) {
 	if f.blind.Load() {
@@ -93,9 +127,6 @@ func (f *follow) saw(up bool, p []byte, at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	defer f.survive()
-	if f.follower == nil {
-		f.choose(up, p)
-	}
 	if f.follower == nil {
 		return
 	}
@@ -138,7 +169,7 @@ func (f *follow) choose(up bool, p []byte) {
 	switch {
 	case !up && isSettings(p):
 		f.follower = http2.NewFollower(f.tell)
-	case !up: // an upstream that speaks first speaks none of what we know
+	case !up: // an upstream that speaks first speaks nothing else of what we know
 		f.giveUp("unknown")
 	case p[0] == 0x16:
 		f.giveUp("tls")
@@ -167,12 +198,14 @@ func isHTTP(p []byte) bool {
 	return !whole || bytes.Contains(line, []byte(" HTTP/"))
 }
 
-// speaksHTTP reports whether the connection's requests are HTTP's.
-func (f *follow) speaksHTTP() bool {
+// quiet reports whether no call is open. It is not known where nothing is decoded.
+func (f *follow) quiet() (quiet, known bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, ok := f.follower.(*http2.Follower)
-	return ok
+	if f.follower == nil {
+		return false, false
+	}
+	return f.follower.Open() == 0, true
 }
 
 // sent notes that the bytes of a direction up to a place were handed over.
@@ -182,7 +215,8 @@ func (f *follow) sent(up bool, at int64, when time.Time) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.handed[index(up)].add(mark{at, f.since(when)})
+	fresh := f.waiting.Len() == 0 && (!up || f.follower == nil || f.follower.Open() == 0)
+	f.handed[index(up)].add(mark{at, f.since(when)}, fresh)
 	if !up {
 		f.settle(false)
 	}
@@ -196,7 +230,7 @@ func (f *follow) end(up bool, when time.Time) {
 	at := f.since(when)
 	f.ended[index(up)] = true
 	if up && f.left == 0 {
-		f.left = at
+		f.left, f.hungUp = at, !f.session.ended()
 	}
 	if f.follower != nil {
 		f.follower.End(up, at)
@@ -261,11 +295,14 @@ func (f *follow) finish(c *Call, arrived time.Duration) {
 	c.Context = f.watch.context(s.number, c.ID, c.Parent)
 	c.Faults = s.faultsInForce()
 	c.Abandoned = c.Cut
-	if f.left > 0 && f.left < c.Ended {
-		c.Abandoned = "client"
+	if f.left > 0 && f.left < c.Ended || arrived == 0 && f.hungUp && c.Cut == "" {
+		c.Abandoned = "client" // also when it left before the answer had come to it
 	}
 	limit := max(c.Ended, arrived)
 	if c.Abandoned == "client" && f.left > 0 {
+		if arrived == 0 {
+			limit = max(limit, f.left)
+		}
 		limit = max(min(limit, f.left), c.Begun)
 	}
 	// The moments of a call, none before the one in front of it.
@@ -282,7 +319,11 @@ func (f *follow) finish(c *Call, arrived time.Duration) {
 	}
 	c.Transfer = next(c.Said)
 	c.Queue = next(f.since(s.connected))
-	c.Shape = next(min(f.handed[0].reached(c.SaidAt), answered))
+	sent := f.handed[0].reached(c.SaidAt)
+	if sent == 0 { // the link has it still, or it was a fault that answered
+		sent = answered
+	}
+	c.Shape = next(min(sent, answered))
 	c.Queue += next(c.Ahead)
 	c.Server = next(answered)
 	c.Transfer += next(c.Ended)

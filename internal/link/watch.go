@@ -76,17 +76,25 @@ func (l *Link) Flush() {
 // Quiet reports whether nothing is in flight: no client waits for an answer, and
 // no bytes are under way.
 func (l *Link) Quiet() bool {
-	if l.meter.inFlight.Load() != 0 {
-		return false
-	}
+	asked := l.meter.inFlight.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for s := range l.sessions {
 		if !s.up.transit.idle() || !s.down.transit.idle() {
 			return false
 		}
+		if s.follow == nil {
+			continue
+		}
+		quiet, known := s.follow.quiet()
+		if known && !quiet {
+			return false
+		}
+		if known && s.turn.Load() != 0 {
+			asked-- // it said what asks for no answer, as HTTP/2's WINDOW_UPDATE
+		}
 	}
-	return true
+	return asked <= 0
 }
 
 // How calls are told: after a moment in which more may come, so that one wake-up

@@ -215,7 +215,7 @@ func TestUndecoded(t *testing.T) {
 	var n notes
 	l.Watch(n.watch(true))
 	addr := serveThis(t, l, serveEchoDirect(t))
-	for _, first := range []string{"\x16\x03\x01hello", "\x01\x02\x03\x04"} {
+	for i, first := range []string{"\x16\x03\x01hello", "\x01\x02\x03\x04"} {
 		c, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
@@ -225,12 +225,12 @@ func TestUndecoded(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Close()
+		eventually(t, func() bool {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return len(n.connections) == i+1
+		})
 	}
-	eventually(t, func() bool {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		return len(n.connections) == 2
-	})
 	for i, want := range []struct {
 		why   string
 		bytes int64

@@ -56,18 +56,47 @@ func measurePgbench(ctx context.Context, b *bench) ([]row, error) {
 	for _, v := range []struct {
 		clients, name string
 	}{{"1", "pgbench -S, 1 client"}, {"8", "pgbench -S, 8 clients"}} {
-		got, err := interleave(ctx, 4, all, func(ctx context.Context, c *contestant) (float64, error) {
-			return p.transactions(ctx, v.clients, ports[c.kind])
+		got, err := interleave(ctx, 6, all, func(ctx context.Context, c *contestant) (transacted, error) {
+			return p.measure(ctx, c, v.clients, ports[c.kind])
 		})
 		if err != nil {
 			return rows, fmt.Errorf("%s: %w", v.name, err)
 		}
-		rate := func(v float64) float64 { return v }
+		rate := func(t transacted) float64 { return t.rate }
 		r := compareRates(v.name, "per second", got, rate)
 		r.Checks = append(r.Checks, newCheck(each(got.of(watched, rate), got.of(plain, rate), divide), "of the link, watched", atLeast(0.97)))
-		rows = append(rows, r)
+		cpu := func(t transacted) float64 { return t.cpu }
+		own := compare(v.name+", processor time", "µs", got, cpu,
+			newCheck(each(got.of(plain, cpu), got.of(toxiproxy, cpu), divide), "× Toxiproxy", noGoal),
+			newCheck(each(got.of(watched, cpu), got.of(plain, cpu), subtract), "µs more, watched", noGoal))
+		own.Direct = nil // it has no process of its own
+		rows = append(rows, r, own)
 	}
 	return rows, nil
+}
+
+// transacted is what a second of transactions came to.
+type transacted struct {
+	rate float64 // a second
+	cpu  float64 // microseconds of the contestant's, for each
+}
+
+func (p *postgres) measure(ctx context.Context, c *contestant, clients, port string) (t transacted, err error) {
+	if c.kind == direct {
+		t.rate, _, err = p.transactions(ctx, clients, port)
+		return t, err
+	}
+	before, err := c.cpu()
+	if err != nil {
+		return t, err
+	}
+	var count float64
+	if t.rate, count, err = p.transactions(ctx, clients, port); err != nil {
+		return t, err
+	}
+	after, err := c.cpu()
+	t.cpu = micros(after-before) / count
+	return t, err
 }
 
 // findPostgres looks in PATH, and where Debian keeps what it leaves out of it.
@@ -163,19 +192,30 @@ func (p *postgres) start(ctx context.Context) (_ func(), err error) {
 	return nil, fmt.Errorf("wait for PostgreSQL: %w", err)
 }
 
-var tps = regexp.MustCompile(`tps = ([0-9.]+)`)
+var (
+	tps       = regexp.MustCompile(`tps = ([0-9.]+)`)
+	processed = regexp.MustCompile(`actually processed: ([0-9]+)`)
+)
 
-// transactions is how many pgbench does in a second.
-func (p *postgres) transactions(ctx context.Context, clients, port string) (float64, error) {
+// transactions is how many pgbench does in a second, and how many it has done.
+func (p *postgres) transactions(ctx context.Context, clients, port string) (rate, count float64, err error) {
 	out, err := p.run(ctx, "pgbench", "-S", "-n", "-c", clients, "-T", "1", "-h", "127.0.0.1", "-p", port, "-U", "postgres", "postgres")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	m := tps.FindSubmatch(out)
-	if m == nil {
-		return 0, fmt.Errorf("pgbench names no rate: %s", out)
+	for _, figure := range []struct {
+		named *regexp.Regexp
+		value *float64
+	}{{tps, &rate}, {processed, &count}} {
+		m := figure.named.FindSubmatch(out)
+		if m == nil {
+			return 0, 0, fmt.Errorf("pgbench does not say what it has done: %s", out)
+		}
+		if *figure.value, err = strconv.ParseFloat(string(m[1]), 64); err != nil {
+			return 0, 0, err
+		}
 	}
-	return strconv.ParseFloat(string(m[1]), 64)
+	return rate, count, nil
 }
 
 func (p *postgres) run(ctx context.Context, program string, args ...string) ([]byte, error) {

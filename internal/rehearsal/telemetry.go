@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -50,15 +51,12 @@ func (l *leg) hush(ctx context.Context) {
 
 // keptTelemetry closes the store and writes down what it holds.
 func (l *leg) keptTelemetry() error {
-	r, err := l.telemetry.Close()
-	if err != nil {
-		return err
-	}
+	r, failed := l.telemetry.Close() // what was written stands there all the same
 	r.Quiet = l.quiet
 	for i := range r.Files {
 		r.Files[i].Name = path.Join(telemetryDir, r.Files[i].Name)
 	}
-	return l.out.Append(rehearse.Record{Telemetry: &r})
+	return errors.Join(failed, l.out.Append(rehearse.Record{Telemetry: &r}))
 }
 
 // ReadTelemetry reads the spans and logs that a leg has left in its directory,
@@ -96,7 +94,7 @@ func diagnose(r *rehearse.Report) *rehearse.Diagnosis {
 	for i := range r.Legs {
 		l := &r.Legs[i]
 		switch {
-		case !diagnosis.Needed(l.Verdict):
+		case !diagnosis.Needed(l.Verdict, l.Evidence.Plan()):
 			if passing == nil && l.Verdict.Outcome == rehearse.Pass {
 				passing = l
 			}

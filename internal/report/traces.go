@@ -54,7 +54,7 @@ func TraceTable(w io.Writer, rows []TraceRow, opt TerminalOptions) error {
 		if r.Errors > 0 {
 			errors = number(int64(r.Errors))
 		}
-		table = append(table, []string{r.Start.Format(clockTime), short(r.Duration, true), number(int64(r.Spans)), errors, r.ID.String(), plain(r.Operation), strings.Join(services, " ")})
+		table = append(table, []string{r.Start.Format(clockTime), short(r.Duration, true), number(int64(r.Spans)), errors, r.ID.String(), operationText(r), strings.Join(services, " ")})
 	}
 	widths := make([]int, len(table[0]))
 	for _, row := range table {
@@ -86,6 +86,10 @@ func TraceTable(w io.Writer, rows []TraceRow, opt TerminalOptions) error {
 	return t.Flush()
 }
 
+// operationText is a row's operation. Names come from services: a long one must
+// not make every row as long.
+func operationText(r TraceRow) string { return cut(plain(cut(r.Operation, 1000)), 100) }
+
 // TracePlain writes a list of traces for a pipe: a line each, without a head, its
 // cells apart by tabs, in the order of the table.
 func TracePlain(w io.Writer, rows []TraceRow) error {
@@ -95,7 +99,7 @@ func TracePlain(w io.Writer, rows []TraceRow) error {
 		for _, s := range r.Services {
 			services = append(services, plain(string(s)))
 		}
-		fmt.Fprintf(b, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", r.Start.Format(time.RFC3339Nano), r.Duration, r.Spans, r.Errors, r.ID, plain(r.Operation), strings.Join(services, " "))
+		fmt.Fprintf(b, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", r.Start.Format(time.RFC3339Nano), r.Duration, r.Spans, r.Errors, r.ID, operationText(r), strings.Join(services, " "))
 	}
 	return b.Flush()
 }

@@ -10,13 +10,20 @@ type statements struct {
 	key   []byte
 }
 
-// maxStatements is how many are remembered.
-const maxStatements = 4096
+// How many are remembered, and up to which length: what is longer has values
+// written into it, and does not come again.
+const (
+	maxStatements = 4096
+	maxRemembered = 4 << 10
+)
 
 // normal is a statement without its literals.
 func (s *statements) normal(sql string) postgres.Statement {
 	if sql == "" {
 		return postgres.Statement{}
+	}
+	if len(sql) > maxRemembered {
+		return postgres.Normal(sql)
 	}
 	s.key = withoutNumbers(s.key[:0], sql)
 	n, known := s.known[string(s.key)]

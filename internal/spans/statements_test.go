@@ -1,6 +1,8 @@
 package spans
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/rehearse-dev/rehearse/internal/wire/postgres"
@@ -44,5 +46,26 @@ func TestStatementsAreRemembered(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { s.normal("SELECT a FROM t WHERE id = 5678") }); n != 0 {
 		t.Errorf("%v allocations, want none", n)
+	}
+}
+
+// TestStatementsAreBounded has a client that writes long values into its
+// statements.
+func TestStatementsAreBounded(t *testing.T) {
+	s := statements{known: map[string]postgres.Statement{}}
+	for i := range 2 * maxStatements {
+		for _, length := range []int{1, 2 * maxRemembered} {
+			if got := s.normal(fmt.Sprintf("SELECT '%d %s'", i, strings.Repeat("x", length))).Text; got != "SELECT ?" {
+				t.Fatalf("got %q", got)
+			}
+		}
+	}
+	for sql := range s.known {
+		if len(sql) > maxRemembered {
+			t.Fatalf("a statement of %d bytes is remembered", len(sql))
+		}
+	}
+	if len(s.known) > maxStatements {
+		t.Errorf("%d statements are remembered", len(s.known))
 	}
 }

@@ -95,6 +95,9 @@ func (k *sink) Refused(_ otlp.Signal, status int) {
 	}
 }
 
+// claimedScope is the scope of what a service tells in a link's name.
+const claimedScope = "claimed " + rehearse.LinkScope
+
 // grouper finds the groups of a request's items. Items of one scope come one
 // after another, with the same views.
 type grouper struct {
@@ -114,7 +117,11 @@ func (g *grouper) of(r *otlp.Resource, s *otlp.Scope) uint32 {
 	if string(r.Service) != string(g.service) {
 		raw = otlp.AppendResource(append([]byte(nil), raw...), "", []rehearse.Attribute{{Key: serviceAttribute, Value: string(g.service)}})
 	}
-	g.last = g.batch.groupOf(group{service: g.service, resource: string(raw), scope: string(s.Name), version: string(s.Version)})
+	scope := string(s.Name)
+	if scope == rehearse.LinkScope {
+		scope = claimedScope // only links speak for links
+	}
+	g.last = g.batch.groupOf(group{service: g.service, resource: string(raw), scope: scope, version: string(s.Version)})
 	g.views, g.known = views, true
 	return g.last
 }

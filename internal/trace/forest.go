@@ -119,7 +119,7 @@ func newForest(spans []rehearse.Span, links []rehearse.LinkSpec) *forest {
 
 // untangle takes apart calls of nominal paths that follow one another on one
 // connection and seem to overlap, by their paths' jitter: where the one ends and
-// the other begins is somewhere in between.
+// the other begins is somewhere in between. HTTP/2's calls do overlap.
 func (f *forest) untangle() {
 	type connection struct {
 		edge   *edge
@@ -128,7 +128,7 @@ func (f *forest) untangle() {
 	latest := map[connection]*node{}
 	for i := range f.nodes {
 		n := &f.nodes[i]
-		if !n.nominal {
+		if !n.nominal || system(n.span) == "rpc" || n.span.Text("network.protocol.version") == "2" {
 			continue
 		}
 		key := connection{n.edge, n.wire.Connection}

@@ -112,10 +112,15 @@ func (w *worker) alone() (possible []bool) {
 	for i := range w.atoms {
 		a := &w.atoms[i]
 		s := counts[a.pattern]
-		// Were all of them background work, as many would be expected while one
-		// request is in flight as the time that there was one.
-		false1 := float64(s.none) / float64(max(none, 1)) * float64(one)
-		a.background = a.setup || s.none > 0 && false1 > 0.005*float64(s.one)
+		// Were those that nobody asked for as many at all times, so many would be
+		// expected while one request is in flight.
+		others := float64(s.none) / float64(max(none, 1)) * float64(one)
+		a.background = a.setup || s.none > 0 && others > 0.5*float64(s.one)
+		if s.none > 0 && others > 0.005*float64(s.one) || none < idleEnough {
+			// Some are nobody's, or come after their request; or there was hardly a
+			// time without a request in which that would have been seen.
+			single[i] = -1
+		}
 		if a.idle && float64(s.one)*float64(none) < 5*float64(one) {
 			// Nothing was ever asked on its connection but whether it is there,
 			// and nobody was away for long enough to see if that goes on.
@@ -127,6 +132,10 @@ func (w *worker) alone() (possible []bool) {
 	}
 	return possible
 }
+
+// idleEnough is for how long a service must have had no request before a call that
+// is made beside one is certainly for it.
+const idleEnough = int64(500 * time.Millisecond)
 
 // until is when the last call that a request caused can have begun.
 func (w *worker) until(r *request) int64 {

@@ -82,16 +82,17 @@ type pool struct {
 	requests []request
 	closed   map[int64]int64 // when a connection ended, where that was seen
 
-	holds []hold
-	shape []int64
-	busy  []change // of the number of busy connections
-	made  []change // of the number of connections that are being made
-	open  []change // of the number of connections that are there, those that are being made among them
-	ended int      // connections that are not there any more
-	wants []want
-	peak  int
-	size  int
-	full  []stretch // no connection was free
+	holds   []hold
+	shape   []int64
+	busy    []change // of the number of busy connections
+	made    []change // of the number of connections that are being made
+	open    []change // of the number of connections that are there, those that are being made among them
+	ended   int      // connections that are not there any more
+	wants   []want
+	peak    int
+	size    int
+	unclear bool      // requests waited, and it is not clear for what
+	full    []stretch // no connection was free
 }
 
 // member is one connection of the pool.
@@ -367,9 +368,6 @@ func (p *pool) plateau() {
 			}
 		}
 	}
-	if float64(handed) < explained*float64(got) {
-		return
-	}
 	slices.SortFunc(waiting, func(x, y change) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.by, y.by)) })
 	at := map[int]int64{}
 	total := int64(0)
@@ -380,6 +378,10 @@ func (p *pool) plateau() {
 		}
 	})
 	if total < wanted {
+		return // nobody waited
+	}
+	p.unclear = true
+	if float64(handed) < explained*float64(got) {
 		return
 	}
 	size := 0
@@ -404,7 +406,9 @@ func (p *pool) plateau() {
 	})
 	if float64(short) < explained*float64(total) {
 		p.size, p.full = 0, nil
+		return
 	}
+	p.unclear = false
 }
 
 // lost counts the connections of the pool that were not there any more in the
@@ -463,7 +467,7 @@ func sweep(of [][]change, visit func(lo, hi int64, n []int)) {
 
 // sum is what is said of the pool; who waited for it goes to w.
 func (p *pool) sum(w *waits) rehearse.Pool {
-	out := rehearse.Pool{Link: p.edge.id, Size: p.size, Peak: p.peak}
+	out := rehearse.Pool{Link: p.edge.id, Size: p.size, Peak: p.peak, Unclear: p.unclear}
 	var lengths, trips []int64
 	for _, whole := range []bool{true, false} {
 		for _, h := range p.holds {

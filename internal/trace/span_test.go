@@ -94,7 +94,7 @@ func TestThroughServices(t *testing.T) {
 	}{
 		{
 			"no SDK", []rehearse.Span{ingress, call(8, 0), query},
-			[]node{{"GET /a", -1, rehearse.KnownRoot}, {"GET /b", 0, rehearse.KnownAlone}, {"SELECT t", 1, rehearse.KnownAlone}},
+			[]node{{"GET /a", -1, rehearse.KnownRoot}, {"GET /b", 0, rehearse.KnownNearest}, {"SELECT t", 1, rehearse.KnownNearest}},
 			[]seg{
 				{0, "web", "self", 0, 10},
 				{1, "web → api GET /b", "queue", 10, 4}, {1, "web → api GET /b", "shape", 14, 10}, {1, "api", "self", 24, 16},
@@ -111,7 +111,7 @@ func TestThroughServices(t *testing.T) {
 			},
 			[]node{
 				{"GET /a", -1, rehearse.KnownRoot}, {"GET /a", 0, rehearse.KnownSDK}, {"GET", 1, rehearse.KnownSDK}, {"GET /b", 2, rehearse.KnownHeader},
-				{"GET /b", 3, rehearse.KnownSDK}, {"load", 4, rehearse.KnownSDK}, {"SELECT t", 5, rehearse.KnownAlone},
+				{"GET /b", 3, rehearse.KnownSDK}, {"load", 4, rehearse.KnownSDK}, {"SELECT t", 5, rehearse.KnownNearest},
 			},
 			[]seg{
 				{0, "ingress → web GET /a", "network", 0, 1}, {1, "web", "self", 1, 7}, {2, "web → api GET /b", "network", 8, 2},
@@ -129,7 +129,7 @@ func TestThroughServices(t *testing.T) {
 				ingress, call(8, 0), sdk(8, 12, 3, "api", "GET /b", rehearse.SpanServer, 25, 52),
 				sdk(8, 14, 12, "api", "db.query", rehearse.SpanClient, 38, 23, attr("db.system", "postgresql"), attr("db.operation", "select")), query,
 			},
-			[]node{{"GET /a", -1, rehearse.KnownRoot}, {"GET /b", 0, rehearse.KnownAlone}, {"GET /b", 1, rehearse.KnownSDK}, {"db.query", 2, rehearse.KnownSDK}},
+			[]node{{"GET /a", -1, rehearse.KnownRoot}, {"GET /b", 0, rehearse.KnownNearest}, {"GET /b", 1, rehearse.KnownSDK}, {"db.query", 2, rehearse.KnownSDK}},
 			[]seg{
 				{0, "web", "self", 0, 10},
 				{1, "web → api GET /b", "queue", 10, 4}, {1, "web → api GET /b", "shape", 14, 10}, {1, "web → api GET /b", "network", 24, 1},
@@ -337,4 +337,71 @@ func FuzzAssemble(f *testing.F) {
 			t.Fatalf("another order, another result (-want +got):\n%s", cmp.Diff(tel, again))
 		}
 	})
+}
+
+// TestNominalCalls has two calls on a connection of a path with jitter. Where they
+// must follow one another they are taken apart, and else left alone.
+func TestNominalCalls(t *testing.T) {
+	links := []rehearse.LinkSpec{{ID: "web:api", Client: "web", Upstream: "api", Shape: rehearse.Symmetric(20*ms, 2*ms, 0)}}
+	for _, test := range []struct {
+		name   string
+		speaks rehearse.Attribute
+		second float64 // when it begins
+	}{
+		{"HTTP/1.1", attr("network.protocol.version", "1.1"), 35},
+		{"HTTP/2", attr("network.protocol.version", "2"), 30},
+		{"gRPC", attr("rpc.system", "grpc"), 30},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			attrs := append(shares(0, 20, 0), test.speaks, attr(rehearse.AttrNominal, true))
+			tel := trace.Assemble([]rehearse.Span{
+				measured(1, 1, 0, "web:api", "GET /a", 1, 0, 40, attrs...),
+				measured(2, 2, 0, "web:api", "GET /b", 1, 30, 40, attrs...),
+			}, nil, links, rehearse.TelemetryResult{})
+			got := map[string]float64{}
+			for _, tr := range tel.Traces {
+				got[tr.Operation] = float64(tr.Start.Sub(epoch)) / float64(ms)
+				if want := 70 - test.second; float64(tr.Duration) != want*float64(ms) {
+					t.Errorf("%s takes %v, want %v ms", tr.Operation, tr.Duration, want)
+				}
+			}
+			want := map[string]float64{"web (background) GET /a": 0, "web (background) GET /b": test.second}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("starts (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNotAlone has calls that nobody in flight asked for, beside the only request
+// in flight: a ticker's beside one that stays, and work that a request has left
+// behind beside the next one. None of them is certain.
+func TestNotAlone(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spans func() []rehearse.Span
+	}{
+		{"a ticker", func() (spans []rehearse.Span) {
+			spans = append(spans, measured(1, 1, 0, "ingress/eu:web", "GET /events", 1, 0, 10000))
+			for i := range 20 {
+				spans = append(spans, measured(uint64(10+i), uint64(10+i), 0, "web:api", "GET /ticks", 1, float64(200+400*i), 5))
+			}
+			return spans
+		}},
+		{"work left behind", func() (spans []rehearse.Span) {
+			for i := range 20 {
+				spans = append(spans,
+					measured(uint64(50+i), uint64(50+i), 0, "ingress/eu:web", "GET /a", 1, float64(50*i), 49),
+					measured(uint64(10+i), uint64(10+i), 0, "web:api", "GET /b", 1, float64(50*i+15), 5))
+			}
+			return spans
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tel := assemble(tt.spans()...)
+			if tel.Coverage.Certain > 0 {
+				t.Errorf("%d calls are certain, and none can be: %+v", tel.Coverage.Certain, tel.Coverage)
+			}
+		})
+	}
 }

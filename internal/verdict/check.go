@@ -10,30 +10,35 @@ import (
 // judgeChecks asks the plan's checks of the leg's telemetry.
 func judgeChecks(plan *rehearse.Plan, ev *rehearse.Evidence) []rehearse.Finding {
 	var findings []rehearse.Finding
-	telemetry := untilDown(ev)
+	telemetry := whileUp(ev)
 	for _, c := range plan.Checks {
 		findings = append(findings, check.Run(c, plan, telemetry))
 	}
 	return findings
 }
 
-// untilDown is the telemetry without what services wrote while they were taken
-// down, which begins when the links have been asked for their figures: a server
-// that loses its clients then says so as an error.
-func untilDown(ev *rehearse.Evidence) *rehearse.Telemetry {
-	var down time.Time
-	for _, rec := range ev.Records {
-		if rec.Links != nil {
-			down = rec.Time
-		}
+// whileUp is the telemetry without what services wrote before they were ready, when
+// the question whether they are may well be an error to them, and while they were
+// taken down, which begins when the links have been asked for their figures: a
+// server that loses its clients then says so as an error.
+func whileUp(ev *rehearse.Evidence) *rehearse.Telemetry {
+	if ev.Telemetry == nil {
+		return nil
 	}
-	if ev.Telemetry == nil || down.IsZero() {
-		return ev.Telemetry
+	var down time.Time
+	ready := map[rehearse.ServiceName]time.Time{}
+	for _, rec := range ev.Records {
+		switch {
+		case rec.Links != nil:
+			down = rec.Time
+		case rec.Service != nil && rec.Service.State == rehearse.Ready && ready[rec.Service.Service].IsZero():
+			ready[rec.Service.Service] = rec.Time
+		}
 	}
 	t := *ev.Telemetry
 	t.Logs = nil
 	for _, rec := range ev.Telemetry.Logs {
-		if rec.Time.After(down) {
+		if !down.IsZero() && rec.Time.After(down) || rec.Time.Before(ready[rec.Service]) {
 			t.Result.Logs--
 		} else {
 			t.Logs = append(t.Logs, rec)

@@ -422,11 +422,20 @@ func TestChecks(t *testing.T) {
 			ev.Telemetry.Logs[1].Time = ev.Records[i].Time.Add(time.Millisecond)
 		}
 	}
-	ev.Telemetry.Result.Logs = 2
+	// What comes before a service is ready may well be an answer to the question.
+	before := rehearse.LogRecord{Service: "web", Severity: rehearse.SeverityFatal, Body: "starting up", Time: time.Date(2026, 11, 22, 16, 12, 0, 0, time.UTC)}
+	for i := range ev.Records {
+		if s := ev.Records[i].Service; s != nil && s.Service == "web" && s.State == rehearse.Ready {
+			ev.Records[i].Time = before.Time.Add(time.Second)
+			ev.Telemetry.Logs[0].Time = before.Time.Add(2 * time.Second)
+			ev.Telemetry.Logs = append(ev.Telemetry.Logs, before)
+		}
+	}
+	ev.Telemetry.Result.Logs = 3
 	if v, f := last(); f.Outcome != rehearse.Pass || v.Outcome != rehearse.Pass {
 		t.Errorf("with an error at the end: got %+v in a verdict of %s", f, v.Outcome)
 	}
-	if len(ev.Telemetry.Logs) != 2 || ev.Telemetry.Result.Logs != 2 {
+	if len(ev.Telemetry.Logs) != 3 || ev.Telemetry.Result.Logs != 3 {
 		t.Error("judging has changed the evidence")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/control"
 	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/report"
 )
 
 // envFlag says which environment a command is about.
@@ -45,6 +46,8 @@ func (a *app) environmentIDs() []string {
 	}
 	return out
 }
+
+var errNoneStanding = errors.New("no environment is standing")
 
 // find finds the living environment that a command is about.
 func (f *envFlag) find(a *app) (environment.Entry, error) {
@@ -86,7 +89,7 @@ func (f *envFlag) find(a *app) (environment.Entry, error) {
 	case len(here) == 1:
 		return here[0], nil
 	case len(here) == 0:
-		return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Msg: "no environment is standing", Hint: "Start one with rehearse up."}
+		return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Err: errNoneStanding, Hint: "Start one with rehearse up."}
 	}
 	return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Msg: "several environments are standing: " + strings.Join(names, ", "), Hint: "Say which with --env."}
 }
@@ -245,8 +248,9 @@ func unknownService(name string, s standing) error {
 func (a *app) printLogs(ctx context.Context, dir string, services []string, follow bool, tail int) error {
 	offsets := map[string]int64{}
 	first := true
+	_, tty := terminal(a.stdout)
 	for {
-		lines, err := newLines(dir, services, offsets)
+		lines, err := newLines(dir, services, offsets, tty)
 		if err != nil {
 			return err
 		}
@@ -272,8 +276,9 @@ func (a *app) printLogs(ctx context.Context, dir string, services []string, foll
 
 type logLine struct{ when, text string }
 
-// newLines reads the whole lines that have been written since the offsets.
-func newLines(dir string, services []string, offsets map[string]int64) ([]logLine, error) {
+// newLines reads the whole lines that have been written since the offsets. On a
+// terminal they are made safe: a service may write anything.
+func newLines(dir string, services []string, offsets map[string]int64, safe bool) ([]logLine, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.log"))
 	if err != nil {
 		return nil, err
@@ -300,6 +305,9 @@ func newLines(dir string, services []string, offsets map[string]int64) ([]logLin
 			offsets[file] += int64(len(line))
 			when, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 			_, text, _ := strings.Cut(rest, " ")
+			if safe {
+				text = report.Plain(text)
+			}
 			out = append(out, logLine{when, fmt.Sprintf("%s  %-12s  %s", clock(when), name, text)})
 		}
 		if err := f.Close(); err != nil {

@@ -45,7 +45,11 @@ func (a *app) toldAll(ctx context.Context, f *otlp.Forwarder) {
 	if f == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forwardTime)
+	patience := forwardTime
+	if f.Stats().Failing {
+		patience = 0 // it was waited for before
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	_ = f.Close(ctx) // what it could not send is said below
 	if s := f.Stats(); s.Dropped+s.DroppedOther > 0 {
@@ -86,7 +90,7 @@ func (f *sourceFlags) read(ctx context.Context, a *app) (*told, error) {
 		if err == nil {
 			return askTelemetry(ctx, e)
 		}
-		if f.env.id != "" || strings.HasPrefix(err.Error(), "several environments") {
+		if !errors.Is(err, errNoneStanding) {
 			return nil, err
 		}
 	}

@@ -53,6 +53,11 @@ func (f *traceFilter) add(c *cobra.Command) {
 	c.Flags().IntVarP(&f.limit, "limit", "n", 50, "so many at most; 0: all")
 }
 
+// isZero reports whether the filter lets everything through.
+func (f *traceFilter) isZero() bool {
+	return f.service == "" && f.operation == "" && f.slower == 0 && !f.errors && f.limit == 0
+}
+
 // pick is what the filter lets through, in the order in which it is shown.
 func (f *traceFilter) pick(t *rehearse.Telemetry) []*rehearse.Trace {
 	var out []*rehearse.Trace
@@ -62,7 +67,7 @@ func (f *traceFilter) pick(t *rehearse.Telemetry) []*rehearse.Trace {
 		switch {
 		case f.errors && row.Errors == 0,
 			time.Duration(tr.Duration) < f.slower,
-			f.service != "" && !slices.Contains(row.Services, rehearse.ServiceName(f.service)) && !strings.HasPrefix(tr.Operation, f.service+" "),
+			f.service != "" && !takesPart(tr, rehearse.ServiceName(f.service)),
 			f.operation != "" && !matches(f.operation, tr.Operation):
 			continue
 		}
@@ -78,6 +83,13 @@ func (f *traceFilter) pick(t *rehearse.Telemetry) []*rehearse.Trace {
 		out = out[:f.limit]
 	}
 	return out
+}
+
+// takesPart reports whether a service works in a trace, or is called in it.
+func takesPart(t *rehearse.Trace, name rehearse.ServiceName) bool {
+	return slices.ContainsFunc(t.Nodes, func(n rehearse.Node) bool {
+		return n.Service == name || n.Wire != nil && strings.HasSuffix(string(n.Wire.Link), ":"+string(name))
+	})
 }
 
 // matches reports whether a pattern, where * stands for anything, is all of s.
@@ -110,8 +122,9 @@ func (a *app) traceLsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ls",
 		Short: "List traces",
-		Long: `List traces, the latest first. With --export, write them as OTLP JSON instead,
-which Jaeger, Grafana and the Aspire dashboard import.`,
+		Long: `List traces, the latest first. With --export, write all of them as OTLP JSON
+instead, which Jaeger, Grafana and the Aspire dashboard import; without a filter,
+also calls and connections that belong to no trace.`,
 		Example: "  rehearse trace ls\n  rehearse trace ls --leg production --slowest -n 10\n  rehearse trace ls --errors --export traces.json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -121,7 +134,11 @@ which Jaeger, Grafana and the Aspire dashboard import.`,
 			}
 			traces := filter.pick(t.Telemetry)
 			if export != "" {
-				return a.export(export, traces)
+				var loose []rehearse.Node
+				if filter.isZero() {
+					loose = t.Loose
+				}
+				return a.export(export, traces, loose)
 			}
 			rows := make([]report.TraceRow, len(traces))
 			for i, tr := range traces {
@@ -172,7 +189,7 @@ each moment. The beginning of the trace's identifier is enough.`,
 				return err
 			}
 			if export != "" {
-				return a.export(export, []*rehearse.Trace{found})
+				return a.export(export, []*rehearse.Trace{found}, nil)
 			}
 			if asJSON {
 				return report.TraceJSON(a.stdout, found, t.Logs)
@@ -208,10 +225,13 @@ func (t *told) find(id string) (*rehearse.Trace, error) {
 	return found[0], nil
 }
 
-// export writes traces as OTLP JSON. The parents that were inferred are in it,
-// each with how it is known.
-func (a *app) export(file string, traces []*rehearse.Trace) (err error) {
+// export writes traces as OTLP JSON, and what is in none. The parents that were
+// inferred are in it, each with how it is known.
+func (a *app) export(file string, traces []*rehearse.Trace, loose []rehearse.Node) (err error) {
 	var spans []rehearse.Span
+	for i := range loose {
+		spans = append(spans, loose[i].Span)
+	}
 	for _, t := range traces {
 		for i := range t.Nodes {
 			spans = append(spans, exported(t, i))

@@ -209,6 +209,7 @@ func TestProblems(t *testing.T) {
 			`f:10: checks[8].limit: "soon" is neither a count nor a duration`,
 			`f:11: checks[9].p95: "0s" is not a duration above 0`,
 		}},
+		{"telemetry without room", "telemetry: {memory: 1KiB, disk: 2MiB}\n", []string{`f:1: telemetry.memory: "1KiB" is less than 1MiB, in which there is no room for anything`}},
 		{"telemetry", "telemetry: {propagate: 1, memory: lots, dsk: 1GiB}\n", []string{
 			`f:1: telemetry.propagate: "1" is neither true nor false`,
 			`f:1: telemetry.memory: "lots" is not a number of bytes; write a number and a unit, as in 256KB or 1MiB`,

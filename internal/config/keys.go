@@ -38,9 +38,9 @@ var format = object(
 var telemetry = object(
 	key{name: "propagate", kind: yesNo, standard: "true", example: "false",
 		doc: "Whether links add a W3C `traceparent` to HTTP requests, so that the calls of one request make one trace."},
-	key{name: "memory", kind: byteCount, standard: "64MiB", example: "64MiB",
-		doc: "How much telemetry is in memory at most."},
-	key{name: "disk", kind: byteCount, standard: "1GiB", example: "1GiB",
+	key{name: "memory", kind: room, standard: "64MiB", example: "64MiB",
+		doc: "How much telemetry is in memory at most; 1MiB or more."},
+	key{name: "disk", kind: room, standard: "1GiB", example: "1GiB",
 		doc: "How much of it is in a leg's directory at most, before services are told to slow down."},
 )
 

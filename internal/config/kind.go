@@ -66,6 +66,7 @@ var (
 	share = kind{name: "share", parse: parseShare, hint: "Write a percentage, as in 0.1%, or a fraction from 0 to 1.",
 		schema: map[string]any{"type": []string{"string", "number"}, "pattern": `^[0-9]*\.?[0-9]+ ?%?$`}}
 	byteCount    = kind{name: "number of bytes", parse: parseBytes, schema: map[string]any{"pattern": `^[0-9]*\.?[0-9]+ ?([KkMmGg][Ii]?)?[Bb]$`}}
+	room         = kind{name: "number of bytes", parse: parseRoom, schema: byteCount.schema}
 	number       = kind{name: "number", parse: parseNumber, schema: map[string]any{"type": "number", "minimum": 1}}
 	tier         = word("packet", "model", "stream")
 	tlsHandling  = word("pass", "end")
@@ -140,6 +141,15 @@ func word(words ...string) kind {
 func parseShare(s string) error {
 	_, err := rehearse.ParseShare(s)
 	return err
+}
+
+// parseRoom reads a bound that telemetry can live with.
+func parseRoom(s string) error {
+	n, err := rehearse.ParseBytes(s)
+	if err == nil && n < 1<<20 {
+		return fmt.Errorf("%q is less than 1MiB, in which there is no room for anything", s)
+	}
+	return parseBytes(s)
 }
 
 func parseBytes(s string) error {

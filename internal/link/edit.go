@@ -99,12 +99,25 @@ func (d *direction) edit(data []byte, at time.Time) error {
 	d.session.editing.Lock()
 	defer d.session.editing.Unlock()
 	e.out.Clear()
-	if d.up {
-		e.Up(data, &e.out)
-	} else {
-		e.Down(data, &e.out)
+	if !understood(func() {
+		if d.up {
+			e.Up(data, &e.out)
+		} else {
+			e.Down(data, &e.out)
+		}
+	}) {
+		d.session.reset() // nobody can tell what of it has passed
+		return errStopped
 	}
 	return d.do(e, at)
+}
+
+// understood reports whether an editor has come to the end of its work: its error
+// must not end more than the connection.
+func understood(work func()) (ok bool) {
+	defer func() { ok = recover() == nil }()
+	work()
+	return true
 }
 
 // editEnd tells the editor of the source's end, and hands out what it kept.
@@ -112,10 +125,15 @@ func (d *direction) editEnd(e *editor, at time.Time) error {
 	d.session.editing.Lock()
 	defer d.session.editing.Unlock()
 	e.out.Clear()
-	if d.up {
-		e.EndUp(&e.out)
-	} else {
-		e.EndDown(&e.out)
+	if !understood(func() {
+		if d.up {
+			e.EndUp(&e.out)
+		} else {
+			e.EndDown(&e.out)
+		}
+	}) {
+		d.session.reset()
+		return errStopped
 	}
 	return d.do(e, at)
 }

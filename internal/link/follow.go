@@ -177,9 +177,26 @@ func (f *follow) choose(up bool, p []byte) {
 		f.follower, f.kept = postgres.NewFollower(f.tell), true
 	case isHTTP(p):
 		f.follower = http2.NewFollower(f.tell)
-	default:
+	case isRedis(p):
 		f.follower, f.kept = redis.NewFollower(f.tell), true
+	default:
+		f.giveUp("unknown")
 	}
+}
+
+// isRedis reports whether a client's first bytes are a command as clients write
+// it, or one of those that people type. Other protocols of words are not Redis.
+func isRedis(p []byte) bool {
+	if p[0] == '*' {
+		return len(p) < 2 || p[1] >= '0' && p[1] <= '9'
+	}
+	word, _, _ := bytes.Cut(bytes.TrimRight(p, "\r\n"), []byte(" "))
+	for _, command := range []string{"PING", "INFO", "QUIT", "AUTH", "HELLO", "MONITOR", "COMMAND"} {
+		if strings.EqualFold(string(word), command) {
+			return true
+		}
+	}
+	return false
 }
 
 // isSettings reports whether an upstream's first bytes are the head of HTTP/2's

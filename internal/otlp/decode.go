@@ -61,9 +61,9 @@ func decodeLink(raw []byte) (l rehearse.SpanRef) {
 	for f := (fields{b: raw}); f.next(); {
 		switch {
 		case f.is(1, wireBytes):
-			id(l.Trace[:], f.data)
+			l.Trace = asTraceID(f.data)
 		case f.is(2, wireBytes):
-			id(l.Span[:], f.data)
+			l.Span = asSpanID(f.data)
 		}
 	}
 	return l

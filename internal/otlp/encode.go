@@ -4,8 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	rehearse "github.com/rehearse-dev/rehearse"
 )
@@ -73,17 +76,19 @@ func (g *groups) add(resource []byte, scope string, item []byte) {
 }
 
 func (g *groups) append(b []byte) []byte {
-	var outer, inner int
 	for _, r := range g.resources {
-		b, outer = open(b, 1)
+		size := framed(len(r.resource))
+		for _, s := range r.scopes {
+			size += framed(scopeSize(len(s.scope), 0) + len(s.items))
+		}
+		b = slices.Grow(b, framed(size))
+		b = appendHead(b, 1, size)
 		b = appendBytes(b, 1, r.resource)
 		for _, s := range r.scopes {
-			b, inner = open(b, 2)
+			b = appendHead(b, 2, scopeSize(len(s.scope), 0)+len(s.items))
 			b = appendScope(b, s.scope, "")
 			b = append(b, s.items...)
-			b = shut(b, inner)
 		}
-		b = shut(b, outer)
 	}
 	return b
 }
@@ -108,14 +113,36 @@ func AppendResourceMetrics(b, resource []byte, scope Scope, metrics [][]byte) []
 }
 
 func appendItems(b, resource []byte, scope Scope, items [][]byte) []byte {
-	b, outer := open(b, 1)
+	inner := scopeSize(len(scope.Name), len(scope.Version))
+	for _, raw := range items {
+		inner += framed(len(raw))
+	}
+	outer := framed(len(resource)) + framed(inner)
+	b = slices.Grow(b, framed(outer))
+	b = appendHead(b, 1, outer)
 	b = appendBytes(b, 1, resource)
-	b, inner := open(b, 2)
+	b = appendHead(b, 2, inner)
 	b = appendScope(b, scope.Name, scope.Version)
 	for _, raw := range items {
 		b = appendBytes(b, 2, raw)
 	}
-	return shut(shut(b, inner), outer)
+	return b
+}
+
+// scopeSize is how much appendScope appends for a name and a version of these
+// lengths.
+func scopeSize(name, version int) int {
+	n := 0
+	if name > 0 {
+		n += framed(name)
+	}
+	if version > 0 {
+		n += framed(version)
+	}
+	if n == 0 {
+		return 0
+	}
+	return framed(n)
 }
 
 func appendScope[T string | []byte](b []byte, name, version T) []byte {
@@ -221,7 +248,7 @@ func appendValue(b []byte, v any, depth int) []byte {
 	case nil:
 		return b
 	case string:
-		return appendBytes(b, int(ValueString), strings.ToValidUTF8(v, "\uFFFD"))
+		return appendBytes(b, int(ValueString), valid(v))
 	case bool:
 		b = appendTag(b, int(ValueBool), wireVarint)
 		if v {
@@ -262,17 +289,31 @@ func appendTag(b []byte, num int, typ wire) []byte {
 
 // appendBytes writes the field also when it is empty.
 func appendBytes[T string | []byte](b []byte, num int, v T) []byte {
-	b = appendTag(b, num, wireBytes)
-	b = binary.AppendUvarint(b, uint64(len(v)))
-	return append(b, v...)
+	return append(appendHead(b, num, len(v)), v...)
 }
+
+// appendHead begins a field of n bytes, which the caller appends.
+func appendHead(b []byte, num, n int) []byte {
+	return binary.AppendUvarint(appendTag(b, num, wireBytes), uint64(n))
+}
+
+// framed is the size of a field with a number below 16 and n bytes in it.
+func framed(n int) int { return 1 + (bits.Len(uint(n)|1)+6)/7 + n }
 
 // appendText, appendVarint and appendFixed64 leave out what is empty or zero.
 func appendText(b []byte, num int, v string) []byte {
 	if v == "" {
 		return b
 	}
-	return appendBytes(b, num, strings.ToValidUTF8(v, "\uFFFD"))
+	return appendBytes(b, num, valid(v))
+}
+
+// valid is v, which is UTF-8 nearly always: that is quicker to ask.
+func valid(v string) string {
+	if utf8.ValidString(v) {
+		return v
+	}
+	return strings.ToValidUTF8(v, "\uFFFD")
 }
 
 func appendVarint(b []byte, num int, v uint64) []byte {
@@ -291,7 +332,7 @@ func appendFixed64(b []byte, num int, v uint64) []byte {
 
 // open begins a message in field num; shut, which is given the place that open
 // gave, ends it. In between, a byte is held free for the length: a longer one
-// moves the message.
+// moves the message, so that large ones go after an appendHead instead.
 func open(b []byte, num int) ([]byte, int) {
 	b = append(appendTag(b, num, wireBytes), 0)
 	return b, len(b)

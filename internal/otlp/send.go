@@ -35,6 +35,7 @@ type Forwarder struct {
 	chance *rand.Rand // of the sender alone
 	room   int64      // bytes
 	stop   context.CancelFunc
+	failed error         // of the last try; nil when it went well
 	done   chan struct{} // closed when the sender has returned
 
 	mu     sync.Mutex
@@ -57,6 +58,8 @@ type Stats struct {
 	Dropped      int64 // spans
 	DroppedOther int64 // log records and data points
 	Queued       int64 // bytes that are not sent yet
+	Waiting      int64 // spans that are not sent yet
+	Failing      bool  // the last try was in vain
 	LastError    error // nil: nothing has gone wrong
 }
 
@@ -82,9 +85,8 @@ func newForwarder(target string, room int64, transport http.RoundTripper) (*Forw
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, &rehearse.Error{
 			Kind: rehearse.Invalid,
-			Msg:  fmt.Sprintf("cannot forward telemetry to %q", target),
+			Msg:  fmt.Sprintf("cannot forward telemetry to %q", redacted(target)),
 			Hint: "Write the URL of an OTLP/HTTP receiver with its scheme, as in http://localhost:4318; gRPC's port, 4317, does not do.",
-			Err:  err,
 		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -111,6 +113,17 @@ func newForwarder(target string, room int64, transport http.RoundTripper) (*Forw
 	return f, nil
 }
 
+// redacted is a target without a password, also where it is no URL.
+func redacted(target string) string {
+	if u, err := url.Parse(target); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	if _, host, ok := strings.Cut(target, "@"); ok {
+		return "…@" + host
+	}
+	return target
+}
+
 // Offer takes a copy of a request, which must be well-formed. It never waits: where
 // there is no room, and after Close, the request is dropped.
 func (f *Forwarder) Offer(signal Signal, b []byte) {
@@ -125,6 +138,9 @@ func (f *Forwarder) Offer(signal Signal, b []byte) {
 		return
 	}
 	f.stats.Queued += int64(len(b))
+	if signal == SignalTraces {
+		f.stats.Waiting += items
+	}
 	f.queue = append(f.queue, batch{signal, bytes.Clone(b), items})
 	f.signal()
 }
@@ -177,7 +193,13 @@ func (f *Forwarder) run(ctx context.Context) {
 		rejected, err := f.deliver(ctx, next)
 		f.mu.Lock()
 		f.stats.Queued -= int64(len(next.body))
+		if next.signal == SignalTraces {
+			f.stats.Waiting -= next.items
+		}
 		f.stats.add(next.signal, next.items-rejected, rejected)
+		if err != nil && ctx.Err() != nil && f.failed != nil {
+			err = f.failed // that we have stopped is no reason
+		}
 		if err != nil {
 			f.stats.LastError = err
 		}
@@ -199,6 +221,16 @@ func (f *Forwarder) next() (next *batch, ok bool) {
 	return next, true
 }
 
+// tried notes how a try has ended.
+func (f *Forwarder) tried(ctx context.Context, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stats.Failing = err != nil
+	if ctx.Err() == nil {
+		f.failed = err
+	}
+}
+
 // deliver tries until the request is taken or refused for good, and says how much
 // of it was not taken.
 func (f *Forwarder) deliver(ctx context.Context, next *batch) (rejected int64, err error) {
@@ -206,6 +238,7 @@ func (f *Forwarder) deliver(ctx context.Context, next *batch) (rejected int64, e
 	pause, began := firstPause, time.Now()
 	for {
 		rejected, wait, err := f.attempt(ctx, next, body)
+		f.tried(ctx, err)
 		if err == nil || wait < 0 || ctx.Err() != nil {
 			return rejected, err
 		}
@@ -247,13 +280,13 @@ func (f *Forwarder) attempt(ctx context.Context, next *batch, body []byte) (reje
 		rejected, reason := parseResponse(answer)
 		rejected = min(max(rejected, 0), next.items)
 		if rejected > 0 {
-			return rejected, -1, fmt.Errorf("%s rejected some: %s", target, reason)
+			return rejected, -1, fmt.Errorf("%s rejected some: %s", r.URL.Redacted(), reason)
 		}
 		return 0, 0, nil
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return next.items, retryAfter(response.Header.Get("Retry-After")), fmt.Errorf("%s answered %s", target, response.Status)
+		return next.items, retryAfter(response.Header.Get("Retry-After")), fmt.Errorf("%s answered %s", r.URL.Redacted(), response.Status)
 	}
-	return next.items, -1, errors.Join(fmt.Errorf("%s answered %s", target, response.Status), err)
+	return next.items, -1, errors.Join(fmt.Errorf("%s answered %s", r.URL.Redacted(), response.Status), err)
 }
 
 // retryAfter reads Retry-After, which is in seconds or a date; 0 when it is neither.

@@ -218,11 +218,11 @@ func (sp *Span) parse(raw []byte) {
 	for f := (fields{b: raw}); f.next(); {
 		switch f.num {
 		case 1:
-			id(sp.Trace[:], f.data)
+			sp.Trace = asTraceID(f.data)
 		case 2:
-			id(sp.ID[:], f.data)
+			sp.ID = asSpanID(f.data)
 		case 4:
-			id(sp.Parent[:], f.data)
+			sp.Parent = asSpanID(f.data)
 		case 5:
 			sp.Name = f.data
 		case 6:
@@ -281,9 +281,9 @@ func (l *Log) parse(raw []byte) {
 		case LogAttributes:
 			l.Attributes++
 		case 9:
-			id(l.Trace[:], f.data)
+			l.Trace = asTraceID(f.data)
 		case 10:
-			id(l.Span[:], f.data)
+			l.Span = asSpanID(f.data)
 		case 11:
 			l.Observed = f.n
 		}
@@ -309,12 +309,20 @@ func (m *Metric) parse(raw []byte) {
 	}
 }
 
-// id copies an id of the right length; an empty one is zero.
-func id(to, from []byte) {
-	clear(to)
-	if len(from) == len(to) {
-		copy(to, from)
+// asTraceID is an id of the right length; an empty one is zero.
+func asTraceID(b []byte) (id rehearse.TraceID) {
+	if len(b) == len(id) {
+		id = rehearse.TraceID(b)
 	}
+	return id
+}
+
+// asSpanID is like asTraceID.
+func asSpanID(b []byte) (id rehearse.SpanID) {
+	if len(b) == len(id) {
+		id = rehearse.SpanID(b)
+	}
+	return id
 }
 
 // bounded is n, and 0 when it is none of an enum's values.

@@ -98,14 +98,18 @@ func Judge(dir string) (*Result, error) {
 	}
 	r := archive.Report()
 	for i := range r.Legs {
-		l := &r.Legs[i]
-		var damage []string
-		l.Evidence.Telemetry, damage = ReadTelemetry(filepath.Join(dir, l.Dir), l.Evidence)
-		l.Evidence.Damage = append(l.Evidence.Damage, damage...)
-		l.Verdict = verdict.Judge(l.Name, l.Evidence)
+		judgeLeg(dir, &r.Legs[i])
 	}
 	r.Diagnosis = diagnose(&r)
 	return &Result{Report: r, Dir: dir}, nil
+}
+
+// judgeLeg gives a leg its traces and its verdict.
+func judgeLeg(dir string, l *rehearse.LegReport) {
+	var damage []string
+	l.Evidence.Telemetry, damage = ReadTelemetry(filepath.Join(dir, l.Dir), l.Evidence)
+	l.Evidence.Damage = append(l.Evidence.Damage, damage...)
+	l.Verdict = verdict.Judge(l.Name, l.Evidence)
 }
 
 // WriteReports writes every report into the run directory, up to the first that
@@ -188,9 +192,10 @@ func rehearseLeg(ctx context.Context, o Options, run *evidence.Run, plan *rehear
 		return errors.Join(failed, err)
 	}
 	if o.Observe.Verdict != nil {
-		if v, err := Judge(run.Dir()); err == nil { // the caller judges again, and sees the error
-			for _, leg := range v.Report.Legs {
+		if archive, err := evidence.Open(run.Dir()); err == nil { // the caller judges again, and sees the error
+			for _, leg := range archive.Legs {
 				if leg.Name == plan.Leg.Name {
+					judgeLeg(run.Dir(), &leg)
 					o.Observe.Verdict(leg.Verdict)
 				}
 			}

@@ -87,29 +87,21 @@ func ReadTelemetry(dir string, ev *rehearse.Evidence) (t *rehearse.Telemetry, da
 	return trace.Assemble(spans, logs, plan.Links, result), damage
 }
 
-// diagnose names the cause of the first failure: against a leg that passed, or
-// else within the leg.
+// diagnose names the cause of the first failure that has one: against a leg that
+// passed, or else within the leg.
 func diagnose(r *rehearse.Report) *rehearse.Diagnosis {
-	var passing *rehearse.LegReport
-	for i := range r.Legs {
-		l := &r.Legs[i]
-		switch {
-		case !diagnosis.Needed(l.Verdict, l.Evidence.Plan()):
-			if passing == nil && l.Verdict.Outcome == rehearse.Pass {
-				passing = l
-			}
-		default:
-			var d *rehearse.Diagnosis
-			if passing != nil {
-				d = diagnosis.Of(side(passing), side(l))
-			}
-			if d == nil {
-				d = diagnosis.Within(side(l))
-			}
+	passing := slices.IndexFunc(r.Legs, func(l rehearse.LegReport) bool { return l.Verdict.Outcome == rehearse.Pass })
+	failing := slices.IndexFunc(r.Legs, func(l rehearse.LegReport) bool { return diagnosis.Needed(l.Verdict, l.Evidence.Plan()) })
+	if failing < 0 {
+		return nil
+	}
+	l := side(&r.Legs[failing])
+	if passing >= 0 {
+		if d := diagnosis.Of(side(&r.Legs[passing]), l); d != nil {
 			return d
 		}
 	}
-	return nil
+	return diagnosis.Within(l)
 }
 
 func side(l *rehearse.LegReport) diagnosis.Side {

@@ -15,6 +15,9 @@ import (
 	"github.com/rehearse-dev/rehearse"
 )
 
+// Plain makes a text that services wrote safe for one line of a terminal.
+func Plain(s string) string { return plain(s) }
+
 // plain makes evidence's text safe for one line of a terminal: no escape
 // sequences, no line breaks.
 func plain(s string) string {

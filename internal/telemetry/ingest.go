@@ -150,8 +150,7 @@ func (b *builder) addSpan(sp *otlp.Span, name, group uint32) {
 	b.duration = append(b.duration, unix(sp.End-min(sp.Start, sp.End)))
 	b.name = append(b.name, name)
 	b.flags = append(b.flags, flags(sp.Kind, sp.Status))
-	b.raw = append(b.raw, sp.Raw...)
-	b.add(unix(sp.Start), group)
+	b.addView(sp.Raw, unix(sp.Start), group)
 }
 
 func (k *sink) logs(batch *builder, request []byte) error {
@@ -171,8 +170,7 @@ func (b *builder) addLog(l *otlp.Log, group uint32) {
 	if time == 0 {
 		time = l.Observed
 	}
-	b.raw = append(b.raw, l.Raw...)
-	b.add(unix(time), group)
+	b.addView(l.Raw, unix(time), group)
 }
 
 func (k *sink) metrics(batch *builder, request []byte) (points int64, err error) {
@@ -180,8 +178,7 @@ func (k *sink) metrics(batch *builder, request []byte) (points int64, err error)
 	err = otlp.Metrics(request, func(r *otlp.Resource, s *otlp.Scope, m *otlp.Metric) error {
 		points += int64(m.Points)
 		batch.duration = append(batch.duration, int64(m.Points))
-		batch.raw = append(batch.raw, m.Raw...)
-		batch.add(now, groups.of(r, s))
+		batch.addView(m.Raw, now, groups.of(r, s))
 		return nil
 	})
 	return points, err
@@ -312,7 +309,7 @@ func (s *Store) forward(above int) {
 
 // release gives a batch back, unless it has grown out of proportion.
 func (s *Store) release(to *sync.Pool, batch *builder) {
-	if cap(batch.raw) > 4<<20 || len(batch.names) > 4096 {
+	if cap(batch.raw) > 4<<20 || cap(batch.end) > maxRows || len(batch.names) > 4096 {
 		return
 	}
 	batch.reset()

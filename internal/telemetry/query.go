@@ -81,7 +81,7 @@ func (s *Store) read(src *source, signal otlp.Signal) *table {
 	if messages, err := src.segment.messages(s.codec); err == nil {
 		load(t, messages, signal)
 	}
-	t.raw, t.end = nil, nil
+	t.end, t.views = nil, nil
 	return &t.table
 }
 

@@ -98,8 +98,10 @@ func (s *sealer) seal(t *table, signal otlp.Signal) *segment {
 		return g
 	}
 	k := &kept{table: t.pick(rows), index: make([]uint32, 0, len(rows))}
-	for _, id := range t.trace {
-		k.index = append(k.index, hash(id))
+	for row, id := range t.trace {
+		if row == 0 || id != t.trace[row-1] { // spans of a trace often come together
+			k.index = append(k.index, hash(id))
+		}
 	}
 	slices.Sort(k.index)
 	k.index = slices.Clone(slices.Compact(k.index))

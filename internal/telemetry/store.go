@@ -66,7 +66,9 @@ const (
 	// at once.
 	forwardBytes = 256 << 10
 	// forwardGrace is how long Close waits for what is still to be sent on.
+	// While nobody takes it, it is failingGrace.
 	forwardGrace = 5 * time.Second
+	failingGrace = 500 * time.Millisecond
 )
 
 // Store keeps one leg's telemetry. Its methods may be called from any goroutine.
@@ -224,7 +226,7 @@ func (s *Store) rotate(signal otlp.Signal) {
 	}
 	next := s.newOpen(signal)
 	if len(l.open.raw) > s.limit/2 {
-		next.reserve(&l.open.table) // it will be as large
+		next.reserve(&l.open.table, s.limit) // it will be as large
 	}
 	l.open.next = next
 	s.pending = append(s.pending, l.open)
@@ -363,7 +365,7 @@ func (s *Store) Stats() rehearse.TelemetryResult {
 	r.Operations = s.ops.stats()
 	if f := s.options.Forward; f != nil {
 		sent := f.Stats()
-		r.Forwarded, r.Unforwarded = sent.Sent-s.before.Sent, sent.Dropped-s.before.Dropped
+		r.Forwarded, r.Unforwarded = sent.Sent-s.before.Sent, sent.Dropped+sent.Waiting-s.before.Dropped
 	}
 	return r
 }
@@ -398,7 +400,11 @@ func (s *Store) forwarded() {
 	if s.options.Forward == nil {
 		return
 	}
-	for end := time.Now().Add(forwardGrace); s.options.Forward.Stats().Queued > 0 && time.Now().Before(end); {
+	begun := time.Now()
+	for now := s.options.Forward.Stats(); now.Queued > 0 && time.Since(begun) < forwardGrace; now = s.options.Forward.Stats() {
+		if now.Failing && time.Since(begun) > failingGrace {
+			return // nobody takes it: it is counted as not sent on
+		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -32,9 +32,11 @@ type table struct {
 	flags    []uint8  // a span's kind and status<<4; a log record's severity
 
 	// raw are the messages one after another, each up to its end, in the order of
-	// the rows. A sealed table has none: its messages are in its segment.
-	raw []byte
-	end []uint32
+	// the rows. A sealed table has none: its messages are in its segment. A batch
+	// of a request has views of them instead, and ends as if it had raw.
+	raw   []byte
+	end   []uint32
+	views [][]byte
 }
 
 // rowBytes is what the columns of a span take.
@@ -52,7 +54,12 @@ type group struct {
 func (t *table) rows() int { return len(t.start) }
 
 // message is a row's message.
-func (t *table) message(row int32) []byte { return t.raw[t.begin(row):t.end[row]] }
+func (t *table) message(row int32) []byte {
+	if t.views != nil {
+		return t.views[row]
+	}
+	return t.raw[t.begin(row):t.end[row]]
+}
 
 // begin is where the message of a row starts.
 func (t *table) begin(row int32) uint32 {
@@ -146,9 +153,14 @@ func choose[T any](column []T, rows []int32) []T {
 // builder is a table that grows.
 type builder struct {
 	table
+	// The indexes of names and groups. While there are few of them the maps are
+	// empty: a span of a link is a batch of its own, and hashes nothing.
 	nameID  map[string]uint32
 	groupID map[group]uint32
 }
+
+// few is how many names, or groups, are compared with one after another.
+const few = 8
 
 func newBuilder() *builder {
 	return &builder{nameID: map[string]uint32{}, groupID: map[group]uint32{}}
@@ -160,42 +172,47 @@ func (b *builder) reset() {
 	clear(b.groupID)
 	clear(b.names)
 	clear(b.groups)
+	clear(b.views)
 	t := &b.table
 	b.table = table{
 		names: t.names[:0], groups: t.groups[:0], trace: t.trace[:0], span: t.span[:0], parent: t.parent[:0],
 		start: t.start[:0], duration: t.duration[:0], name: t.name[:0], group: t.group[:0], flags: t.flags[:0],
-		raw: t.raw[:0], end: t.end[:0],
+		raw: t.raw[:0], end: t.end[:0], views: t.views[:0],
 	}
 }
 
-// reserve makes room for as much as another table has.
-func (b *builder) reserve(like *table) {
-	b.trace = make([]rehearse.TraceID, 0, len(like.trace))
-	b.span = make([]rehearse.SpanID, 0, len(like.span))
-	b.parent = make([]rehearse.SpanID, 0, len(like.parent))
-	b.start = make([]int64, 0, len(like.start))
-	b.duration = make([]int64, 0, len(like.duration))
-	b.name = make([]uint32, 0, len(like.name))
-	b.group = make([]uint32, 0, len(like.group))
-	b.flags = make([]uint8, 0, len(like.flags))
-	b.raw = make([]byte, 0, len(like.raw))
-	b.end = make([]uint32, 0, len(like.end))
+// reserve makes room for about as many rows as another table has, and for some
+// bytes of messages.
+func (b *builder) reserve(like *table, bytes int) {
+	rows := func(n int) int { return n + n/16 } // spans of one kind differ by less
+	b.trace = make([]rehearse.TraceID, 0, rows(len(like.trace)))
+	b.span = make([]rehearse.SpanID, 0, rows(len(like.span)))
+	b.parent = make([]rehearse.SpanID, 0, rows(len(like.parent)))
+	b.start = make([]int64, 0, rows(len(like.start)))
+	b.duration = make([]int64, 0, rows(len(like.duration)))
+	b.name = make([]uint32, 0, rows(len(like.name)))
+	b.group = make([]uint32, 0, rows(len(like.group)))
+	b.flags = make([]uint8, 0, rows(len(like.flags)))
+	b.raw = make([]byte, 0, bytes)
+	b.end = make([]uint32, 0, rows(len(like.end)))
 }
 
 // intern is the index of a name.
 func (b *builder) intern(name string) uint32 {
-	id, ok := b.nameID[name]
-	if !ok {
-		id = uint32(len(b.names))
-		b.nameID[name] = id
-		b.names = append(b.names, name)
-	}
+	var id uint32
+	b.names, id = number(b.names, b.nameID, name)
 	return id
 }
 
 // internBytes is intern of a view: only a new name allocates.
 func (b *builder) internBytes(name []byte) uint32 {
-	if id, ok := b.nameID[string(name)]; ok {
+	if len(b.names) <= few {
+		for i := range b.names {
+			if b.names[i] == string(name) {
+				return uint32(i)
+			}
+		}
+	} else if id, ok := b.nameID[string(name)]; ok {
 		return id
 	}
 	return b.intern(string(name))
@@ -203,13 +220,33 @@ func (b *builder) internBytes(name []byte) uint32 {
 
 // groupOf is the index of a group.
 func (b *builder) groupOf(g group) uint32 {
-	id, ok := b.groupID[g]
-	if !ok {
-		id = uint32(len(b.groups))
-		b.groupID[g] = id
-		b.groups = append(b.groups, g)
-	}
+	var id uint32
+	b.groups, id = number(b.groups, b.groupID, g)
 	return id
+}
+
+// number is the index of a value in a list, to which it is appended if it is not
+// there. The map has the indexes once there are more than few.
+func number[T comparable](list []T, index map[T]uint32, v T) ([]T, uint32) {
+	if len(list) <= few {
+		for i := range list {
+			if list[i] == v {
+				return list, uint32(i)
+			}
+		}
+	} else if id, ok := index[v]; ok {
+		return list, id
+	}
+	id := uint32(len(list))
+	list = append(list, v)
+	if len(list) == few+1 {
+		for i := range list {
+			index[list[i]] = uint32(i)
+		}
+	} else if len(list) > few {
+		index[v] = id
+	}
+	return list, id
 }
 
 // add ends a row: its message is what was appended to raw since the last one, and
@@ -218,6 +255,14 @@ func (b *builder) add(start int64, group uint32) {
 	b.start = append(b.start, start)
 	b.group = append(b.group, group)
 	b.end = append(b.end, uint32(len(b.raw)))
+}
+
+// addView is add of a message that stays where it is.
+func (b *builder) addView(message []byte, start int64, group uint32) {
+	b.start = append(b.start, start)
+	b.group = append(b.group, group)
+	b.end = append(b.end, b.begin(int32(len(b.end)))+uint32(len(message)))
+	b.views = append(b.views, message)
 }
 
 // merge appends a batch's rows from one on, as many as leave the builder with at
@@ -244,7 +289,13 @@ func (b *builder) merge(batch *table, from int32, limit int) int32 {
 	b.name = renumber(extend(b.name, batch.name, from, to), len(b.name), names)
 	b.group = renumber(extend(b.group, batch.group, from, to), len(b.group), groups)
 	at := uint32(len(b.raw))
-	b.raw = append(b.raw, batch.raw[begin:batch.end[to-1]]...)
+	if batch.views == nil {
+		b.raw = append(b.raw, batch.raw[begin:batch.end[to-1]]...)
+	} else {
+		for _, message := range batch.views[from:to] {
+			b.raw = append(b.raw, message...)
+		}
+	}
 	for _, end := range batch.end[from:to] {
 		b.end = append(b.end, at+end-begin)
 	}

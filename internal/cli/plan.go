@@ -105,6 +105,16 @@ func (a *app) printPlan(p *rehearse.Plan, all bool) error {
 			return err
 		}
 	}
+	if len(p.Checks) > 0 {
+		checks := table{head: []string{"CHECK OF TELEMETRY", "KIND"}}
+		for _, c := range p.Checks {
+			checks.add(c.Name, string(c.Kind))
+		}
+		fmt.Fprintln(a.stdout)
+		if err := checks.aligned(a, 0); err != nil {
+			return err
+		}
+	}
 	if len(p.Notes) > 0 {
 		fmt.Fprintln(a.stdout, "\nnotes")
 		for _, n := range p.Notes {

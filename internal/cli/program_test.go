@@ -25,6 +25,7 @@ import (
 //
 //	GET  /          says hello
 //	GET  /via?url=U what U answers; env:NAME is the variable's value
+//	GET  /twice?url=U asks U twice
 //	GET  /visits    how many POST /visits there have been
 //	GET  /traced    tells of a span of its own, and of it in its log
 //	GET  /crash     ends the server
@@ -59,6 +60,16 @@ func webserver() int {
 		defer resp.Body.Close()
 		w.WriteHeader(resp.StatusCode)
 		_, _ = io.Copy(w, resp.Body) // the client sees a short answer
+	})
+	http.HandleFunc("GET /twice", func(w http.ResponseWriter, r *http.Request) {
+		for range 2 {
+			resp, err := http.Get(r.FormValue("url"))
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadGateway)
+				return
+			}
+			resp.Body.Close()
+		}
 	})
 	_, port, _ := net.SplitHostPort(*listen)
 	if *secure {

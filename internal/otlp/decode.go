@@ -33,7 +33,7 @@ func (sp *Span) Decode(r *Resource, s *Scope) rehearse.Span {
 	if sp.End > sp.Start {
 		out.Duration = rehearse.Duration(min(sp.End-sp.Start, math.MaxInt64))
 	}
-	for f := (fields{b: sp.Raw}); f.next(); {
+	for f := (&fields{b: sp.Raw}); f.next(); {
 		switch {
 		case f.is(11, wireBytes) && len(out.Events) < MaxList:
 			out.Events = append(out.Events, decodeEvent(f.data))
@@ -45,7 +45,7 @@ func (sp *Span) Decode(r *Resource, s *Scope) rehearse.Span {
 }
 
 func decodeEvent(raw []byte) (e rehearse.SpanEvent) {
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		switch {
 		case f.is(1, wireFixed64):
 			e.Time = at(f.n)
@@ -58,7 +58,7 @@ func decodeEvent(raw []byte) (e rehearse.SpanEvent) {
 }
 
 func decodeLink(raw []byte) (l rehearse.SpanRef) {
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		switch {
 		case f.is(1, wireBytes):
 			l.Trace = asTraceID(f.data)

@@ -86,6 +86,41 @@ func TestAppendRaw(t *testing.T) {
 	}
 }
 
+// Lengths are written before what they are of, so that sizes on both sides of where
+// a length takes a byte more have to be right.
+func TestAppendRawLengths(t *testing.T) {
+	for _, n := range []int{0, 1, 100, 123, 124, 125, 126, 127, 128, 129, 16379, 16380, 16381, 16382, 16383, 16384, 1 << 21} {
+		text := []byte(strings.Repeat("x", n))
+		resource := AppendResource(nil, "", []rehearse.Attribute{{Key: "k", Value: string(text)}})
+		raw := AppendSpan(nil, &rehearse.Span{Trace: rehearse.TraceID{1}, ID: rehearse.SpanID{1}, Name: string(text)})
+		for _, scope := range []Scope{{}, {Name: text}, {Version: text}, {Name: text, Version: text}} {
+			spans := 0
+			b := AppendResourceSpans([]byte{}, resource, scope, [][]byte{raw, raw})
+			err := Traces(b, func(r *Resource, s *Scope, sp *Span) error {
+				if !bytes.Equal(r.Raw, resource) || !bytes.Equal(s.Name, scope.Name) || !bytes.Equal(s.Version, scope.Version) || !bytes.Equal(sp.Raw, raw) {
+					t.Errorf("%d bytes: something has come back as something else", n)
+				}
+				spans++
+				return nil
+			})
+			if err != nil || spans != 2 {
+				t.Errorf("%d bytes: got %d spans, want 2: %v", n, spans, err)
+			}
+		}
+		// AppendTraces has lengths of its own.
+		sp := rehearse.Span{Trace: rehearse.TraceID{1}, ID: rehearse.SpanID{1}, Scope: string(text), Service: rehearse.ServiceName(text)}
+		err := Traces(AppendTraces(nil, []rehearse.Span{sp, sp}), func(r *Resource, s *Scope, _ *Span) error {
+			if !bytes.Equal(r.Service, text) || !bytes.Equal(s.Name, text) {
+				t.Errorf("%d bytes: the service or scope has come back as another", n)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
 func TestAppendValue(t *testing.T) {
 	deep := any("bottom")
 	for range 2 * MaxDepth {

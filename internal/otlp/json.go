@@ -31,7 +31,7 @@ func appendJSON(out, b []byte, of messageID) []byte {
 	m := &schema[of]
 	var present [maxField + 1]bool
 	choice := 0
-	for f := (fields{b: b}); f.next(); {
+	for f := (&fields{b: b}); f.next(); {
 		if f.num >= len(m.fields) || m.fields[f.num].kind == kindNone {
 			continue
 		}
@@ -64,16 +64,16 @@ func appendJSON(out, b []byte, of messageID) []byte {
 func appendJSONField(out, b []byte, num int, fd *field) []byte {
 	if !fd.repeated {
 		var last fields
-		for f := (fields{b: b}); f.next(); {
+		for f := (&fields{b: b}); f.next(); {
 			if f.num == num {
-				last = f
+				last = *f
 			}
 		}
 		return appendJSONValue(out, &last, fd)
 	}
 	out = append(out, '[')
 	start := len(out)
-	for f := (fields{b: b}); f.next(); {
+	for f := (&fields{b: b}); f.next(); {
 		if f.num != num {
 			continue
 		}
@@ -85,7 +85,7 @@ func appendJSONField(out, b []byte, num int, fd *field) []byte {
 			}
 			continue
 		}
-		out = appendJSONValue(comma(out, start), &f, fd)
+		out = appendJSONValue(comma(out, start), f, fd)
 	}
 	return append(out, ']')
 }

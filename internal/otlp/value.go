@@ -37,7 +37,7 @@ func ParseValue(raw []byte) Value {
 		return Value{raw: raw, data: raw[2:], kind: ValueString} // a short string, as most are
 	}
 	v := Value{raw: raw}
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		switch f.num {
 		case int(ValueString), int(ValueArray), int(ValueMap), int(ValueBytes):
 			if f.typ == wireBytes {
@@ -112,7 +112,7 @@ func (v Value) materialise(depth int) any {
 	switch v.kind {
 	case ValueArray:
 		list := []any{}
-		for f := (fields{b: v.data}); f.next() && len(list) < MaxList; {
+		for f := (&fields{b: v.data}); f.next() && len(list) < MaxList; {
 			if f.is(1, wireBytes) {
 				list = append(list, ParseValue(f.data).materialise(depth+1))
 			}
@@ -120,7 +120,7 @@ func (v Value) materialise(depth int) any {
 		return list
 	case ValueMap:
 		list := []rehearse.Attribute{}
-		for f := (fields{b: v.data}); f.next() && len(list) < MaxList; {
+		for f := (&fields{b: v.data}); f.next() && len(list) < MaxList; {
 			if f.is(1, wireBytes) {
 				key, value := keyValue(f.data)
 				list = append(list, rehearse.Attribute{Key: text(key), Value: value.materialise(depth + 1)})
@@ -140,7 +140,7 @@ func Attributes(raw []byte, field int) iter.Seq2[[]byte, Value] {
 }
 
 func eachAttribute(raw []byte, field int, yield func([]byte, Value) bool) {
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		if f.is(field, wireBytes) && !yield(keyValue(f.data)) {
 			return
 		}
@@ -155,7 +155,7 @@ func keyValue(raw []byte) (key []byte, value Value) {
 			return key, ParseValue(rest[2:])
 		}
 	}
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		switch {
 		case f.is(1, wireBytes):
 			key = f.data
@@ -183,7 +183,7 @@ func decodeAttributes(raw []byte, field int) []rehearse.Attribute {
 
 // count is how many messages field of a message has, as many as are kept of them.
 func count(raw []byte, field int) (n int) {
-	for f := (fields{b: raw}); f.next() && n < MaxList; {
+	for f := (&fields{b: raw}); f.next() && n < MaxList; {
 		if f.is(field, wireBytes) {
 			n++
 		}

@@ -141,17 +141,17 @@ func Count(b []byte, signal Signal) (n int64) {
 func walk(b []byte, visit func(r *Resource, s *Scope, raw []byte) error) error {
 	var r Resource
 	var s Scope
-	for request := (fields{b: b}); request.next(); {
+	for request := (&fields{b: b}); request.next(); {
 		if !request.is(1, wireBytes) {
 			continue
 		}
 		r.parse(inside(request.data))
-		for scopes := (fields{b: request.data}); scopes.next(); {
+		for scopes := (&fields{b: request.data}); scopes.next(); {
 			if !scopes.is(2, wireBytes) {
 				continue
 			}
 			s.parse(inside(scopes.data))
-			for items := (fields{b: scopes.data}); items.next(); {
+			for items := (&fields{b: scopes.data}); items.next(); {
 				if !items.is(2, wireBytes) {
 					continue
 				}
@@ -166,7 +166,7 @@ func walk(b []byte, visit func(r *Resource, s *Scope, raw []byte) error) error {
 
 // inside is the last field 1 of a message.
 func inside(b []byte) (data []byte) {
-	for f := (fields{b: b}); f.next(); {
+	for f := (&fields{b: b}); f.next(); {
 		if f.is(1, wireBytes) {
 			data = f.data
 		}
@@ -203,7 +203,7 @@ func (r *Resource) parse(raw []byte) {
 
 func (s *Scope) parse(raw []byte) {
 	*s = Scope{}
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		switch {
 		case f.is(1, wireBytes):
 			s.Name = f.data
@@ -215,7 +215,7 @@ func (s *Scope) parse(raw []byte) {
 
 func (sp *Span) parse(raw []byte) {
 	*sp = Span{Raw: raw}
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		switch f.num {
 		case 1:
 			sp.Trace = asTraceID(f.data)
@@ -255,7 +255,7 @@ func (sp *Span) fault() string {
 }
 
 func status(raw []byte) (code rehearse.SpanStatus, message []byte) {
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		switch {
 		case f.is(2, wireBytes):
 			message = f.data
@@ -268,7 +268,7 @@ func status(raw []byte) (code rehearse.SpanStatus, message []byte) {
 
 func (l *Log) parse(raw []byte) {
 	*l = Log{Raw: raw}
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		switch f.num {
 		case 1:
 			l.Time = f.n
@@ -292,7 +292,7 @@ func (l *Log) parse(raw []byte) {
 
 func (m *Metric) parse(raw []byte) {
 	*m = Metric{Raw: raw}
-	for f := (fields{b: raw}); f.next(); {
+	for f := (&fields{b: raw}); f.next(); {
 		switch {
 		case f.is(1, wireBytes):
 			m.Name = f.data
@@ -300,7 +300,7 @@ func (m *Metric) parse(raw []byte) {
 			m.Unit = f.data
 		case f.num < len(schema[msgMetric].fields) && schema[msgMetric].fields[f.num].oneof:
 			m.Type, m.Points = MetricType(f.num), 0
-			for points := (fields{b: f.data}); points.next(); {
+			for points := (&fields{b: f.data}); points.next(); {
 				if points.is(1, wireBytes) {
 					m.Points++
 				}

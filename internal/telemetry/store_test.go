@@ -500,3 +500,29 @@ func TestOperationsAreBounded(t *testing.T) {
 		t.Errorf("others are %v", got)
 	}
 }
+
+// A builder that has been used keeps no number of a name or group from before, and
+// few of them are numbered as many are.
+func TestNumbers(t *testing.T) {
+	b := newBuilder()
+	for _, n := range []int{1, few - 1, few, few + 1, few + 2, 3 * few, 2} {
+		for range 2 { // the second time they are known
+			for i := range n {
+				name := fmt.Sprint("name ", n-i)
+				if got := b.intern(name); got != uint32(i) {
+					t.Errorf("of %d names number %d has %d", n, i, got)
+				}
+				if got := b.internBytes([]byte(name)); got != uint32(i) {
+					t.Errorf("of %d names number %d has %d as bytes", n, i, got)
+				}
+				if got := b.groupOf(group{service: "web", scope: name}); got != uint32(i) {
+					t.Errorf("of %d groups number %d has %d", n, i, got)
+				}
+			}
+		}
+		if len(b.names) != n || len(b.groups) != n {
+			t.Errorf("got %d names and %d groups, want %d", len(b.names), len(b.groups), n)
+		}
+		b.reset()
+	}
+}

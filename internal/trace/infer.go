@@ -36,9 +36,10 @@ func (f *forest) infer() {
 }
 
 // widened are requests with the time by which their calls may seem to begin too
-// early and to end too late.
+// early and to end too late: by what the host adds between an event and its time,
+// and by the jitter of nominal paths.
 func (f *forest) widened(requests []request, calls []int32) []request {
-	var early, late int64
+	early, late := rough, rough
 	for _, c := range calls {
 		if n := &f.nodes[c]; n.nominal {
 			early, late = max(early, n.edge.early), max(late, n.edge.late)

@@ -405,3 +405,19 @@ func TestNotAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestOnlyRequest has one request and nothing else: its calls are its own, as far
+// as anybody can tell.
+func TestOnlyRequest(t *testing.T) {
+	for _, conn := range []int64{1, 2} {
+		tel := assemble(
+			measured(1, 1, 0, "ingress/eu:web", "GET /twice", 1, 0, 10),
+			measured(2, 2, 0, "web:api", "GET /", 1, 2, 2),
+			measured(3, 3, 0, "web:api", "GET /", conn, 5, 2),
+		)
+		want := rehearse.Coverage{Calls: 2, Inferred: 2}
+		if diff := cmp.Diff(want, tel.Coverage); diff != "" {
+			t.Errorf("second call on connection %d (-want +got):\n%s", conn, diff)
+		}
+	}
+}

@@ -192,7 +192,7 @@ func until(ctx context.Context, f *os.File) (*os.File, error) {
 }
 
 // maxAsked is how many spans or log records a command looks at, the newest ones.
-const maxAsked = 500_000
+const maxAsked = 200_000
 
 // askTelemetry asks an environment for its telemetry.
 func askTelemetry(ctx context.Context, e environment.Entry) (*told, error) {
@@ -228,7 +228,11 @@ func askTelemetry(ctx context.Context, e environment.Entry) (*told, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &told{"environment " + string(e.ID), trace.Assemble(spans, logs, answer.Links, answer.Kept)}, nil
+	t := &told{"environment " + string(e.ID), trace.Assemble(spans, logs, answer.Links, answer.Kept)}
+	if kept := answer.Kept.Spans - answer.Kept.Lost; kept > maxAsked {
+		t.name += fmt.Sprintf(", the latest %d of %d spans", maxAsked, kept)
+	}
+	return t, nil
 }
 
 // answerTail writes each span as it comes, as a message of OTLP behind its

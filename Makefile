@@ -1,4 +1,4 @@
-.PHONY: build test lint bench bench-link bench-telemetry fidelity fuzz soak-link
+.PHONY: build test lint bench bench-link bench-telemetry bench-telemetry-jaeger fidelity fuzz soak-link
 
 build: ## bin/rehearse
 	go build -trimpath -o bin/ ./cmd/...
@@ -28,6 +28,12 @@ bench-telemetry: ## what takes telemetry against OpenTelemetry's Collector, in s
 	go build -trimpath -o bin/telemetrybench/ ./internal/telemetrybench
 	cd tools/otelcol && go build -trimpath -o ../../bin/telemetrybench/otelcol .
 	bin/telemetrybench/telemetrybench -json bin/telemetrybench/results.json
+
+bench-telemetry-jaeger: ## the same against Jaeger as well, which takes ten minutes of a processor to build the first time
+	go build -trimpath -o bin/telemetrybench/ ./internal/telemetrybench
+	cd tools/otelcol && go build -trimpath -o ../../bin/telemetrybench/otelcol .
+	cd tools/jaeger && go build -trimpath -o ../../bin/telemetrybench/jaeger github.com/jaegertracing/jaeger/cmd/jaeger
+	bin/telemetrybench/telemetrybench -jaeger bin/telemetrybench/jaeger -json bin/telemetrybench/results-jaeger.json
 
 fidelity: ## docs/fidelity.md: the kernel's own TCP over the packet tier, measured anew, against the model; some seven minutes, as root
 	go test ./internal/fidelity -run TestMeasurePackets -timeout 20m -out testdata/packet.json -samples 120 -longest 15s

@@ -22,17 +22,16 @@ const (
 	forget kind = "rehearse, nop"
 	nop    kind = "Collector, nop"
 	debug  kind = "Collector, debug"
+	jaeger kind = "Jaeger, memory" // only where it was asked for
 )
-
-var kinds = []kind{ours, forget, nop, debug}
 
 // bench is what all measurements share.
 type bench struct {
-	self, otelcol, profile string
-	work                   string // a directory
-	rounds, requests       int
-	prepared               [connections][]*request
-	started                int // contestants
+	self, otelcol, jaeger, profile string
+	work                           string // a directory
+	rounds, requests               int
+	prepared                       [connections][]*request
+	started                        int // contestants
 }
 
 // sample is what one contestant gave in one round.
@@ -44,7 +43,7 @@ type sample struct {
 	p99    time.Duration // of an export, at half of that rate
 	loaded float64       // bytes resident after all spans
 	sent   int64         // spans, in all
-	held   held          // ours alone
+	held   held          // ours, and of Jaeger Spans alone
 }
 
 // samples are by kind, one for each round.
@@ -59,18 +58,21 @@ const (
 
 // measure measures everything, and says what it has come to.
 func (b *bench) measure(ctx context.Context, progress io.Writer) (*report, error) {
-	r, err := newReport(b.otelcol)
+	r, err := newReport(b.otelcol, b.jaeger)
 	if err != nil {
 		return nil, err
 	}
 	for i := range b.prepared {
 		chance := rand.New(rand.NewPCG(uint64(i), 0))
-		for range 4 { // not all are alike
+		// None comes twice in what is compressed at once, which would make that
+		// quicker and smaller than services do.
+		for range 16 {
 			b.prepared[i] = append(b.prepared[i], newRequest(chance))
 		}
 	}
 	r.SpanBytes = len(b.prepared[0][0].bytes) / spansOfRequest
-	started := time.Now()
+	kinds := r.kinds()
+	started, before := time.Now(), readAccount()
 	for _, protocol := range []string{"OTLP/gRPC", "OTLP/HTTP"} {
 		got := samples{}
 		for round := range b.rounds {
@@ -86,14 +88,14 @@ func (b *bench) measure(ctx context.Context, progress io.Writer) (*report, error
 		}
 		r.Rows = append(r.Rows, rows(protocol, got)...)
 	}
-	r.Seconds = time.Since(started).Seconds()
+	r.Seconds, r.Others = time.Since(started).Seconds(), readAccount().others(before)
 	return r, nil
 }
 
 // one measures a contestant from its start to its end.
 func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error) {
 	begun := time.Now()
-	p, address, err := b.start(ctx, k, grpc)
+	p, address, query, err := b.start(ctx, k, grpc)
 	if err != nil {
 		return s, err
 	}
@@ -149,12 +151,16 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	if s.loaded, err = p.rss(); err != nil {
 		return s, err
 	}
-	s.sent = int64(warm+b.requests+paced) * spansOfRequest
+	requests := warm + b.requests + paced
+	s.sent = int64(requests) * spansOfRequest
 	switch k {
 	case forget:
 		return s, p.end()
 	case nop, debug:
 		return s, nil
+	case jaeger:
+		s.held.Spans = s.sent
+		return s, b.jaegerHolds(ctx, query, requests)
 	}
 	if _, err := fmt.Fprintln(p.stdin); err != nil {
 		return s, err
@@ -172,42 +178,59 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	return s, p.end()
 }
 
-// start starts a contestant on a port that was free a moment ago.
-func (b *bench) start(ctx context.Context, k kind, grpc bool) (*process, string, error) {
+// start starts a contestant, on an address to send to and, of Jaeger, one to ask at.
+func (b *bench) start(ctx context.Context, k kind, grpc bool) (p *process, address, query string, err error) {
 	b.started++
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, "", err
+	if address, query, err = free(); err != nil {
+		return nil, "", "", err
 	}
-	address := ln.Addr().String()
-	ln.Close()
 	name := filepath.Join(b.work, fmt.Sprintf("%03d", b.started))
 	if k == ours || k == forget {
 		args := []string{"serve", "-listen", address, "-dir", name, fmt.Sprintf("-forget=%t", k == forget)}
 		if b.profile != "" {
 			args = append(args, "-profile", filepath.Join(b.profile, fmt.Sprintf("%03d-%s.pprof", b.started, k)))
 		}
-		p, err := startProcess(ctx, b.self, args...)
-		return p, address, err
+		p, err = startProcess(ctx, b.self, args...)
+		return p, address, "", err
 	}
-	exporter, protocol := "nop", "http"
-	if k == debug {
-		exporter = "debug"
-	}
+	protocol := "http"
 	if grpc {
 		protocol = "grpc"
 	}
-	config := fmt.Sprintf(`
+	program, config := b.otelcol, ""
+	switch k {
+	case nop:
+		config = fmt.Sprintf(collectorYAML, protocol, address, "nop")
+	case debug:
+		config = fmt.Sprintf(collectorYAML, protocol, address, "debug")
+	case jaeger:
+		program, config = b.jaeger, b.jaegerConfig(protocol, address, query)
+	}
+	if err := os.WriteFile(name+".yaml", []byte(config), 0o600); err != nil {
+		return nil, "", "", err
+	}
+	p, err = startProcess(ctx, program, "--config", "file:"+name+".yaml")
+	return p, address, query, err
+}
+
+const collectorYAML = `
 receivers: {otlp: {protocols: {%s: {endpoint: %q}}}}
 exporters: {nop: {}, debug: {verbosity: basic}}
 service:
   pipelines: {traces: {receivers: [otlp], exporters: [%s]}}
-`, protocol, address, exporter)
-	if err := os.WriteFile(name+".yaml", []byte(config), 0o600); err != nil {
-		return nil, "", err
+`
+
+// free is two addresses that were free a moment ago.
+func free() (a, b string, err error) {
+	for _, address := range []*string{&a, &b} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", "", err
+		}
+		defer ln.Close()
+		*address = ln.Addr().String()
 	}
-	p, err := startProcess(ctx, b.otelcol, "--config", "file:"+name+".yaml")
-	return p, address, err
+	return a, b, nil
 }
 
 // ready waits until a contestant answers.

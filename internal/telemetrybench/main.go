@@ -1,14 +1,16 @@
 // Command telemetrybench measures what takes telemetry in an environment against
-// OpenTelemetry's Collector, in turn on one machine, and prints how they compare
-// and whether ours is as good as it set out to be. make bench-telemetry builds and
-// runs it.
+// OpenTelemetry's Collector and Jaeger, in turn on one machine, and prints how they
+// compare and whether ours is as good as it set out to be. make bench-telemetry
+// builds and runs it, and make bench-telemetry-jaeger with Jaeger, which takes some
+// minutes to build.
 //
 //	telemetrybench ─ 2 connections ─▶ telemetrybench serve: decodes, stores, indexes, writes files
 //	                               ├▶ telemetrybench serve -forget: decodes, keeps nothing
 //	                               ├▶ otelcol, exporter nop: decodes, keeps nothing
-//	                               └▶ otelcol, exporter debug: decodes, logs a line a request
+//	                               ├▶ otelcol, exporter debug: decodes, logs a line a request
+//	                               └▶ jaeger, where -jaeger names it: decodes, stores in memory
 //
-// Both are sent the same requests of 512 spans, over OTLP/gRPC and OTLP/HTTP, which
+// All are sent the same requests of 512 spans, over OTLP/gRPC and OTLP/HTTP, which
 // were encoded beforehand: only their ids are new in each. A contestant is a new
 // process in each round, and the first of a round is another one each time. A
 // ratio is made within a round, and what is printed is the median over the rounds
@@ -56,6 +58,7 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	flags := flag.NewFlagSet("telemetrybench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&b.otelcol, "otelcol", filepath.Join(filepath.Dir(self), "otelcol"), "OpenTelemetry's Collector")
+	flags.StringVar(&b.jaeger, "jaeger", "", "Jaeger, to be measured as well")
 	flags.StringVar(&b.profile, "profile", "", "write processor profiles of ours to this directory")
 	flags.IntVar(&b.rounds, "rounds", 3, "how often each contestant is measured")
 	flags.IntVar(&b.requests, "requests", 400, "how many requests of 512 spans are sent as fast as they are taken")

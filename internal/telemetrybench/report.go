@@ -16,10 +16,33 @@ import (
 // report is all that a run has shown.
 type report struct {
 	Machine   string  `json:"machine"`
-	Collector string  `json:"collector"` // its version
+	Collector string  `json:"collector"`        // its version
+	Jaeger    string  `json:"jaeger,omitempty"` // its version; empty: it was not measured
 	SpanBytes int     `json:"span_bytes"`
 	Seconds   float64 `json:"seconds"`
+	Others    float64 `json:"others"` // the share of the machine that others used meanwhile
 	Rows      []row   `json:"rows"`
+}
+
+// kinds are what was measured.
+func (r *report) kinds() []kind {
+	kinds := []kind{ours, forget, nop, debug}
+	if r.Jaeger != "" {
+		kinds = append(kinds, jaeger)
+	}
+	return kinds
+}
+
+// comparison is of one of ours and a peer.
+type comparison struct {
+	name       string
+	ours, peer kind
+}
+
+var comparisons = [...]comparison{
+	{"ours to nop", ours, nop},
+	{"nop to nop", forget, nop},
+	{"ours to Jaeger", ours, jaeger},
 }
 
 // row is one line of the table.
@@ -27,11 +50,13 @@ type row struct {
 	Case    string           `json:"case"`
 	Unit    string           `json:"unit"`
 	Figures map[kind]*figure `json:"figures"`
-	Ratio   *figure          `json:"ratio,omitempty"` // of ours to the Collector with exporter nop
-	Alike   *figure          `json:"alike,omitempty"` // the same, of ours when it keeps nothing
-	Goal    float64          `json:"goal,omitempty"`  // of either ratio; 0: none
+	Ratios  ratios           `json:"ratios"`
+	Goal    float64          `json:"goal,omitempty"`  // of every ratio; 0: none
 	Least   bool             `json:"least,omitempty"` // the goal is a lower bound
 }
+
+// ratios are of comparisons; nil where one of the two was not measured.
+type ratios [len(comparisons)]*figure
 
 func (r row) met(ratio *figure) bool {
 	if r.Least {
@@ -79,8 +104,8 @@ func rows(protocol string, got samples) []row {
 	of := func(name, unit string, number func(sample) float64) row {
 		r := row{Case: protocol + ": " + name, Unit: unit, Figures: map[kind]*figure{}}
 		values := map[kind][]float64{}
-		for _, k := range kinds {
-			for _, s := range got[k] {
+		for k, series := range got {
+			for _, s := range series {
 				if v := number(s); !math.IsNaN(v) {
 					values[k] = append(values[k], v)
 				}
@@ -89,18 +114,19 @@ func rows(protocol string, got samples) []row {
 				r.Figures[k] = newFigure(values[k])
 			}
 		}
-		r.Ratio, r.Alike = ratio(values[ours], values[nop]), ratio(values[forget], values[nop])
+		for i, c := range comparisons {
+			r.Ratios[i] = ratio(values[c.ours], values[c.peer])
+		}
 		return r
 	}
 	least := func(r row, goal float64) row { r.Goal, r.Least = goal, true; return r }
 	most := func(r row, goal float64) row { r.Goal = goal; return r }
-	keeps := func(number func(sample) float64) func(sample) float64 {
-		return func(s sample) float64 {
-			if s.held.Spans == 0 {
-				return math.NaN()
-			}
-			return number(s)
+	// some leaves out those who have none.
+	some := func(of, number float64) float64 {
+		if of == 0 {
+			return math.NaN()
 		}
+		return number
 	}
 	return []row{
 		least(of("spans accepted per second of processor time", "k/s", func(s sample) float64 { return 1e6 / float64(s.cpu.Nanoseconds()) }), 3),
@@ -111,9 +137,9 @@ func rows(protocol string, got samples) []row {
 		of("growth of memory", "MiB", func(s sample) float64 { return (s.loaded - s.idle) / mib }),
 		of("memory, idle", "MiB", func(s sample) float64 { return s.idle / mib }),
 		of("start until the first answer", "ms", func(s sample) float64 { return s.start.Seconds() * 1e3 }),
-		of("spans held, all of which can be found", "k", keeps(func(s sample) float64 { return float64(s.held.Queryable) / 1e3 })),
-		of("growth of memory for a span held", "B", keeps(func(s sample) float64 { return (s.loaded - s.idle) / float64(s.held.Spans) })),
-		of("search through all of them for a slow one", "ms", keeps(func(s sample) float64 { return s.held.Slow.Seconds() * 1e3 })),
+		of("spans held, all of which can be found", "k", func(s sample) float64 { return some(float64(s.held.Queryable), float64(s.held.Queryable)/1e3) }),
+		of("growth of memory for a span held", "B", func(s sample) float64 { return some(float64(s.held.Spans), (s.loaded-s.idle)/float64(s.held.Spans)) }),
+		of("search through all of them for a slow one", "ms", func(s sample) float64 { return some(float64(s.held.Queryable), s.held.Slow.Seconds()*1e3) }),
 	}
 }
 
@@ -129,7 +155,8 @@ func ratio(a, b []float64) *figure {
 	return newFigure(ratios)
 }
 
-func newReport(otelcol string) (*report, error) {
+// newReport is an empty one. Jaeger, where there is a file of it, is to be measured.
+func newReport(otelcol, jaeger string) (*report, error) {
 	info, err := buildinfo.ReadFile(otelcol)
 	if err != nil {
 		return nil, fmt.Errorf("find OpenTelemetry's Collector: %w", err)
@@ -140,6 +167,13 @@ func newReport(otelcol string) (*report, error) {
 			r.Collector = m.Version
 		}
 	}
+	if jaeger == "" {
+		return r, nil
+	}
+	if info, err = buildinfo.ReadFile(jaeger); err != nil {
+		return nil, fmt.Errorf("find Jaeger: %w", err)
+	}
+	r.Jaeger = info.Main.Version
 	return r, nil
 }
 
@@ -154,36 +188,58 @@ func (r *report) write(file string) error {
 
 // print writes a Markdown table that can be read as it is.
 func (r *report) print(w io.Writer) error {
-	cells := [][]string{{"figure", string(ours), string(forget), string(nop), string(debug), "ours to nop", "nop to nop", "goal", "met?"}}
+	kinds, shown := r.kinds(), comparisons[:]
+	if r.Jaeger == "" {
+		shown = shown[:len(shown)-1]
+	}
+	head := []string{"figure"}
+	for _, k := range kinds {
+		head = append(head, string(k))
+	}
+	for _, c := range shown {
+		head = append(head, c.name)
+	}
+	cells := [][]string{append(head, "goal", "met?")}
 	var missed []string
 	goals := 0
 	for _, row := range r.Rows {
-		line := []string{row.Case + ", " + row.Unit, row.Figures[ours].String(), row.Figures[forget].String(), row.Figures[nop].String(), row.Figures[debug].String(), row.Ratio.String(), row.Alike.String(), "–", "–"}
+		line := []string{row.Case + ", " + row.Unit}
+		for _, k := range kinds {
+			line = append(line, row.Figures[k].String())
+		}
+		goal, met := "–", []string{"–"}
 		if row.Goal != 0 {
-			line[7], line[8] = "≤ "+digits(row.Goal), ""
+			goal, met = "≤ "+digits(row.Goal), nil
 			if row.Least {
-				line[7] = "≥ " + digits(row.Goal)
-			}
-			for _, r := range []struct {
-				of    string
-				ratio *figure
-			}{{"ours to nop", row.Ratio}, {"nop to nop", row.Alike}} {
-				goals++
-				met := "met"
-				if !row.met(r.ratio) {
-					met = "MISSED"
-					missed = append(missed, fmt.Sprintf("%s, %s: %s, goal %s", row.Case, r.of, digits(r.ratio.Median), line[7]))
-				}
-				line[8] = strings.TrimPrefix(line[8]+", "+met, ", ")
+				goal = "≥ " + digits(row.Goal)
 			}
 		}
-		cells = append(cells, line)
+		for i, c := range shown {
+			ratio := row.Ratios[i]
+			line = append(line, ratio.String())
+			if row.Goal == 0 {
+				continue
+			}
+			goals++
+			if row.met(ratio) {
+				met = append(met, "met")
+				continue
+			}
+			met = append(met, "MISSED")
+			missed = append(missed, fmt.Sprintf("%s, %s: %s, goal %s", row.Case, c.name, digits(ratio.Median), goal))
+		}
+		cells = append(cells, append(line, goal, strings.Join(met, ", ")))
 	}
 	var b strings.Builder
 	writeTable(&b, cells)
 	fmt.Fprintf(&b, "\nMedians of interleaved rounds; the least and the most stand in parentheses. Ours decodes, indexes,\n")
 	fmt.Fprintf(&b, "compresses and stores what it is sent, within its budget of 64 MiB; what is called nop decodes and forgets it.\n")
-	fmt.Fprintf(&b, "%s; Collector %s; %d bytes a span; %.0f s.\n", r.Machine, r.Collector, r.SpanBytes, r.Seconds)
+	versions := "Collector " + r.Collector
+	if r.Jaeger != "" {
+		versions += ", Jaeger " + r.Jaeger
+		fmt.Fprintf(&b, "Jaeger decodes, batches and stores all that it is sent, in memory, with no budget.\n")
+	}
+	fmt.Fprintf(&b, "%s; %s; %d bytes a span; %.0f s, in which others used %.0f%% of the machine.\n", r.Machine, versions, r.SpanBytes, r.Seconds, 100*r.Others)
 	fmt.Fprintf(&b, "%d of %d goals met.\n", goals-len(missed), goals)
 	for _, m := range missed {
 		fmt.Fprintf(&b, "MISSED %s\n", m)

@@ -91,10 +91,20 @@ func (q *request) renew(number uint64) {
 	renew(q.spans, q.bytes, number)
 }
 
+// traceID is the id of a trace of a request that has a number.
+func traceID(number uint64, trace int) rehearse.TraceID {
+	id := marker(trace)
+	binary.BigEndian.PutUint64(id[:], renewed(number, spansOfRequest/spansOfTrace, trace))
+	return id
+}
+
 func renew(ids [][]int, b []byte, number uint64) {
 	for i, places := range ids {
 		for _, at := range places {
-			binary.BigEndian.PutUint64(b[at:], number*uint64(len(ids))+uint64(i)+1)
+			binary.BigEndian.PutUint64(b[at:], renewed(number, len(ids), i))
 		}
 	}
 }
+
+// renewed is what the id of one of many starts with.
+func renewed(number uint64, many, one int) uint64 { return number*uint64(many) + uint64(one) + 1 }

@@ -222,8 +222,8 @@ func (d *direction) pass(buf *buffer, n int, at time.Time, turn bool) error {
 		} else {
 			data = nil
 		}
-		if s.editor.Load() != nil {
-			if err := d.edit(ready, at); err != nil {
+		if e := s.editor.Load(); e != nil {
+			if err := d.edit(e, ready, at); err != nil {
 				return err
 			}
 		} else if err := d.send(buf, ready, at, c, true); err != nil {

@@ -94,8 +94,7 @@ func (e *editor) delay(f *rehearse.Fault) time.Duration {
 }
 
 // edit takes bytes through the editor and does what it says.
-func (d *direction) edit(data []byte, at time.Time) error {
-	e := d.session.editor.Load()
+func (d *direction) edit(e *editor, data []byte, at time.Time) error {
 	d.session.editing.Lock()
 	defer d.session.editing.Unlock()
 	e.out.Clear()
@@ -109,7 +108,12 @@ func (d *direction) edit(data []byte, at time.Time) error {
 		d.session.reset() // nobody can tell what of it has passed
 		return errStopped
 	}
-	return d.do(e, at)
+	stop := d.do(e, at)
+	if e.Opaque() {
+		// What follows, of a tunnel for one, needs nobody who understands it.
+		d.session.editor.CompareAndSwap(e, nil)
+	}
+	return stop
 }
 
 // understood reports whether an editor has come to the end of its work: its error
@@ -145,8 +149,8 @@ func (d *direction) do(e *editor, at time.Time) error {
 	if d.up {
 		along, against = against, along
 	}
-	stop := d.back.inject(against, at)
-	if err := d.carryOut(along, at); err != nil {
+	stop := d.back.inject(e, against, at)
+	if err := d.carryOut(e, along, at); err != nil {
 		return err
 	}
 	if e.out.Reset {
@@ -162,7 +166,7 @@ func (d *direction) do(e *editor, at time.Time) error {
 }
 
 // carryOut does what an editor says for the side that its bytes were going to.
-func (d *direction) carryOut(ops []wire.Op, at time.Time) error {
+func (d *direction) carryOut(e *editor, ops []wire.Op, at time.Time) error {
 	for _, op := range ops {
 		switch op.Do {
 		case wire.Send:
@@ -175,7 +179,7 @@ func (d *direction) carryOut(ops []wire.Op, at time.Time) error {
 				return err
 			}
 		case wire.Hold:
-			d.until = later(at, d.until).Add(d.session.editor.Load().delay(op.Fault))
+			d.until = later(at, d.until).Add(e.delay(op.Fault))
 		case wire.Close:
 			d.shutAfter(at)
 			return errStopped
@@ -188,7 +192,7 @@ func (d *direction) carryOut(ops []wire.Op, at time.Time) error {
 // ends the connection. Faults of bytes do not touch it: it was never sent. It
 // stands for what the upstream would have said, and that would have been asked
 // first: it comes later by the way there.
-func (d *direction) inject(ops []wire.Op, at time.Time) (stop bool) {
+func (d *direction) inject(e *editor, ops []wire.Op, at time.Time) (stop bool) {
 	at = at.Add(time.Duration(d.back.course().path.Delay))
 	for _, op := range ops {
 		switch op.Do {
@@ -199,7 +203,7 @@ func (d *direction) inject(ops []wire.Op, at time.Time) (stop bool) {
 			d.startWriter()
 			d.transit.put(chunk{data: op.Bytes, at: later(at, d.until), mark: d.got.Load()})
 		case wire.Hold:
-			d.until = later(at, d.until).Add(d.session.editor.Load().delay(op.Fault))
+			d.until = later(at, d.until).Add(e.delay(op.Fault))
 		case wire.Close:
 			d.shutAfter(at)
 			return true

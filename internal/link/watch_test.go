@@ -261,3 +261,40 @@ func TestSlowWatch(t *testing.T) {
 		t.Errorf("%d calls were told and %d lost, want %d and 10", got, lost, maxUntold)
 	}
 }
+
+// TestTunnelNeedsNoEditor has a request that turns its connection into another
+// protocol's: what follows passes as if nobody had ever understood it.
+func TestTunnelNeedsNoEditor(t *testing.T) {
+	noLeaks(t)
+	upstream := serveTCP(t, func(c *net.TCPConn) {
+		r := bufio.NewReader(c)
+		if _, err := http.ReadRequest(r); err != nil {
+			return
+		}
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		io.Copy(c, r)
+	})
+	l := New(rehearse.LinkSpec{ID: "client:upstream"}, 1)
+	var n notes
+	l.Watch(n.watch(true))
+	client := dialTCP(t, serveThis(t, l, upstream))
+	io.WriteString(client, "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	answers := bufio.NewReader(client)
+	if res, err := http.ReadResponse(answers, nil); err != nil || res.StatusCode != 101 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	for _, word := range []string{"GET / HTTP/1.1\r\n\r\n", "hello"} {
+		io.WriteString(client, word)
+		got := make([]byte, len(word))
+		if _, err := io.ReadFull(answers, got); err != nil || string(got) != word {
+			t.Fatalf("sent %q, got %q, %v", word, got, err)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for s := range l.sessions {
+		if s.editor.Load() != nil || s.followed() {
+			t.Error("somebody still reads what is no HTTP any more")
+		}
+	}
+}

@@ -18,6 +18,7 @@ func TestNormal(t *testing.T) {
 		{"", Statement{}},
 		{" ; -- nothing", Statement{}},
 		{"-- ping", Statement{}},
+		{"select e'a'\n  'x\\'secret', 'b'\n'it''s', 'c' 'd'", Statement{"select ?, ?, ? ?", "SELECT", "", "SELECT"}},
 		{"select 1;", Statement{"select ?", "SELECT", "", "SELECT"}},
 		{"SELECT  *\n\tFROM documents WHERE id = 17 AND title='it''s' -- why\n LIMIT 10 ;", Statement{"SELECT * FROM documents WHERE id = ? AND title=? LIMIT ?", "SELECT", "documents", "SELECT documents"}},
 		{"SELECT e'a\\'b', U&'x', B'01', x'ff', n'x', $$a$$, $t$ $$ $t$, 1e-5, .5, 0x1F, 1_000, $1", Statement{"SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, $1", "SELECT", "", "SELECT"}},

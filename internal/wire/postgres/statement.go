@@ -274,7 +274,8 @@ func (s *scanner) comment() {
 	s.rest = nil
 }
 
-// quoted skips a string or a name, in which the quote may stand doubled.
+// quoted skips a string or a name, in which the quote may stand doubled. A string
+// goes on in the next line, where one begins there, in the way in which it began.
 func (s *scanner) quoted(quote byte, escapes bool) {
 	for i := 1; i < len(s.rest); i++ {
 		switch c := s.rest[i]; {
@@ -285,6 +286,11 @@ func (s *scanner) quoted(quote byte, escapes bool) {
 			i++
 		default:
 			s.rest = s.rest[i+1:]
+			next := bytes.TrimLeft(s.rest, " \t\n\r\f\v")
+			if quote == '\'' && len(next) > 0 && next[0] == quote && bytes.ContainsAny(s.rest[:len(s.rest)-len(next)], "\n\r") {
+				s.rest = next
+				s.quoted(quote, escapes)
+			}
 			return
 		}
 	}

@@ -3,6 +3,8 @@ package link
 import (
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -154,4 +156,36 @@ func serveCopy(tb testing.TB, upstream string) string {
 		both.Go(func() { io.Copy(c, u); c.CloseWrite() })
 		both.Wait()
 	})
+}
+
+// BenchmarkHTTP asks for a page again and again over one connection: without a
+// link, over one, over one that is watched, and over one that also passes the
+// trace context on.
+func BenchmarkHTTP(b *testing.B) {
+	page := make([]byte, 1024)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(page) }))
+	defer server.Close()
+	upstream := server.Listener.Addr().String()
+	for _, how := range []string{"direct", "link", "watched", "propagating"} {
+		b.Run(how, func(b *testing.B) {
+			addr := upstream
+			if how != "direct" {
+				l := New(rehearse.LinkSpec{ID: "client:upstream"}, 1)
+				if how != "link" {
+					l.Watch(Watch{Calls: func([]Call, int) {}, Connection: func(Connection) {}, Propagate: how == "propagating"})
+				}
+				addr = serveThis(b, l, upstream)
+			}
+			client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+			defer client.CloseIdleConnections()
+			for b.Loop() {
+				res, err := client.Get("http://" + addr)
+				if err != nil {
+					b.Fatal(err)
+				}
+				io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+			}
+		})
+	}
 }

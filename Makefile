@@ -17,6 +17,7 @@ bench: ## the figures of the README; "ours" and "peer" of the same run stand sid
 	go test -run '^$$' -bench 'Up|Ten' -benchtime 10x -timeout 15m ./internal/bench
 	go test -run '^$$' -bench Cold -benchtime 1x -timeout 15m ./internal/bench
 	go test -run '^$$' -bench Delay -benchtime 10000x ./internal/link
+	go test -run '^$$' -bench HTTP -benchtime 3s ./internal/link
 	go test -run '^$$' -bench Offered -benchtime 3x ./internal/load
 
 bench-link: ## a link against no link and against Toxiproxy, in some four minutes

@@ -26,10 +26,6 @@ func (f *forest) fold() {
 			sdk[n.span.Service] = append(sdk[n.span.Service], int32(i))
 		}
 	}
-	type pair struct {
-		call, span int32
-		off        int64
-	}
 	var pairs []pair
 	for service, calls := range wire {
 		spans := sdk[service]
@@ -38,15 +34,20 @@ func (f *forest) fold() {
 		var open []int32
 		for _, c := range calls {
 			call := &f.nodes[c]
-			for len(spans) > 0 && f.nodes[spans[0]].start <= call.start+tolerance {
+			// On a nominal path a call seems to be elsewhere by its jitter.
+			early, late := tolerance, tolerance
+			if call.nominal {
+				early, late = early+call.edge.early, late+call.edge.late
+			}
+			for len(spans) > 0 && f.nodes[spans[0]].start <= call.start+early {
 				open = append(open, spans[0])
 				spans = spans[1:]
 			}
-			open = slices.DeleteFunc(open, func(s int32) bool { return f.nodes[s].end < call.start-tolerance })
+			open = slices.DeleteFunc(open, func(s int32) bool { return f.nodes[s].end < call.start-early })
 			fitting := pairs[len(pairs):]
 			for _, s := range open {
 				span := &f.nodes[s]
-				if span.end >= call.end-tolerance && same(span.span, call.span) {
+				if span.start <= call.start+early && span.end >= call.end-late && same(span.span, call.span) {
 					fitting = append(fitting, pair{c, s, distance(span.start, call.start)/2 + distance(span.end, call.end)})
 				}
 			}
@@ -54,6 +55,7 @@ func (f *forest) fold() {
 			pairs = append(pairs, fitting[:min(len(fitting), foldWidth)]...)
 		}
 	}
+	f.together(pairs)
 	slices.SortFunc(pairs, func(x, y pair) int {
 		return cmp.Or(cmp.Compare(x.off, y.off), cmp.Compare(x.call, y.call), cmp.Compare(x.span, y.span))
 	})
@@ -82,6 +84,51 @@ func (f *forest) fold() {
 		}
 	}
 	f.children()
+}
+
+// pair is a link's call and an SDK's span that may be the same, and by how much
+// their times differ.
+type pair struct {
+	call, span int32
+	off        int64
+}
+
+// together puts pairs back that would give one request's calls to several
+// connections, where jitter leaves that open: the one on which most of them fit
+// best comes first.
+func (f *forest) together(pairs []pair) {
+	type way struct {
+		parent     int32
+		edge       *edge
+		connection int64
+	}
+	type request struct {
+		parent int32
+		edge   *edge
+	}
+	room := func(e *edge) int64 { return e.early + e.late + 2*tolerance }
+	fits := map[way]int64{}
+	best := map[request]way{}
+	each := func(visit func(p *pair, w way)) {
+		for i := range pairs {
+			call, span := &f.nodes[pairs[i].call], &f.nodes[pairs[i].span]
+			if call.nominal && span.up >= 0 {
+				visit(&pairs[i], way{span.up, call.edge, call.wire.Connection})
+			}
+		}
+	}
+	each(func(p *pair, w way) { fits[w] += max(0, room(w.edge)-p.off) })
+	each(func(_ *pair, w way) {
+		r := request{w.parent, w.edge}
+		if b, ok := best[r]; !ok || fits[w] > fits[b] || fits[w] == fits[b] && w.connection < b.connection {
+			best[r] = w
+		}
+	})
+	each(func(p *pair, w way) {
+		if best[request{w.parent, w.edge}] != w {
+			p.off += room(w.edge)
+		}
+	})
 }
 
 // above reports whether a node is an ancestor of another.

@@ -350,6 +350,19 @@ func (p *pool) since(r *request, before int64) int64 {
 	return since
 }
 
+// waitedLong reports whether requests spent so much of their time before calls
+// that it matters for what.
+func (p *pool) waitedLong() bool {
+	var waited, all int64
+	for _, w := range p.wants {
+		waited += max(0, w.hi-w.lo-w.usual-bridge)
+	}
+	for i := range p.requests {
+		all += p.requests[i].b - p.requests[i].a
+	}
+	return waited > all/10 && waited > wanted*int64(len(p.requests))
+}
+
 // plateau finds the pool's size: the highest number of busy connections that
 // lasted while requests waited, if having none free is why they did: then they
 // got one that another request had just given back.
@@ -380,7 +393,7 @@ func (p *pool) plateau() {
 	if total < wanted {
 		return // nobody waited
 	}
-	p.unclear = true
+	p.unclear = p.waitedLong()
 	if float64(handed) < explained*float64(got) {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -131,7 +132,7 @@ func (a *applier) table(t *profile.DataTable, r *relation) (Table, []size, error
 	}
 	out := Table{Name: t.Name, Rows: t.Rows}
 	if r.partitioned() {
-		return out, []size{{relation: r, rows: float64(t.Rows), pages: int64(r.pages), visible: int64(r.visible)}}, nil
+		return out, []size{{relation: r, rows: float64(t.Rows), pages: int64(r.pages)}}, nil
 	}
 	blocks, err := a.lengthen(r, wanted(t.Pages, r, grows))
 	if err != nil {
@@ -141,11 +142,7 @@ func (a *applier) table(t *profile.DataTable, r *relation) (Table, []size, error
 		a.note("Table %s has %d pages, more than production's %d.", t.Name, blocks, t.Pages)
 	}
 	out.Pages = blocks
-	share := 0.0
-	if r.pages > 0 {
-		share = float64(r.visible) / float64(r.pages)
-	}
-	sizes := []size{{relation: r, rows: float64(t.Rows), pages: blocks, visible: int64(share * float64(blocks))}}
+	sizes := []size{{relation: r, rows: float64(t.Rows), pages: blocks, visible: visible(t, blocks)}}
 
 	known := map[string]int64{}
 	for _, i := range t.Indexes {
@@ -166,6 +163,13 @@ func (a *applier) table(t *profile.DataTable, r *relation) (Table, []size, error
 		sizes = append(sizes, size{relation: i, rows: rows, pages: pages})
 	}
 	return out, sizes, nil
+}
+
+// visible is an estimate of the pages that hold no row that has changed since the
+// last VACUUM: the dead rows are such, and lie anywhere.
+func visible(t *profile.DataTable, pages int64) int64 {
+	perPage := float64(t.Rows) / float64(pages)
+	return int64(float64(pages) * math.Exp(-t.Churn.Dead*perPage))
 }
 
 // wanted is how many pages a relation should have: production's, or where they

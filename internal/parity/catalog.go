@@ -42,7 +42,6 @@ type relation struct {
 	tuples  float64
 	pages   int   // as the catalogue has it
 	blocks  int64 // as the file has it
-	visible int
 	columns map[string]ownColumn
 	indexes []*relation // by name
 }
@@ -76,7 +75,7 @@ func readRelations(ctx context.Context, tx pgx.Tx) (map[string]*relation, error)
 	byOID := map[uint32]*relation{}
 	rows, err := tx.Query(ctx, `
 		SELECT c.oid, n.nspname, c.relname, format('%I.%I', n.nspname, c.relname), c.relkind::text,
-		       coalesce(pg_relation_filepath(c.oid), ''), c.reltuples, c.relpages, c.relallvisible,
+		       coalesce(pg_relation_filepath(c.oid), ''), c.reltuples, c.relpages,
 		       CASE WHEN c.relkind = 'p' THEN 0 ELSE pg_relation_size(c.oid) / current_setting('block_size')::bigint END
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND c.relpersistence <> 't'`)
@@ -85,7 +84,7 @@ func readRelations(ctx context.Context, tx pgx.Tx) (map[string]*relation, error)
 	}
 	for rows.Next() {
 		r := &relation{columns: map[string]ownColumn{}}
-		if err := rows.Scan(&r.oid, &r.schema, &r.name, &r.sql, &r.kind, &r.path, &r.tuples, &r.pages, &r.visible, &r.blocks); err != nil {
+		if err := rows.Scan(&r.oid, &r.schema, &r.name, &r.sql, &r.kind, &r.path, &r.tuples, &r.pages, &r.blocks); err != nil {
 			return nil, fmt.Errorf("read tables: %w", err)
 		}
 		name := r.name

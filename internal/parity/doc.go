@@ -14,9 +14,9 @@
 // What is not:
 //   - The plans are production's only if the planner's settings are
 //     (work_mem, random_page_cost, effective_cache_size and the like).
-//   - The share of pages that are all visible, values that are most common, and
-//     histograms are the small database's own. A profile has no number for the
-//     first; the others were generated from it.
+//   - Most common values and histograms are the small database's own, generated
+//     from the same profile. The share of pages that are all visible is estimated
+//     from the share of dead rows.
 //   - The height of a B-tree is read from the tree itself. Each level that the
 //     small one lacks makes a descent cheaper by 0.125, which is 1.5 % of a
 //     lookup of one row and nothing in a plan that costs more.

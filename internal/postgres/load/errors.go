@@ -1,0 +1,111 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+// codeOf is the SQLSTATE of an error of the server's, or "".
+func codeOf(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+func errInterrupted(err error) error {
+	return &rehearse.Error{Kind: rehearse.Interrupted, Msg: "the load was interrupted", Err: err}
+}
+
+// lineIn finds the row in the context that the server gives to an error of COPY:
+// "COPY orders, line 17, column amount".
+var lineIn = regexp.MustCompile(`\bline (\d+)`)
+
+// copyError says what stopped the COPY of rows from+1 and on of a table, of which
+// sent rows had been handed over.
+func copyError(ctx context.Context, conn *pgx.Conn, t *table, from, sent int64, err error) error {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		if conn.IsClosed() && ctx.Err() == nil {
+			return lost(fmt.Sprintf("load table %q: the connection broke at about row %d", t.name, from+sent), err)
+		}
+		return fmt.Errorf("load table %q: %w", t.name, err)
+	}
+	where := fmt.Sprintf("load table %q", t.name)
+	if m := lineIn.FindStringSubmatch(e.Where); m != nil {
+		line, _ := strconv.ParseInt(m[1], 10, 64)
+		where += fmt.Sprintf(", row %d", from+line)
+	} else {
+		where += fmt.Sprintf(", at about row %d", from+sent)
+	}
+	return explain(ctx, conn, where, e)
+}
+
+// explain makes an error of the server's one that a person can act on.
+func explain(ctx context.Context, conn *pgx.Conn, doing string, e *pgconn.PgError) error {
+	switch {
+	case e.Code[:2] == "23":
+		return broken(ctx, conn, doing, e)
+	case e.Code == "53100":
+		return &rehearse.Error{Kind: rehearse.Unavailable, Msg: doing + ": the server's disk is full", Err: e,
+			Hint: "Free space on the server's disk, or load at a smaller scale."}
+	case e.Code[:2] == "57" || e.Code[:2] == "08":
+		return lost(doing+": the server ended the connection", e)
+	case e.Code == "42501":
+		return &rehearse.Error{Kind: rehearse.Unavailable, Msg: doing, Err: e,
+			Hint: "Load as the owner of the tables, or as a superuser."}
+	}
+	if e.Detail != "" {
+		return fmt.Errorf("%s: %w (%s)", doing, e, e.Detail)
+	}
+	return fmt.Errorf("%s: %w", doing, e)
+}
+
+func lost(doing string, err error) error {
+	return &rehearse.Error{Kind: rehearse.Unavailable, Msg: doing, Err: err,
+		Hint: "See the server's log for why it ended, and load again."}
+}
+
+// broken is the error of rows that break a constraint, with what the constraint
+// says where conn can still be asked.
+func broken(ctx context.Context, conn *pgx.Conn, doing string, e *pgconn.PgError) error {
+	what := ""
+	if e.ConstraintName != "" {
+		what = fmt.Sprintf("%q", e.ConstraintName)
+		if def := definition(ctx, conn, e); def != "" {
+			what += ", " + def
+		}
+	} else if e.ColumnName != "" {
+		what = fmt.Sprintf("NOT NULL of %q", e.ColumnName)
+	}
+	return &rehearse.Error{Kind: rehearse.Invalid, Msg: doing + ": the rows break the constraint " + what, Err: withDetail(e),
+		Hint: "Give the columns of this constraint a rule in the data plan, or drop the constraint if production does not have it."}
+}
+
+func withDetail(e *pgconn.PgError) error {
+	if e.Detail == "" {
+		return e
+	}
+	return fmt.Errorf("%w (%s)", e, e.Detail)
+}
+
+// definition asks for what a constraint, or unique index, says. An error of the
+// question's is dropped, since there is a better one to report.
+func definition(ctx context.Context, conn *pgx.Conn, e *pgconn.PgError) string {
+	var def string
+	_ = conn.QueryRow(ctx, `SELECT pg_get_constraintdef(oid) FROM pg_constraint
+		WHERE conname = $1 AND (contypid = to_regtype(quote_ident($2)||'.'||quote_ident($3))
+			OR conrelid = to_regclass(quote_ident($2)||'.'||quote_ident($4)))
+		UNION ALL SELECT pg_get_indexdef(to_regclass(quote_ident($2)||'.'||quote_ident($1))) LIMIT 1`,
+		e.ConstraintName, e.SchemaName, e.DataTypeName, e.TableName).Scan(&def)
+	return def
+}

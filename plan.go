@@ -60,6 +60,8 @@ type Service struct {
 	// SQL lists the files of the service's dataset, loaded in order after the
 	// image's own initialisation scripts.
 	SQL []string `json:"sql,omitempty"`
+	// Data is the service's dataset where it is more than files; nil: none.
+	Data *DataSpec `json:"data,omitempty"`
 }
 
 // Build is how Compose builds the service's image.

@@ -111,8 +111,23 @@ func (l *loader) rehearseTable(ctx context.Context, c *pgx.Conn, t *table, memor
 	}
 	defer rollback(tx)
 	const name = "pg_temp.rehearse_load_try"
-	_, err = tx.Exec(ctx, "CREATE TEMPORARY TABLE rehearse_load_try (LIKE "+t.sql+" INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING INDEXES) ON COMMIT DROP")
+	like := t.sql + " INCLUDING CONSTRAINTS INCLUDING GENERATED"
+	if len(t.rows.Schema().Exclusions) > 0 {
+		like += " INCLUDING INDEXES" // exclusions come with them
+	}
+	if _, err := tx.Exec(ctx, "CREATE TEMPORARY TABLE rehearse_load_try (LIKE "+like+") ON COMMIT DROP"); err != nil {
+		return fmt.Errorf("try rows of table %q: %w", t.name, err)
+	}
+	// Keys and exclusions have other names there.
+	named, err := tx.Query(ctx, `SELECT try.conname, con.conname FROM pg_constraint try JOIN pg_constraint con
+			ON con.conrelid = $1 AND try.contype = con.contype AND pg_get_constraintdef(try.oid) = pg_get_constraintdef(con.oid)
+		WHERE try.conrelid = '`+name+`'::regclass`, t.oid)
 	if err != nil {
+		return fmt.Errorf("try rows of table %q: %w", t.name, err)
+	}
+	names := map[string]string{}
+	var tried, original string
+	if _, err := pgx.ForEachRow(named, []any{&tried, &original}, func() error { names[tried] = original; return nil }); err != nil {
 		return fmt.Errorf("try rows of table %q: %w", t.name, err)
 	}
 	found, err := tx.Query(ctx, `SELECT format('ALTER TABLE `+name+` DROP CONSTRAINT IF EXISTS %I', conname)
@@ -131,9 +146,8 @@ func (l *loader) rehearseTable(ctx context.Context, c *pgx.Conn, t *table, memor
 	}
 	s := startStream(ctx, t.encoder, t.rows, 0, min(rehearsedRows, t.rows.Rows()), memory, nil)
 	_, err = c.PgConn().CopyFrom(ctx, s, t.encoder.statement(name, ""))
-	s.close()
-	if s.err != nil && ctx.Err() == nil {
-		return fmt.Errorf("try rows of table %q: %w", t.name, s.err)
+	if err := s.close(); err != nil {
+		return fmt.Errorf("try rows of table %q: %w", t.name, err)
 	}
 	if err == nil {
 		return nil
@@ -141,7 +155,10 @@ func (l *loader) rehearseTable(ctx context.Context, c *pgx.Conn, t *table, memor
 	rollback(tx) // so that the connection can be asked again
 	var e *pgconn.PgError
 	if errors.As(err, &e) && e.TableName == "rehearse_load_try" {
-		// The definition is that of the table itself.
+		// What is to be named is the table itself and its constraint.
+		if name, ok := names[e.ConstraintName]; ok {
+			e.ConstraintName = name
+		}
 		e.SchemaName, e.TableName = "public", t.rows.Schema().Name
 		if s := t.rows.Schema().Schema; s != "" {
 			e.SchemaName = s

@@ -100,9 +100,8 @@ func (l *loader) copy(ctx context.Context, conn *pgx.Conn, c chunk, memory *buff
 	}
 	s := startStream(ctx, t.encoder, t.rows, c.from, c.to, memory, func(rows, bytes int64) { l.progress.add(t.name, rows, bytes) })
 	tag, err := conn.PgConn().CopyFrom(ctx, s, statement)
-	s.close()
-	if s.err != nil && ctx.Err() == nil {
-		return 0, 0, fmt.Errorf("load table %q: %w", t.name, s.err)
+	if err := s.close(); err != nil {
+		return 0, 0, fmt.Errorf("load table %q: %w", t.name, err)
 	}
 	if err != nil {
 		return 0, 0, copyError(ctx, conn, t, c.from, s.rows.Load(), err)
@@ -121,7 +120,7 @@ func (l *loader) parallel(ctx context.Context, conns []*pgx.Conn, steps []step) 
 		if err := steps[i].make(ctx, conns[worker]); err != nil {
 			return err
 		}
-		l.progress.add(steps[i].table, 1, 0)
+		l.progress.add(plain(steps[i].table), 1, 0)
 		return nil
 	})
 }

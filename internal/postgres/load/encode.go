@@ -177,8 +177,10 @@ func identifier(t *schema.Table) string {
 // bytes.
 func Encode(ctx context.Context, t rows.Table, w io.Writer) (int64, error) {
 	s := startStream(ctx, newEncoder(t.Columns()), t, 0, t.Rows(), newBuffers(), nil)
-	defer s.close()
 	n, err := io.Copy(w, s)
+	if failed := s.close(); failed != nil {
+		err = failed
+	}
 	if err != nil {
 		return n, fmt.Errorf("encode table %q: %w", t.Schema().QName(), err)
 	}

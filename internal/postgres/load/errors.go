@@ -102,10 +102,10 @@ func withDetail(e *pgconn.PgError) error {
 // question's is dropped, since there is a better one to report.
 func definition(ctx context.Context, conn *pgx.Conn, e *pgconn.PgError) string {
 	var def string
-	_ = conn.QueryRow(ctx, `SELECT pg_get_constraintdef(oid) FROM pg_constraint
-		WHERE conname = $1 AND (contypid = to_regtype(quote_ident($2)||'.'||quote_ident($3))
-			OR conrelid = to_regclass(quote_ident($2)||'.'||quote_ident($4)))
-		UNION ALL SELECT pg_get_indexdef(to_regclass(quote_ident($2)||'.'||quote_ident($1))) LIMIT 1`,
-		e.ConstraintName, e.SchemaName, e.DataTypeName, e.TableName).Scan(&def)
+	_ = conn.QueryRow(ctx, `SELECT pg_get_constraintdef(con.oid) FROM pg_constraint con
+			LEFT JOIN pg_class c ON c.oid = con.conrelid LEFT JOIN pg_type t ON t.oid = con.contypid
+		WHERE con.conname = $1 AND con.connamespace = $2::text::regnamespace AND (c.relname = $3 OR t.typname = $4)
+		UNION ALL SELECT pg_get_indexdef(oid) FROM pg_class WHERE relkind = 'i' AND relname = $1 AND relnamespace = $2::text::regnamespace
+		LIMIT 1`, e.ConstraintName, pgx.Identifier{e.SchemaName}.Sanitize(), e.TableName, e.DataTypeName).Scan(&def)
 	return def
 }

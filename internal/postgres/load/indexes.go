@@ -99,14 +99,14 @@ func (x index) drop() string {
 func (x index) make() []step {
 	there := fmt.Sprintf("SELECT to_regclass(%s) IS NOT NULL", literal(x.sql))
 	id := pgx.Identifier{x.constraint}.Sanitize()
-	whole := step{stage: stageBuild, object: fmt.Sprintf("index %q of %s", x.name, x.table), table: x.table, sql: x.definition, done: there, definition: x.definition}
+	whole := step{stage: stageBuild, object: fmt.Sprintf("index %q of %s", x.name, plain(x.table)), table: x.table, sql: x.definition, done: there, definition: x.definition}
 	if x.constraint == "" {
 		if x.partitioned {
 			whole.stage = stageParent
 		}
 		return []step{whole}
 	}
-	object := fmt.Sprintf("constraint %q of %s", x.constraint, x.table)
+	object := fmt.Sprintf("constraint %q of %s", x.constraint, plain(x.table))
 	if x.partitioned || x.constraintKind == "x" || x.method != "btree" {
 		whole.object, whole.definition = object, x.constraintDefinition
 		whole.sql = fmt.Sprintf("ALTER TABLE ONLY %s ADD CONSTRAINT %s %s", x.table, id, x.constraintDefinition)

@@ -25,8 +25,8 @@ const (
 )
 
 // lock makes sure that one load at a time is at work. The lock goes with the
-// session. It is asked for until ctx ends or a second has passed, because a
-// session that died a moment ago may still hold it.
+// session. It is waited for a while, because a session that died a moment ago may
+// still hold it.
 func lock(ctx context.Context, c *pgx.Conn) error {
 	_, err := c.Exec(ctx, "SET lock_timeout = '10s'; SELECT pg_advisory_lock("+fmt.Sprint(int64(lockKey))+"); SET lock_timeout = 0")
 	if codeOf(err) == "55P03" {

@@ -43,7 +43,7 @@ type Options struct {
 	// FireTriggers are the tables whose triggers fire for each row, by QName.
 	FireTriggers []string
 	// IndexRows is how many rows make a table big: its indexes and keys are made
-	// after its rows are there. 0: 10,000.
+	// after its rows are there. 0: 10,000; below 0: every table is big.
 	IndexRows int64
 	// Progress is called, if it is not nil, at most ten times a second and at the
 	// start and the end of each phase, from one goroutine at a time. It must not
@@ -130,7 +130,7 @@ func Load(ctx context.Context, o Options, d rows.Dataset) (Report, error) {
 	if o.Connections <= 0 {
 		o.Connections = defaultConnections
 	}
-	if o.IndexRows <= 0 {
+	if o.IndexRows == 0 {
 		o.IndexRows = defaultIndexRows
 	}
 	l := &loader{Options: o, progress: newMeter(o.Progress)}

@@ -86,7 +86,7 @@ func (l *loader) references(ctx context.Context, tx pgx.Tx) ([]removal, error) {
 				return err
 			}
 			id := pgx.Identifier{name}.Sanitize()
-			object := fmt.Sprintf("foreign key %q of %s", name, table)
+			object := fmt.Sprintf("foreign key %q of %s", name, plain(table))
 			add := fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s", table, id, def)
 			if valid && !partitioned { // partitioned tables take no NOT VALID before PostgreSQL 18
 				add += " NOT VALID"
@@ -103,6 +103,9 @@ func (l *loader) references(ctx context.Context, tx pgx.Tx) ([]removal, error) {
 		})
 	return out, err
 }
+
+// plain is a table's name as messages write it, from SQL's.
+func plain(table string) string { return strings.TrimPrefix(table, "public.") }
 
 func hasConstraint(table, name string) string {
 	return fmt.Sprintf("SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s)", literal(table), literal(name))
@@ -130,7 +133,7 @@ func (l *loader) unprovenChecks(ctx context.Context, tx pgx.Tx) ([]removal, erro
 				return err
 			}
 			id := pgx.Identifier{name}.Sanitize()
-			object := fmt.Sprintf("check %q of %s", name, table)
+			object := fmt.Sprintf("check %q of %s", name, plain(table))
 			out = append(out, removal{object, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, id), []step{{
 				stage: stageCheck, object: object, table: table, definition: def,
 				sql:  fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s", table, id, def),
@@ -167,7 +170,7 @@ func (l *loader) triggers(ctx context.Context, tx pgx.Tx) ([]removal, error) {
 				return nil
 			}
 			id := pgx.Identifier{name}.Sanitize()
-			object := fmt.Sprintf("trigger %q of %s", name, table)
+			object := fmt.Sprintf("trigger %q of %s", name, plain(table))
 			out = append(out, removal{object, fmt.Sprintf("ALTER TABLE ONLY %s DISABLE TRIGGER %s", table, id), []step{{
 				stage: stageTrigger, object: object, table: table,
 				sql: fmt.Sprintf("ALTER TABLE ONLY %s %s TRIGGER %s", table, enable[enabled], id),

@@ -28,7 +28,7 @@ const (
 type step struct {
 	stage  stage
 	object string // for people: `index "orders_at"`
-	table  string // QName or SQL name, for progress
+	table  string // as SQL writes it
 	sql    string
 	// done is a query that gives true when there is nothing left to do.
 	done string
@@ -68,6 +68,12 @@ func (s step) run(ctx context.Context, q querier) error {
 func (s step) make(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, s.sql)
 	var e *pgconn.PgError
+	if conn.PgConn().TxStatus() == 'E' {
+		// Explaining takes questions, which a failed transaction does not answer.
+		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+			return fmt.Errorf("make %s: %w", s.object, err)
+		}
+	}
 	switch {
 	case err == nil:
 		return nil

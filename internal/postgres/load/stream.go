@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -73,10 +74,15 @@ func startStream(ctx context.Context, e *encoder, t rows.Table, from, to int64, 
 	return s
 }
 
-// close ends the goroutine and waits for it.
-func (s *stream) close() {
+// close ends the goroutine, waits for it, and returns why it failed, if it did
+// before it was ended.
+func (s *stream) close() error {
 	s.cancel()
 	<-s.done
+	if errors.Is(s.err, context.Canceled) {
+		return nil
+	}
+	return s.err
 }
 
 func (s *stream) run(ctx context.Context) error {

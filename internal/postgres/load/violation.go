@@ -28,10 +28,10 @@ func countViolations(table string, columns []string, to string, toColumns []stri
 
 // violated says how many rows break the foreign key.
 func (s step) violated(ctx context.Context, conn *pgx.Conn, e *pgconn.PgError) error {
-	rowsOf := "rows of " + s.table
+	rowsOf := "rows of " + plain(s.table)
 	var n int64
 	if err := conn.QueryRow(ctx, s.violation).Scan(&n); err == nil {
-		rowsOf = fmt.Sprintf("%d of the rows of %s", n, s.table)
+		rowsOf = fmt.Sprintf("%d of the rows of %s", n, plain(s.table))
 	}
 	return &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("%s break the %s, %s", rowsOf, s.object, s.definition), Err: withDetail(e),
 		Hint: "Let the data plan make this reference, or mark the constraint NOT VALID if production has such rows."}

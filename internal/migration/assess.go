@@ -68,7 +68,10 @@ func (a *assessor) estimate() {
 	for i := range a.report.Statements {
 		s := &a.report.Statements[i]
 		s.Estimate = Estimate{Duration: s.Duration, Times: 1, How: "independent of size"}
-		for _, l := range s.Locks {
+		for j, l := range s.Locks {
+			if j > 0 && s.Locks[j-1].Table == l.Table {
+				continue // the strongest says what was done
+			}
 			t := a.table(l.Table)
 			how := a.work(l)
 			times := a.times(t)

@@ -30,10 +30,15 @@ func installEvents(ctx context.Context, conn *pgx.Conn) (events, error) {
 		DROP SCHEMA IF EXISTS WATCH CASCADE;
 		CREATE SCHEMA WATCH;
 		GRANT USAGE ON SCHEMA WATCH TO PUBLIC;
-		CREATE UNLOGGED TABLE WATCH.event (n bigserial, pid int, ends bool, query text, at timestamptz, locks text[]);
+		CREATE UNLOGGED TABLE WATCH.event (n bigserial, pid int, ends bool, query text, at timestamptz, locks text[], objects oid[]);
 		CREATE FUNCTION WATCH.note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $f$
+		DECLARE
+			objects oid[];
 		BEGIN
-			INSERT INTO WATCH.event (pid, ends, query, at, locks) VALUES (pg_backend_pid(), tg_event = 'ddl_command_end', current_query(), clock_timestamp(),
+			IF tg_event = 'ddl_command_end' THEN
+				SELECT array_agg(objid) INTO objects FROM pg_event_trigger_ddl_commands();
+			END IF;
+			INSERT INTO WATCH.event (pid, ends, query, at, objects, locks) VALUES (pg_backend_pid(), tg_event = 'ddl_command_end', current_query(), clock_timestamp(), objects,
 				(SELECT array_agg(l.relation::text || ' ' || l.mode ORDER BY 1) FROM pg_locks l WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation'
 				 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())));
 		END $f$;
@@ -59,12 +64,13 @@ func (e events) remove(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // read gives the statements that were noted. A statement has the locks that its
-// session holds at its end and did not at its start.
-func (e events) read(ctx context.Context, conn *pgx.Conn, before *catalog) ([]*seen, error) {
+// session holds at its end and did not at its start. Those that build an index
+// CONCURRENTLY have released theirs by then.
+func (e events) read(ctx context.Context, conn *pgx.Conn, before, after *catalog) ([]*seen, error) {
 	if !e.installed {
 		return nil, nil
 	}
-	rows, err := conn.Query(ctx, "SELECT pid, ends, query, at, coalesce(locks, '{}') FROM "+watchSchema+".event ORDER BY n")
+	rows, err := conn.Query(ctx, "SELECT pid, ends, query, at, coalesce(locks, '{}'), coalesce(objects, '{}') FROM "+watchSchema+".event ORDER BY n")
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +86,9 @@ func (e events) read(ctx context.Context, conn *pgx.Conn, before *catalog) ([]*s
 		query string
 		at    time.Time
 		locks []string
+		made  []uint32
 	)
-	_, err = pgx.ForEachRow(rows, []any{&pid, &ends, &query, &at, &locks}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&pid, &ends, &query, &at, &locks, &made}, func() error {
 		if !ends {
 			open[pid] = append(open[pid], started{at, append([]string(nil), locks...)})
 			return nil
@@ -105,6 +112,11 @@ func (e events) read(ctx context.Context, conn *pgx.Conn, before *catalog) ([]*s
 			}
 			if t, ok := before.tables[oid]; ok && !had[l] {
 				s.locks[lockKey{t.name, mode}] = at
+			}
+		}
+		for _, oid := range made {
+			if t, ok := before.tables[after.tableOf[oid]]; ok && after.indexes[oid].Concurrently {
+				s.locks[lockKey{t.name, "ShareUpdateExclusiveLock"}] = at
 			}
 		}
 		out = append(out, s)

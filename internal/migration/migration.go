@@ -170,7 +170,7 @@ func Rehearse(ctx context.Context, connect func(context.Context) (*pgx.Conn, err
 	if err != nil {
 		return Report{}, fmt.Errorf("read the catalogue after the migrations: %w", err)
 	}
-	logged, err := events.read(ctx, conn, before)
+	logged, err := events.read(ctx, conn, before, after)
 	if err != nil {
 		return Report{}, fmt.Errorf("read the statements of the migrations: %w", err)
 	}

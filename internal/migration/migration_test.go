@@ -24,14 +24,21 @@ const rows = 20_000
 // production has a hundred times as many orders, and as few currencies.
 var production = &profile.Data{Tables: []profile.DataTable{{Name: "orders", Rows: 100 * rows}, {Name: "currency", Rows: 3}}}
 
+// database has orders, of which there are many, and currencies.
 func database(t *testing.T) string {
 	t.Helper()
 	url := testdb.Postgres(t)
-	testdb.SQL(t, url,
-		"CREATE TABLE currency (code text PRIMARY KEY, name text)", "INSERT INTO currency VALUES ('EUR', 'euro'), ('USD', 'dollar')",
-		"CREATE TABLE orders (id bigserial PRIMARY KEY, state text, currency text NOT NULL, total int)",
-		"INSERT INTO orders (state, currency, total) SELECT 'paid', 'EUR', g FROM generate_series(1, 20000) g", "ANALYZE")
+	fill(t, url)
 	return url
+}
+
+// fill makes the tables again, and nothing else.
+func fill(t *testing.T, url string) {
+	t.Helper()
+	testdb.SQL(t, url, `DROP SCHEMA public CASCADE; CREATE SCHEMA public;
+		CREATE TABLE currency (code text PRIMARY KEY, name text); INSERT INTO currency VALUES ('EUR', 'euro'), ('USD', 'dollar');
+		CREATE TABLE orders (id bigserial PRIMARY KEY, state text, currency text NOT NULL, total int);
+		INSERT INTO orders (state, currency, total) SELECT 'paid', 'EUR', g FROM generate_series(1, 20000) g; ANALYZE`)
 }
 
 // rehearse runs statements, each in a transaction of its own.
@@ -66,6 +73,7 @@ func watch(t *testing.T, url string, run func(context.Context) error, blocked fu
 }
 
 func TestFindings(t *testing.T) {
+	url := database(t)
 	for _, test := range []struct {
 		name       string
 		statements []string
@@ -91,7 +99,7 @@ func TestFindings(t *testing.T) {
 		{"nonsense", []string{"ALTER TABLE nothing ADD COLUMN a int"}, []string{"migration_failed "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			url := database(t)
+			fill(t, url)
 			var got []string
 			for _, f := range rehearse(t, url, test.statements...).Findings {
 				got = append(got, f.Kind+" "+f.Table)
@@ -106,13 +114,15 @@ func TestFindings(t *testing.T) {
 
 // However short a statement is, its locks are seen.
 func TestLocks(t *testing.T) {
+	url := database(t)
 	for _, test := range []struct{ sql, want, how string }{
 		{"ALTER TABLE orders ADD COLUMN note text", "AccessExclusiveLock", "independent of size"},
 		{"ALTER TABLE orders ADD COLUMN at float DEFAULT random()", "AccessExclusiveLock", "linear"},
 		{"CREATE INDEX ON orders (total)", "ShareLock", "n log n"},
 		{"CREATE INDEX CONCURRENTLY ON orders (total)", "ShareUpdateExclusiveLock", "n log n"},
 	} {
-		r := rehearse(t, database(t), test.sql)
+		fill(t, url)
+		r := rehearse(t, url, test.sql)
 		i := slices.IndexFunc(r.Statements, func(s migration.Statement) bool { return s.SQL == test.sql })
 		if i < 0 {
 			t.Errorf("%s is not among the statements: %+v", test.sql, r.Statements)
@@ -129,6 +139,7 @@ func TestLocks(t *testing.T) {
 // A migration keeps its lock until both probes have been seen to wait, or only
 // the one that writes.
 func TestBlocked(t *testing.T) {
+	url := database(t)
 	for _, test := range []struct {
 		sql  string
 		want []string
@@ -137,7 +148,7 @@ func TestBlocked(t *testing.T) {
 		{"CREATE INDEX ON orders (total)", []string{"write"}},
 		{"UPDATE orders SET total = 1", []string{"write"}},
 	} {
-		url := database(t)
+		fill(t, url)
 		seen := make(chan string, 10)
 		r := watch(t, url, func(ctx context.Context) error {
 			conn, err := pgx.Connect(ctx, url)

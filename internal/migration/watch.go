@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -216,10 +217,27 @@ func (w *watcher) note(p *probe, by int32) {
 	}
 	if waited := p.waited(); waited > b.Longest {
 		b.Longest = waited
-		if s := w.last(by); s != nil {
-			b.By = s.sql
+		b.By = w.cause(by, b.Table)
+	}
+}
+
+// cause is the statement with which a session took its strongest lock on a table.
+func (w *watcher) cause(pid int32, table string) string {
+	sql, strongest := "", -1
+	for _, s := range w.statements {
+		if s.pid != pid {
+			continue
+		}
+		for key := range s.locks {
+			if key.table == table && strength(key.mode) > strongest {
+				sql, strongest = s.sql, strength(key.mode)
+			}
 		}
 	}
+	if s := w.last(pid); s != nil && sql == "" {
+		return s.sql
+	}
+	return sql
 }
 
 func (w *watcher) blocked() []Blocked {
@@ -238,10 +256,11 @@ func (w *watcher) blocked() []Blocked {
 // held.
 func merge(noted, sampled []*seen) []Statement {
 	all := slices.Clone(noted)
-	for _, s := range sampled {
+	for i, s := range sampled {
 		same := false
 		for _, n := range noted {
-			if n.pid != s.pid || n.start.Before(s.start) || n.start.After(s.end) {
+			// A sample has the beginning of a long statement.
+			if n.pid != s.pid || n.start.Before(s.start) || !strings.HasPrefix(n.sql, s.sql) || followed(sampled[i+1:], s.pid, n.start) {
 				continue
 			}
 			same = true
@@ -258,6 +277,9 @@ func merge(noted, sampled []*seen) []Statement {
 	slices.SortStableFunc(all, func(a, b *seen) int { return a.start.Compare(b.start) })
 	var out []Statement
 	for _, s := range all {
+		if len(s.locks) == 0 && controlsTransaction(s.sql) {
+			continue
+		}
 		t := Statement{SQL: s.sql, Duration: max(0, s.end.Sub(s.start))}
 		for key, until := range s.locks {
 			t.Locks = append(t.Locks, Lock{Table: key.table, Mode: key.mode, Held: max(0, until.Sub(s.start))})
@@ -268,6 +290,21 @@ func merge(noted, sampled []*seen) []Statement {
 		out = append(out, t)
 	}
 	return out
+}
+
+// followed says whether a session had begun one of the statements by then.
+func followed(statements []*seen, pid int32, by time.Time) bool {
+	return slices.ContainsFunc(statements, func(s *seen) bool { return s.pid == pid && !s.start.After(by) })
+}
+
+// controlsTransaction says whether a statement only begins or ends a transaction.
+func controlsTransaction(sql string) bool {
+	word, _, _ := strings.Cut(strings.ToLower(strings.Trim(sql, " ;\n")), " ")
+	switch word {
+	case "begin", "start", "commit", "end", "rollback", "abort":
+		return true
+	}
+	return false
 }
 
 // modes are PostgreSQL's table locks, the weakest first.

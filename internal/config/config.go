@@ -135,9 +135,20 @@ func (v *Bytes) UnmarshalYAML(n *yaml.Node) error {
 
 // Dataset is what a service's database holds.
 type Dataset struct {
-	SQL     []string `yaml:"sql"`
-	Staging []string `yaml:"staging"` // empty: the same
+	SQL        []string `yaml:"sql"`
+	Staging    []string `yaml:"staging"` // empty: the same
+	Profile    string   `yaml:"profile"`
+	Plan       string   `yaml:"plan"`
+	Scale      float64  `yaml:"scale"` // 0: not given
+	Rows       int64    `yaml:"rows"`  // 0: not given
+	Seed       uint64   `yaml:"seed"`  // 0: not given
+	After      []string `yaml:"after"`
+	Migrations []string `yaml:"migrations"`
+	Churn      float64  `yaml:"churn"` // 0: none
 }
+
+// Generates reports whether rows are generated.
+func (d Dataset) Generates() bool { return d.Profile != "" || d.Plan != "" || d.Rows > 0 }
 
 // Traffic is a traffic profile and where it goes.
 type Traffic struct {

@@ -51,9 +51,9 @@ func TestFull(t *testing.T) {
 			Links:   []Link{{Link: Ref{"docgen:db", 23}, Shape: Shape{RTT: ms(90), Jitter: ms(1), Rate: Rate(100 * rehearse.Mbit)}}},
 			Tier:    rehearse.TierModel,
 		},
-		Data:    Map[Dataset]{{"customers", 27, Dataset{[]string{"seed.sql"}, []string{"small.sql"}}}},
-		Traffic: Map[Traffic]{{"peak", 30, Traffic{"profiles/peak.traffic.yaml", Ref{"docgen", 30}, 8080}}},
-		Suites: Map[Suite]{{"e2e", 33, Suite{
+		Data:    Map[Dataset]{{"customers", 27, Dataset{SQL: []string{"schema.sql"}, Staging: []string{"small.sql"}, Profile: "profiles/customers.data.yaml", Plan: "profiles/customers.plan.yaml", Scale: 0.05, Rows: 1000, Seed: 7, After: []string{"accounts.sql"}, Migrations: []string{"migrations/0042_index.sql"}, Churn: 1}}},
+		Traffic: Map[Traffic]{{"peak", 40, Traffic{"profiles/peak.traffic.yaml", Ref{"docgen", 40}, 8080}}},
+		Suites: Map[Suite]{{"e2e", 43, Suite{
 			Command:   []string{"npx", "playwright", "test"},
 			Dir:       "e2e",
 			Env:       map[string]string{"BASE_URL": "${docgen.url}"},
@@ -64,17 +64,17 @@ func TestFull(t *testing.T) {
 			Timeout:   ms(120_000),
 		}}},
 		Rehearsal: []Step{
-			{Suite: Ref{"e2e", 44}},
-			{Load: Ref{"peak", 45}, For: ms(20_000), Thresholds: thresholds},
+			{Suite: Ref{"e2e", 54}},
+			{Load: Ref{"peak", 55}, For: ms(20_000), Thresholds: thresholds},
 		},
 		Checks: []Check{
-			{Kind: rehearse.CheckLogErrors, Of: Ref{"*", 50}},
-			{Kind: rehearse.CheckPoolExhausted, Of: Ref{"docgen:db", 51}},
-			{Kind: rehearse.CheckNPlusOne, Of: Ref{"docgen:db", 52}, Operation: "docgen POST /documents", Limit: given(Bound(5)), Name: "orders"},
-			{Kind: rehearse.CheckMaxDuration, Of: Ref{"docgen POST /documents", 53}, P95: ms(400)},
-			{Kind: rehearse.CheckChattyLink, Of: Ref{"*", 54}, Limit: given(Bound(0.25))},
+			{Kind: rehearse.CheckLogErrors, Of: Ref{"*", 60}},
+			{Kind: rehearse.CheckPoolExhausted, Of: Ref{"docgen:db", 61}},
+			{Kind: rehearse.CheckNPlusOne, Of: Ref{"docgen:db", 62}, Operation: "docgen POST /documents", Limit: given(Bound(5)), Name: "orders"},
+			{Kind: rehearse.CheckMaxDuration, Of: Ref{"docgen POST /documents", 63}, P95: ms(400)},
+			{Kind: rehearse.CheckChattyLink, Of: Ref{"*", 64}, Limit: given(Bound(0.25))},
 			{
-				Kind: rehearse.CheckExpect, Of: Ref{`{ kind = server } >> { span.db.system.name = "postgresql" } | count() <= 3`, 55},
+				Kind: rehearse.CheckExpect, Of: Ref{`{ kind = server } >> { span.db.system.name = "postgresql" } | count() <= 3`, 65},
 				Over: "p95", MinSamples: 20,
 			},
 		},
@@ -160,7 +160,7 @@ func TestProblems(t *testing.T) {
 			`f:6: rehearsal[0].thresholds[0]: "p99<1s" is not a threshold; write METRIC AGGREGATE OP NUMBER, as in "http_req_duration p(99)<800ms"`,
 			`f:7: rehearsal[1]: a step needs suite or load`,
 		}},
-		{"required", "data:\n  big:\n", []string{"f:2: data.big: needs sql"}},
+		{"required", "data:\n  big:\n", []string{"f:2: data.big: a dataset needs sql, profile or rows"}},
 		{"command as text", "suites: {e2e: {command: npm test}}\n", []string{`f:1: suites.e2e.command: is the text "npm test", not a list`}},
 		{"empty command", "services: {a: {process: {command: []}}}\n", []string{"f:1: services.a.process.command: is empty"}},
 		{"port", "services: {a: {ports: [0, 70000]}}\n", []string{

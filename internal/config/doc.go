@@ -45,7 +45,17 @@
 //	  tier: model                     # default: the most truthful that the host allows
 //
 //	data:
-//	  customers: {sql: [seed.sql], staging: [small.sql]}
+//	  customers:
+//	    sql: [schema.sql]             # before rows are generated
+//	    profile: profiles/customers.data.yaml
+//	    plan: profiles/customers.plan.yaml   # what columns mean
+//	    scale: 0.05                   # of production's rows
+//	    rows: 1000                    # of tables that the profile does not have
+//	    seed: 7
+//	    after: [accounts.sql]
+//	    migrations: [migrations/0042_index.sql]   # the change's own, watched
+//	    churn: 1                      # production's write mix during loads
+//	    staging: [small.sql]          # what staging has instead
 //
 //	traffic:
 //	  peak: {profile: profiles/peak.traffic.yaml, target: docgen, port: 8080}

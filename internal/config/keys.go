@@ -21,7 +21,7 @@ var format = object(
 		doc: "What the Compose file does not say of its services, by service name."},
 	key{name: "network", kind: network, standard: "no distance anywhere",
 		doc: "How far apart services are in production."},
-	key{name: "data", kind: dict("dataset", dataset), example: "{customers: {sql: [seed.sql]}}",
+	key{name: "data", kind: dict("dataset", dataset), example: "{customers: {profile: profiles/customers.data.yaml, scale: 0.05}}",
 		doc: "What databases hold in production, by a name that `services.NAME.dataset` refers to."},
 	key{name: "traffic", kind: dict("traffic", traffic), example: "{peak: {profile: profiles/peak.traffic.yaml}}",
 		doc: "Traffic profiles, by a name that `load` in the rehearsal refers to."},
@@ -140,12 +140,28 @@ var link = kind{
 	}, shape...),
 }
 
-var dataset = object(
-	key{name: "sql", kind: list(text), required: true, example: "[schema.sql, seed.sql]",
-		doc: "SQL files, loaded in this order after the image's own initialisation, relative to the project directory."},
-	key{name: "staging", kind: list(text), standard: "the same files", example: "[small.sql]",
-		doc: "What is loaded instead when the data facet is flat: the data that staging has."},
-)
+var dataset = kind{name: "mapping", check: somethingToLoad, keys: []key{
+	{name: "sql", kind: list(text), standard: "none", example: "[schema.sql, seed.sql]",
+		doc: "SQL files, scripts and `.sql.gz` files, loaded in this order after the image's own initialisation, relative to the project directory. Before any rows are generated."},
+	{name: "staging", kind: list(text), standard: "the same dataset", example: "[small.sql]",
+		doc: "What is loaded instead of all this when the data facet is flat: the data that staging has."},
+	{name: "profile", kind: text, standard: "nothing is generated", example: "profiles/customers.data.yaml",
+		doc: "The data profile from which rows are generated for every table, see [data.md](data.md)."},
+	{name: "plan", kind: text, standard: "guessed from names and types", example: "profiles/customers.plan.yaml",
+		doc: "A file that says what columns mean, see [data.md](data.md)."},
+	{name: "scale", kind: factor, standard: "1: as many rows as the profile has", example: "0.05",
+		doc: "How many of the profile's rows are generated. Small lookup tables keep their size, and every artifact stays."},
+	{name: "rows", kind: seedNumber, standard: "1000, where there is a plan and no profile", example: "5000",
+		doc: "How many rows an ordinary table has of which no profile says it. It lets rows be generated from the schema alone."},
+	{name: "seed", kind: seedNumber, standard: "1", example: "7",
+		doc: "The seed of the rows. It is not the rehearsal's: the same dataset serves every seed of that."},
+	{name: "after", kind: list(text), standard: "none", example: "[accounts.sql]",
+		doc: "SQL files and scripts that are loaded after the rows are generated."},
+	{name: "migrations", kind: list(text), standard: "none", example: "[migrations/0042_index.sql]",
+		doc: "SQL files of the change itself. They run on every environment's own copy of the data before other services start, are watched while they run, and what they lock and rewrite is a finding."},
+	{name: "churn", kind: factor, standard: "nothing changes but by your services", example: "1",
+		doc: "Let the profile's write mix run during the rehearsal's loads, at this many times production's rate."},
+}}
 
 var traffic = object(
 	key{name: "profile", kind: text, required: true, example: "profiles/peak.traffic.yaml",

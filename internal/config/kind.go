@@ -68,6 +68,7 @@ var (
 	byteCount    = kind{name: "number of bytes", parse: parseBytes, schema: map[string]any{"pattern": `^[0-9]*\.?[0-9]+ ?([KkMmGg][Ii]?)?[Bb]$`}}
 	room         = kind{name: "number of bytes", parse: parseRoom, schema: byteCount.schema}
 	number       = kind{name: "number", parse: parseNumber, schema: map[string]any{"type": "number", "minimum": 1}}
+	factor       = kind{name: "number", parse: parseFactor, schema: map[string]any{"type": "number", "exclusiveMinimum": 0}}
 	tier         = word("packet", "model", "stream")
 	tlsHandling  = word("pass", "end")
 	distribution = word("normal", "uniform", "pareto", "constant")
@@ -165,6 +166,14 @@ func parseNumber(s string) error {
 	return nil
 }
 
+func parseFactor(s string) error {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(v > 0 && v <= 1e6) {
+		return fmt.Errorf("%q is not a number above 0 and up to a million", s)
+	}
+	return nil
+}
+
 func parsePattern(s string) error {
 	_, err := regexp.Compile(s)
 	return err
@@ -181,6 +190,26 @@ func parseLink(s string) error {
 		return fmt.Errorf("%q is not a link; write CLIENT:UPSTREAM, as in \"web:db\"", s)
 	}
 	return nil
+}
+
+// somethingToLoad finds a dataset of nothing, and settings of rows that nobody
+// asks to generate.
+func somethingToLoad(n *yaml.Node) string {
+	generated := child(n, "profile") != nil || child(n, "rows") != nil || child(n, "plan") != nil
+	switch {
+	case !generated && child(n, "sql") == nil:
+		return "a dataset needs sql, profile or rows"
+	case !generated:
+		for _, name := range []string{"scale", "seed", "after"} {
+			if child(n, name) != nil {
+				return name + " is about generated rows; a dataset that generates any has a profile or rows"
+			}
+		}
+	}
+	if child(n, "churn") != nil && child(n, "profile") == nil {
+		return "churn is the profile's write mix, and there is no profile"
+	}
+	return ""
 }
 
 func notEmpty(n *yaml.Node) string {

@@ -21,9 +21,14 @@ type library struct {
 var libraries = []library{
 	{prefix: "github.com/compose-spec/compose-go/v2", in: in("compose")},
 	{prefix: "github.com/sirupsen/logrus", in: in("compose"), why: "compose-go logs with it, and is told to be quiet"},
-	{prefix: "go.yaml.in/yaml/v3", in: in("config profile"), why: "two formats of our own, both strict and with file:line, and neither may import the other"},
-	{prefix: "github.com/jackc/pgx/v5", in: in("recipe")},
-	{prefix: "github.com/go-sql-driver/mysql", in: in("recipe")},
+	{prefix: "go.yaml.in/yaml/v3", in: in("config llm profile"), why: "three formats of our own, all strict and with file:line, and none may import another"},
+	{
+		prefix: "github.com/jackc/pgx/v5", in: in("churn dataset migration parity postgres postgres/load recipe"),
+		why: "a recipe asks whether its server answers; the others each ask a server different things, and share connections",
+	},
+	{prefix: "github.com/go-sql-driver/mysql", in: in("mysql recipe"), why: "a recipe asks whether its server answers"},
+	{prefix: "github.com/parquet-go/parquet-go", in: in("export")},
+	{prefix: "github.com/anthropics/anthropic-sdk-go/v2", in: in("llm")},
 	{prefix: "github.com/vishvananda/netlink", in: in("driver/process")},
 	{prefix: "github.com/vishvananda/netns", in: in("driver/process")},
 	{prefix: "github.com/spf13/cobra", in: in("cli")},
@@ -31,7 +36,7 @@ var libraries = []library{
 	{prefix: "golang.org/x/net", in: in("wire/http2"), why: "hpack"},
 	{prefix: "golang.org/x/term", in: in("cli")},
 	{
-		prefix: "golang.org/x/sys", in: in("control driver driver/process environment link load packet packet/packettest"),
+		prefix: "golang.org/x/sys", in: in("control driver driver/process environment link load packet packet/packettest parity snapshot"),
 		why: "the operating system's own calls, which the standard library has frozen: passed files, namespaces, locks, timers, the names of signals",
 	},
 	{prefix: "github.com/klauspost/compress", in: in("telemetry"), why: "zstd"},

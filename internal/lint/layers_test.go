@@ -23,6 +23,7 @@ var house = []room{
 	{pkg: "."},
 
 	// Leaves: one thing each, none knows of another.
+	{pkg: "internal/schema"},
 	{pkg: "internal/compose"},
 	{pkg: "internal/config"},
 	{pkg: "internal/profile"},
@@ -40,9 +41,29 @@ var house = []room{
 	{pkg: "internal/diagnosis"},
 	{pkg: "internal/report"},
 
+	{pkg: "internal/snapshot"},
+
 	// What stands on one leaf.
 	{pkg: "internal/telemetry", imports: in("otlp"), why: "the store keeps spans as they came over the wire, undecoded"},
 	{pkg: "internal/verdict", imports: in("check"), why: "a check's answer is a finding like others"},
+
+	// Data: what a database is, what production's is like, and rows that are like it.
+	{pkg: "internal/rows", imports: in("schema"), why: "a column of rows has a type"},
+	{pkg: "internal/words", imports: in("schema"), why: "what a column means depends on its type, too"},
+	{pkg: "internal/artifact", imports: in("schema"), why: "what is odd depends on the type"},
+	{pkg: "internal/llm", imports: in("schema"), why: "a model is asked about a schema, and about nothing else"},
+	{pkg: "internal/measure", imports: in("artifact profile schema words"), why: "makes profiles of what a source gives it"},
+	{pkg: "internal/likeness", imports: in("artifact measure profile schema"), why: "compares two sources, or two profiles"},
+	{pkg: "internal/synth", imports: in("artifact profile rows schema words"), why: "a profile becomes rows that satisfy a schema"},
+	{pkg: "internal/export", imports: in("rows schema")},
+	{pkg: "internal/postgres", imports: in("measure profile schema"), why: "a source that is measured"},
+	{pkg: "internal/postgres/load", imports: in("rows schema")},
+	{pkg: "internal/mysql", imports: in("measure profile rows schema"), why: "a source that is measured, and filled"},
+	{pkg: "internal/parity", imports: in("profile schema")},
+	{pkg: "internal/migration", imports: in("profile schema")},
+	{pkg: "internal/churn", imports: in("profile schema")},
+	{pkg: "internal/dataset", imports: in("llm measure mysql postgres postgres/load profile rows schema synth words"),
+		why: "brings database, profile, generator and loader together"},
 
 	// The data plane never learns of plans, drivers or verdicts.
 	{pkg: "internal/wire"},
@@ -65,18 +86,19 @@ var house = []room{
 	// Drivers never import one another.
 	{pkg: "internal/driver/drivertest", imports: in("driver")},
 	{pkg: "internal/driver/memory", imports: in("driver")},
-	{pkg: "internal/driver/process", imports: in("driver packet recipe"),
+	{pkg: "internal/driver/process", imports: in("driver packet recipe snapshot"),
 		why: "images run from the host's binaries, and wires are made of packets, only here"},
 
 	{pkg: "internal/environment", imports: in("authority driver link otlp recipe spans telemetry toxiproxy"),
 		why: "a recipe's query is how readiness is asked, whatever the driver; every environment answers Toxiproxy's API and takes telemetry"},
 	{pkg: "internal/rehearsal", imports: in("diagnosis driver environment evidence load otlp report suite telemetry trace verdict"),
 		why: "the one package that knows the order of a rehearsal"},
-	{pkg: "internal/cli", imports: in("authority compose config control diagnosis driver driver/process environment evidence link load otlp plan profile recipe rehearsal report spans telemetry toxiproxy trace"),
+	{pkg: "internal/cli", imports: in("authority compose config control dataset diagnosis driver driver/process environment evidence export likeness link llm load measure otlp parity plan postgres postgres/load profile recipe rehearsal report schema snapshot spans synth telemetry toxiproxy trace words"),
 		why: "wires everything together; the only importer of concrete drivers"},
 	{pkg: "cmd/rehearse", imports: in("cli")},
 
 	// Only tests.
+	{pkg: "internal/testdb"},
 	{pkg: "internal/lint"},
 	{pkg: "internal/bench"},
 	{pkg: "internal/linkbench", imports: in("link spans telemetry")},
@@ -164,7 +186,7 @@ func TestTestOnlyPackages(t *testing.T) {
 		if s.test {
 			continue
 		}
-		for _, only := range in("lint bench killtest acceptance driver/drivertest driver/memory fidelity wire/wiretest packet/packettest") {
+		for _, only := range in("testdb lint bench killtest acceptance driver/drivertest driver/memory fidelity wire/wiretest packet/packettest") {
 			if _, ok := s.imports[module+"/"+only]; ok {
 				t.Errorf("%s imports %s, which is for tests only", s.file, only)
 			}

@@ -89,7 +89,7 @@ func (m *maker) inForce(p *rehearse.Plan) []rehearse.Facet {
 	says := map[rehearse.Facet]bool{
 		rehearse.FacetNetwork: slices.ContainsFunc(p.Links, func(l rehearse.LinkSpec) bool { return !l.Shape.IsZero() }),
 		rehearse.FacetTraffic: slices.ContainsFunc(p.Steps, func(s rehearse.Step) bool { return s.Load != nil }),
-		rehearse.FacetData:    slices.ContainsFunc(p.Services, func(s rehearse.Service) bool { return len(s.SQL) > 0 }),
+		rehearse.FacetData:    slices.ContainsFunc(p.Services, func(s rehearse.Service) bool { return len(s.SQL) > 0 || s.Data != nil }),
 	}
 	out := []rehearse.Facet{}
 	for _, f := range rehearse.Facets() {

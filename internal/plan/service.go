@@ -41,7 +41,7 @@ func (m *maker) mergeService(s *rehearse.Service, c config.Service) {
 	}
 	s.Ports = ports(s, c, m.trafficPorts(s.Name), known)
 	s.Ready = m.ready(s, c.Ready)
-	s.SQL = m.dataset(c.Dataset)
+	m.dataset(s, c.Dataset)
 }
 
 func (m *maker) process(s *rehearse.Service, c *config.Process) *rehearse.Process {
@@ -57,24 +57,57 @@ func (m *maker) process(s *rehearse.Service, c *config.Process) *rehearse.Proces
 	return &rehearse.Process{Build: c.Build, Command: c.Command, Dir: dir, Env: c.Env}
 }
 
-func (m *maker) dataset(ref config.Ref) []string {
+// dataset puts into a service what its dataset says: in a leg whose data is flat,
+// the files that staging has.
+func (m *maker) dataset(s *rehearse.Service, ref config.Ref) {
 	if ref.Name == "" {
-		return nil
+		return
 	}
-	d, ok := m.cfg.Data.Get(ref.Name)
+	e, ok := m.cfg.Data.Get(ref.Name)
 	if !ok {
 		m.unknown("dataset", ref.Name, ref.Line, m.cfg.Data.Names(), "Datasets are defined under data.")
-		return nil
+		return
 	}
-	files := d.Value.SQL
-	if !m.in.Leg.Has(rehearse.FacetData) && len(d.Value.Staging) > 0 {
-		files = d.Value.Staging
+	d := e.Value
+	flat := !m.in.Leg.Has(rehearse.FacetData) && len(d.Staging) > 0
+	files := d.SQL
+	if flat {
+		files = d.Staging
 	}
+	if !d.Generates() && len(d.Migrations) == 0 {
+		s.SQL = m.absolutes(files)
+		return
+	}
+	s.Data = &rehearse.DataSpec{Name: ref.Name, Before: m.absolutes(files), Migrations: m.absolutes(d.Migrations)}
+	if !d.Generates() || flat {
+		return
+	}
+	s.Data.Profile, s.Data.PlanFile = m.absoluteOr(d.Profile), m.absoluteOr(d.Plan)
+	s.Data.Rows = d.Rows
+	if s.Data.Rows == 0 && d.Profile == "" {
+		s.Data.Rows = 1000
+	}
+	s.Data.Scale, s.Data.Seed, s.Data.Churn = cmp.Or(d.Scale, 1), cmp.Or(d.Seed, 1), d.Churn
+	s.Data.After = m.absolutes(d.After)
+	if s.Recipe != "" && s.Recipe != "postgres" && s.Recipe != "mariadb" {
+		m.problem(ref.Line, "the recipe "+s.Recipe+" of the service "+string(s.Name)+" has no tables to generate rows for", "Datasets are for PostgreSQL and MariaDB.")
+	}
+}
+
+func (m *maker) absolutes(paths []string) []string {
 	var out []string
-	for _, f := range files {
-		out = append(out, m.absolute(f))
+	for _, p := range paths {
+		out = append(out, m.absolute(p))
 	}
 	return out
+}
+
+// absoluteOr leaves an empty path empty.
+func (m *maker) absoluteOr(path string) string {
+	if path == "" {
+		return ""
+	}
+	return m.absolute(path)
 }
 
 // cannotRun reports a service that the process driver has no way to start.

@@ -1,0 +1,56 @@
+package dataset
+
+import (
+	"context"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/measure"
+	"github.com/rehearse-dev/rehearse/internal/postgres"
+	"github.com/rehearse-dev/rehearse/internal/postgres/load"
+	"github.com/rehearse-dev/rehearse/internal/rows"
+	"github.com/rehearse-dev/rehearse/internal/schema"
+)
+
+// Database is a database of a known engine.
+type Database interface {
+	measure.Source
+	// Catalog reads the schema anew.
+	Catalog(ctx context.Context) (*schema.Schema, error)
+	// Load fills the schema's tables, see [load.Load].
+	Load(ctx context.Context, o load.Options, d rows.Dataset) (load.Report, error)
+	Close()
+}
+
+// Dial opens a connection to a database that the network does not lead to.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Open connects to a database by its URL, and reads its schema. dial may be nil.
+func Open(ctx context.Context, url string, dial Dial) (Database, error) {
+	switch scheme, _, _ := strings.Cut(url, "://"); scheme {
+	case "postgres", "postgresql":
+		config := postgres.Config{URL: url, Dial: dial}
+		db, err := postgres.OpenWith(ctx, config)
+		if err != nil {
+			return nil, err
+		}
+		return &postgresDatabase{db, config}, nil
+	}
+	return nil, &rehearse.Error{
+		Kind: rehearse.Invalid, Msg: "this is no URL of a database that rehearse speaks to: " + postgres.Redact(url),
+		Hint: "Write postgres://USER:PASSWORD@HOST:PORT/DATABASE or mysql://USER:PASSWORD@HOST:PORT/DATABASE.",
+	}
+}
+
+type postgresDatabase struct {
+	*postgres.DB
+	config postgres.Config
+}
+
+func (d *postgresDatabase) Load(ctx context.Context, o load.Options, set rows.Dataset) (load.Report, error) {
+	o.Connect = func(ctx context.Context) (*pgx.Conn, error) { return postgres.Connect(ctx, d.config) }
+	return load.Load(ctx, o, set)
+}

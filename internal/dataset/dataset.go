@@ -1,0 +1,197 @@
+package dataset
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/llm"
+	"github.com/rehearse-dev/rehearse/internal/postgres/load"
+	"github.com/rehearse-dev/rehearse/internal/profile"
+	"github.com/rehearse-dev/rehearse/internal/schema"
+	"github.com/rehearse-dev/rehearse/internal/synth"
+	"github.com/rehearse-dev/rehearse/internal/words"
+)
+
+// Spec says what a dataset is made of.
+type Spec struct {
+	Profile  string // a data profile's file; empty: from the schema alone
+	PlanFile string // what columns mean, see package llm; empty: guessed
+	Scale    float64
+	Seed     uint64
+	Rows     int64 // of a table that no profile describes
+}
+
+// Files are the read files of a dataset.
+type Files struct {
+	Spec    Spec
+	Profile *profile.Data // nil: none
+	Plan    *llm.Plan     // nil: none
+}
+
+// Read reads the files of a dataset. The error is a [rehearse.Problems] with all
+// that is wrong in them.
+func Read(s Spec) (*Files, error) {
+	f := &Files{Spec: s}
+	var err error
+	if s.Profile != "" {
+		if f.Profile, err = profile.ReadData(s.Profile); err != nil {
+			return nil, err
+		}
+	}
+	if s.PlanFile != "" {
+		if f.Plan, err = llm.Read(s.PlanFile); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// generation is changed when the same files give other rows than before.
+const generation = "rows of generator 1"
+
+// Key is everything that the rows depend on beside the schema.
+func Key(s Spec) ([]string, error) {
+	out := []string{generation, fmt.Sprintf("scale %g seed %d rows %d", s.Scale, s.Seed, s.Rows)}
+	for _, file := range []string{s.Profile, s.PlanFile} {
+		if file == "" {
+			out = append(out, "no file")
+			continue
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, &rehearse.Error{Kind: rehearse.Invalid, File: file, Msg: "cannot be read", Err: err, Hint: "Its path counts from the project's directory."}
+		}
+		sum := sha256.Sum256(data)
+		out = append(out, hex.EncodeToString(sum[:]))
+	}
+	return out, nil
+}
+
+// Compile makes the program of a dataset for a schema. Notes say where the files
+// and the schema differ.
+func Compile(ctx context.Context, s *schema.Schema, f *Files) (program *synth.Program, notes []string, err error) {
+	o := synth.Options{Profile: f.Profile, Scale: f.Spec.Scale, Seed: f.Spec.Seed, Rows: f.Spec.Rows}
+	if f.Profile != nil {
+		notes = differences(f.Profile, s)
+	}
+	if f.Plan != nil {
+		plan, problems := llm.Validate(f.Plan, s, meanings(), fits)
+		for _, p := range problems {
+			notes = append(notes, p.Error())
+		}
+		o.Meanings, o.References, o.Rules = map[string]words.Meaning{}, map[string][]schema.ForeignKey{}, map[string][]schema.Check{}
+		apply(plan, s, &o)
+	}
+	program, err = synth.Compile(ctx, s, o)
+	if err != nil {
+		return nil, notes, err
+	}
+	return program, append(notes, program.Notes()...), nil
+}
+
+// differences says, a sentence each, what the schema has that the profile does
+// not know, and what it lacks.
+func differences(p *profile.Data, s *schema.Schema) []string {
+	if p.Source.Schema == s.Fingerprint() {
+		return nil
+	}
+	var out []string
+	for _, t := range s.Tables {
+		if t.PartitionOf != nil {
+			continue
+		}
+		in, ok := p.Table(t.QName())
+		if !ok {
+			out = append(out, fmt.Sprintf("Table %s is not in the profile.", t.QName()))
+			continue
+		}
+		for _, c := range t.Columns {
+			was, ok := in.Column(c.Name)
+			switch {
+			case c.Generated != "":
+			case !ok:
+				out = append(out, fmt.Sprintf("Column %s.%s is not in the profile.", t.QName(), c.Name))
+			case was.Type != c.Type.SQL:
+				out = append(out, fmt.Sprintf("Column %s.%s was %s when it was profiled and is %s.", t.QName(), c.Name, was.Type, c.Type.SQL))
+			}
+		}
+		for _, c := range in.Columns {
+			if is, _ := t.Column(c.Name); is == nil {
+				out = append(out, fmt.Sprintf("Column %s.%s of the profile is not in the schema.", t.QName(), c.Name))
+			}
+		}
+	}
+	for i := range p.Tables {
+		if _, ok := s.Table(p.Tables[i].Name); !ok {
+			out = append(out, fmt.Sprintf("Table %s of the profile is not in the schema.", p.Tables[i].Name))
+		}
+	}
+	return out
+}
+
+func meanings() []string {
+	var out []string
+	for _, m := range words.Meanings() {
+		out = append(out, string(m))
+	}
+	return out
+}
+
+// fits reports whether values of a meaning can stand in a column of a type.
+func fits(meaning string, t schema.Type) bool {
+	switch t.Kind {
+	case schema.Bool, schema.Enum, schema.Array, schema.Range, schema.Bits:
+		return false
+	case schema.Text:
+		return true
+	}
+	switch words.Meaning(meaning) {
+	case words.GivenName, words.FamilyName, words.FullName, words.Email, words.Phone, words.URL, words.Street, words.City, words.Company:
+		return false
+	}
+	return true
+}
+
+// Report is what a fill did.
+type Report struct {
+	load.Report
+	Notes []string
+}
+
+// Fill makes a dataset for a database's own schema and loads it.
+func Fill(ctx context.Context, db Database, f *Files, o load.Options) (Report, error) {
+	s, err := db.Catalog(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	program, notes, err := Compile(ctx, s, f)
+	if err != nil {
+		return Report{Notes: notes}, err
+	}
+	done, err := db.Load(ctx, o, program)
+	return Report{Report: done, Notes: notes}, err
+}
+
+// URL is the URL of a database that is reached by a function.
+func URL(engine, user, password, database string) string {
+	scheme := "postgres"
+	query := "sslmode=disable"
+	if engine != "postgres" {
+		scheme, query = "mysql", ""
+	}
+	u := url.URL{Scheme: scheme, User: url.UserPassword(user, password), Host: net.JoinHostPort("127.0.0.1", port(scheme)), Path: "/" + database, RawQuery: query}
+	return u.String()
+}
+
+func port(scheme string) string {
+	if scheme == "mysql" {
+		return "3306"
+	}
+	return "5432"
+}

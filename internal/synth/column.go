@@ -1,0 +1,284 @@
+package synth
+
+import (
+	"strconv"
+
+	"github.com/rehearse-dev/rehearse/internal/artifact"
+	"github.com/rehearse-dev/rehearse/internal/profile"
+	"github.com/rehearse-dev/rehearse/internal/rows"
+	"github.com/rehearse-dev/rehearse/internal/schema"
+)
+
+// column is one column's program.
+type column struct {
+	table   *table
+	schema  *schema.Column
+	profile profile.DataColumn
+	out     rows.Column
+	seed    uint64
+	limit   limit
+
+	// A column of a reference takes its value from the row referred to.
+	ref    *reference
+	target int // of ref.to.columns
+
+	node    *node
+	buckets []bucket
+	make    maker
+	// unique columns never make the same value twice, whatever the attempt.
+	unique bool
+	// artifacts are dealt out over the rows that are not NULL.
+	artifacts []oddity
+	// forced are values that later attempts try, from the expressions of CHECKs.
+	forced []value
+	// nullable columns of a rule may be NULL in later attempts.
+	nullable bool
+	narrowed bool
+	ruled    int // which of the columns of rules this is, from 1; 0: none
+	// bounds are those of the table's partitions, which a value must be within.
+	bounds []span
+	// low is a column that this one is not below.
+	low   *column
+	holds float64
+	gap   []float64
+}
+
+// bucket is one bucket of a column, see [profile.DataDependence].
+type bucket struct {
+	label string
+	null  bool
+	value *value
+	tenth int // from 0; -1: not a tenth
+}
+
+// value is one value in the forms that a vector holds.
+type value struct {
+	int   int64
+	float float64
+	text  []byte
+}
+
+// maker makes the values of a column's rest.
+type maker interface {
+	// put writes the value of the rank-th of n rows. tenth is which tenth of the
+	// quantiles it is from, -1 where there are none. r is random, and the row's own.
+	put(v *rows.Vector, i int, at place, tenth int, r uint64)
+}
+
+// oddity is an artifact that some rows have.
+type oddity struct {
+	name  string
+	count int64
+	order permutation
+}
+
+// put writes the value of one row. Texts are appended; the caller ends them.
+func (c *column) put(v *rows.Vector, i int, row int64, attempt int) {
+	if c.ref != nil {
+		parent, ok := c.ref.parent(row, attempt)
+		if !ok {
+			v.Null[i] = true
+			return
+		}
+		if c.ref.orphans > 0 && unit(mix(c.seed^uint64(row)*3)) < c.ref.orphans {
+			c.orphan(v, i, row)
+			return
+		}
+		c.refer(v, i, parent)
+		return
+	}
+	if c.unique {
+		attempt = 0
+	}
+	if attempt > 0 && c.force(v, i, row, attempt) {
+		return
+	}
+	at := c.node.at(row, attempt)
+	b := &c.buckets[at.bucket]
+	switch {
+	case b.null:
+		v.Null[i] = true
+		return
+	case b.value != nil:
+		c.set(v, i, b.value)
+	default:
+		c.make.put(v, i, at, b.tenth, mix(c.seed^mix(uint64(row)^uint64(attempt)<<48)))
+	}
+	if c.low != nil {
+		c.notBelow(v, i, row, attempt)
+	}
+	if c.bounds != nil {
+		c.into(v, i, mix(c.seed^uint64(row)*9))
+	}
+	if c.artifacts != nil && attempt == 0 {
+		c.oddly(v, i, row)
+	}
+}
+
+// refer writes the value of the referenced column.
+func (c *column) refer(v *rows.Vector, i int, parent int64) {
+	to := c.ref.to.columns[c.target]
+	if to.out.Kind == c.out.Kind && to.out.Scale == c.out.Scale {
+		to.put(v, i, parent, to.table.attempt(parent))
+		return
+	}
+	// An inferred reference may lead from a text to a number.
+	var one rows.Batch
+	one.Reset([]rows.Column{to.out}, 1)
+	to.put(&one.Columns[0], 0, parent, to.table.attempt(parent))
+	if isText(to.out.Kind) {
+		one.Columns[0].End()
+	}
+	if one.Columns[0].Null[0] {
+		v.Null[i] = true
+		return
+	}
+	text := appendText(nil, to.out, &one.Columns[0], 0)
+	if val, err := parseValue(c.out, string(text)); err == nil {
+		c.set(v, i, &val)
+	} else {
+		v.Null[i] = true
+	}
+}
+
+// orphan writes a value that leads nowhere.
+func (c *column) orphan(v *rows.Vector, i int, row int64) {
+	far := int64(1)<<30 + c.ref.to.rows + row
+	if c.out.Type.Size > 0 && c.out.Type.Size < 4 {
+		far = 30000
+	}
+	switch c.out.Kind {
+	case rows.Text:
+		v.Data = strconv.AppendInt(append(v.Data, "gone-"...), far, 36)
+	case rows.Int:
+		v.Ints[i] = far
+	default:
+		c.refer(v, i, 0)
+	}
+}
+
+// set writes a listed value.
+func (c *column) set(v *rows.Vector, i int, val *value) {
+	switch {
+	case isText(c.out.Kind):
+		v.Data = append(v.Data, val.text...)
+	case c.out.Kind == rows.Float:
+		v.Floats[i] = val.float
+	default:
+		v.Ints[i] = val.int
+	}
+}
+
+// The attempts at a row that breaks a rule: first other values, then each
+// pattern of NULLs, then values that stand in the rules themselves.
+const (
+	plainAttempts  = 16
+	nullAttempts   = 64
+	forcedAttempts = 200
+	lastAttempt    = 5000
+)
+
+// force writes what a later attempt wants to try, if it wants something.
+func (c *column) force(v *rows.Vector, i int, row int64, attempt int) bool {
+	if c.ruled == 0 || attempt < plainAttempts {
+		return false
+	}
+	r := mix(c.seed ^ uint64(row) ^ uint64(attempt)<<40)
+	if attempt < forcedAttempts && c.nullable {
+		var null bool
+		if attempt < nullAttempts {
+			null = attempt>>(uint(c.ruled-1)%5)&1 == 1
+		} else {
+			null = r&7 == 0
+		}
+		if null {
+			v.Null[i] = true
+			return true
+		}
+	}
+	if attempt >= nullAttempts && attempt < forcedAttempts && len(c.forced) > 0 && r>>8&3 != 0 {
+		c.set(v, i, &c.forced[r>>16%uint64(len(c.forced))])
+		return true
+	}
+	return false
+}
+
+// oddly gives a value the artifact that its row was dealt, if any.
+func (c *column) oddly(v *rows.Vector, i int, row int64) {
+	for k := range c.artifacts {
+		o := &c.artifacts[k]
+		if o.order.at(row) >= o.count {
+			continue
+		}
+		r := mix(c.seed ^ uint64(row) ^ uint64(k)<<56)
+		switch c.out.Kind {
+		case rows.Text:
+			from := 0
+			if i > 0 {
+				from = int(v.Ends[i-1])
+			}
+			if out, ok := artifact.Text(o.name, nil, v.Data[from:], c.limit.length, r); ok && c.limit.allowsText(out) {
+				v.Data = append(v.Data[:from], out...)
+			}
+		case rows.Int, rows.Decimal:
+			if x, ok := artifact.Number(o.name, c.number(v, i), r); ok {
+				if n, fits := c.limit.whole(x, c.out.Scale); fits {
+					v.Ints[i] = n
+				}
+			}
+		case rows.Float:
+			if x, ok := artifact.Number(o.name, v.Floats[i], r); ok && x >= c.limit.min && x <= c.limit.max {
+				v.Floats[i] = x
+			}
+		case rows.Timestamp:
+			if x, ok := artifact.Time(o.name, v.Ints[i], c.table.program.now, r); ok && c.limit.allowsTime(x) {
+				v.Ints[i] = x
+			}
+		case rows.Date:
+			const day = 24 * 3600 * 1e6
+			if x, ok := artifact.Date(o.name, v.Ints[i], c.table.program.now/day, r); ok && c.limit.allowsTime(x) {
+				v.Ints[i] = x
+			}
+		}
+		return
+	}
+}
+
+func (c *column) number(v *rows.Vector, i int) float64 {
+	if c.out.Kind == rows.Float {
+		return v.Floats[i]
+	}
+	return float64(v.Ints[i]) / pow10[c.out.Scale]
+}
+
+// notBelow lifts a value that is below that of the column that it should not be
+// below, by a gap as the profile has it.
+func (c *column) notBelow(v *rows.Vector, i int, row int64, attempt int) {
+	if unit(mix(c.seed^uint64(row)*5)) >= c.holds {
+		return
+	}
+	var one rows.Batch
+	one.Reset([]rows.Column{c.low.out}, 1)
+	w := &one.Columns[0]
+	c.low.put(w, 0, row, attempt)
+	if w.Null[0] {
+		return
+	}
+	gap := quantile(c.gap, unit(mix(c.seed^uint64(row)*7)))
+	switch c.out.Kind {
+	case rows.Float:
+		if v.Floats[i] < w.Floats[0] {
+			v.Floats[i] = min(w.Floats[0]+gap, c.limit.max)
+		}
+		return
+	case rows.Timestamp:
+		gap *= 1e6
+	case rows.Date:
+		gap /= 24 * 3600
+	case rows.Decimal:
+		gap *= pow10[c.out.Scale]
+	}
+	if low := w.Ints[0]; v.Ints[i] < low && low < rows.Infinity-int64(gap) {
+		v.Ints[i] = low + int64(gap)
+	}
+}

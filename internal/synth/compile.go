@@ -1,0 +1,401 @@
+package synth
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/profile"
+	"github.com/rehearse-dev/rehearse/internal/rows"
+	"github.com/rehearse-dev/rehearse/internal/schema"
+	"github.com/rehearse-dev/rehearse/internal/words"
+)
+
+// Options say how a dataset is made.
+type Options struct {
+	// Profile is production's shape; nil: the schema's own, see [Invent].
+	Profile *profile.Data
+	// Scale of the number of rows; 0: 1. Small lookup tables keep their size.
+	Scale float64
+	Seed  uint64
+	// Now is what times are relative to; zero: when the profile was taken.
+	Now time.Time
+	// Meanings overrules what columns are guessed to mean, by "table.column".
+	Meanings map[string]words.Meaning
+	// References that no constraint states, by the table's name.
+	References map[string][]schema.ForeignKey
+	// Rules are further conditions on rows, by the table's name.
+	Rules map[string][]schema.Check
+	// Locales of names and addresses; empty: by the scripts that the profile saw.
+	Locales []string
+	// Rows of a table for which the profile says nothing; 0: 1000 before scaling.
+	Rows int64
+}
+
+// Program is a compiled dataset.
+type Program struct {
+	schema *schema.Schema
+	tables []*table
+	byName map[string]*table
+	o      Options
+	now    int64 // µs since 1970
+	notes  []string
+}
+
+var _ rows.Dataset = (*Program)(nil)
+
+// Schema is the schema that the rows are for.
+func (p *Program) Schema() *schema.Schema { return p.schema }
+
+// Tables gives the tables, each behind those that it refers to.
+func (p *Program) Tables() []rows.Table {
+	out := make([]rows.Table, len(p.tables))
+	for i, t := range p.tables {
+		out[i] = t
+	}
+	return out
+}
+
+// Notes say, one sentence each, where the dataset is not what was asked for.
+func (p *Program) Notes() []string { return p.notes }
+
+func (p *Program) note(format string, args ...any) {
+	p.notes = append(p.notes, fmt.Sprintf(format, args...))
+}
+
+// Compile makes the program of a dataset. Its error, a [rehearse.Problems], names
+// every constraint for which no rows could be found. Compiling tests rows where
+// constraints ask for it, so it may take as long as making them; ctx stops it.
+func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error) {
+	if o.Scale == 0 {
+		o.Scale = 1
+	}
+	if o.Rows == 0 {
+		o.Rows = 1000
+	}
+	p := &Program{schema: s, o: o, byName: map[string]*table{}}
+	taken := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if o.Profile != nil && !o.Profile.Source.Taken.IsZero() {
+		taken = o.Profile.Source.Taken
+	}
+	if !o.Now.IsZero() {
+		taken = o.Now
+	}
+	p.now = taken.UnixMicro()
+	ordered, _ := s.Order()
+	for _, st := range ordered {
+		if st.PartitionOf != nil {
+			continue
+		}
+		t := &table{program: p, schema: st, name: st.QName(), byName: map[string]int{}}
+		t.seed = seedOf(o.Seed, t.name)
+		p.tables = append(p.tables, t)
+		p.byName[t.name] = t
+	}
+	for _, t := range p.tables {
+		t.profile = p.profileOf(t)
+	}
+	for _, t := range p.tables {
+		t.addColumns()
+		t.addReferences()
+	}
+	for _, t := range p.tables {
+		t.size()
+	}
+	b := &builder{p: p, nodes: map[string]*node{}, open: map[string]bool{}}
+	for _, t := range p.tables {
+		for _, r := range t.references {
+			b.reference(r)
+		}
+	}
+	var problems rehearse.Problems
+	for _, t := range p.tables {
+		for _, c := range t.columns {
+			if err := b.column(c); err != nil {
+				problems = append(problems, err)
+			}
+		}
+	}
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	for _, t := range p.tables {
+		t.addOrders()
+		t.addRules()
+		if err := t.accept(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			problems = append(problems, err...)
+		}
+	}
+	return p, problems.Err()
+}
+
+// profileOf is what the profile says of a table, or what its schema suggests. The
+// result is the program's own.
+func (p *Program) profileOf(t *table) *profile.DataTable {
+	if p.o.Profile != nil {
+		if found, ok := p.o.Profile.Table(t.name); ok {
+			out := *found
+			return &out
+		}
+		p.note("The profile says nothing of table %s; its rows follow from the schema alone.", t.name)
+	}
+	return invent(t.schema, p.o.Rows)
+}
+
+// addColumns makes the columns that are written.
+func (t *table) addColumns() {
+	for i := range t.schema.Columns {
+		sc := &t.schema.Columns[i]
+		if sc.Generated != "" {
+			continue
+		}
+		c := &column{table: t, schema: sc, seed: seedOf(t.seed, sc.Name)}
+		c.out = rows.Column{Name: sc.Name, Type: sc.Type, Kind: rows.KindOf(sc.Type)}
+		if found, ok := t.profile.Column(sc.Name); ok {
+			c.profile = *found
+		} else {
+			c.profile = inventColumn(t.schema, sc)
+		}
+		if c.out.Kind == rows.Decimal {
+			c.out.Scale = decimalScale(sc.Type, c.profile.Numbers)
+		}
+		if m, ok := t.program.o.Meanings[t.name+"."+sc.Name]; ok {
+			c.profile.Meaning = string(m)
+		} else if c.profile.Meaning == "" {
+			c.profile.Meaning = string(words.Guess(t.name, sc.Name, sc.Type, sc.Comment))
+		}
+		c.limit = typeLimit(sc.Type)
+		t.byName[sc.Name] = len(t.columns)
+		t.columns = append(t.columns, c)
+		t.out = append(t.out, c.out)
+	}
+}
+
+func decimalScale(t schema.Type, n *profile.DataNumbers) int {
+	switch {
+	case t.Precision > 0:
+		return min(max(t.Scale, 0), 18)
+	case n != nil:
+		return min(n.Scale, 9)
+	}
+	return 2
+}
+
+// addReferences makes the references, the widest first, so that a column that
+// several share takes its value from the one that says most.
+func (t *table) addReferences() {
+	fks := slices.Clone(t.schema.ForeignKeys)
+	for _, r := range t.profile.References {
+		if r.Inferred {
+			fks = append(fks, schema.ForeignKey{Columns: r.Columns, Table: r.Table, To: r.To, Inferred: true})
+		}
+	}
+	fks = append(fks, t.program.o.References[t.name]...)
+	slices.SortStableFunc(fks, func(a, b schema.ForeignKey) int { return cmp.Compare(len(b.Columns), len(a.Columns)) })
+	for _, fk := range fks {
+		to, ok := t.program.byName[fk.Table]
+		if !ok || len(fk.To) != len(fk.Columns) {
+			continue
+		}
+		r := &reference{fk: fk, from: t, to: to, self: to == t, seed: seedOf(t.seed, "->", strings.Join(fk.Columns, ","))}
+		free := true
+		for i, name := range fk.Columns {
+			own, ok1 := t.byName[name]
+			target, ok2 := to.byName[fk.To[i]]
+			if !ok1 || !ok2 {
+				free = false
+				break
+			}
+			r.columns, r.targets = append(r.columns, own), append(r.targets, target)
+		}
+		if !free {
+			continue
+		}
+		var taken, open []int
+		for k, c := range r.columns {
+			if t.columns[c].ref != nil {
+				taken = append(taken, k)
+			} else {
+				open = append(open, k)
+			}
+		}
+		switch {
+		case len(open) == 0:
+			if !implied(t, r) {
+				r.check(t)
+			}
+			continue
+		case len(taken) > 0:
+			r.bind(taken)
+		}
+		for _, k := range open {
+			t.columns[r.columns[k]].ref, t.columns[r.columns[k]].target = r, r.targets[k]
+		}
+		for _, k := range t.schema.Keys {
+			if cols := k.Columns(); cols != nil && k.Where == "" && subset(cols, fk.Columns) {
+				r.one = true
+			}
+		}
+		if found, ok := t.profile.Reference(fk.Columns); ok && fk.Inferred {
+			r.orphans = found.Orphans
+		}
+		t.references = append(t.references, r)
+	}
+	t.driving = t.drives()
+}
+
+// drives picks the reference whose children stand together: the one whose column
+// stands first in the primary key, so that the rest of the key is told apart
+// within it.
+func (t *table) drives() *reference {
+	pk, ok := t.schema.Primary()
+	if !ok || len(pk.Parts) < 2 {
+		return nil
+	}
+	for _, r := range t.references {
+		if !r.self && slices.Contains(r.fk.Columns, pk.Parts[0].Column) {
+			return r
+		}
+	}
+	return nil
+}
+
+func subset(small, large []string) bool {
+	for _, s := range small {
+		if !slices.Contains(large, s) {
+			return false
+		}
+	}
+	return true
+}
+
+// size decides how many rows there are.
+func (t *table) size() {
+	rowsWanted := t.profile.Rows
+	n := int64(math.Round(float64(rowsWanted) * t.program.o.Scale))
+	if t.lookup() {
+		n = rowsWanted
+	}
+	if rowsWanted > 0 {
+		odd := int64(0)
+		for _, c := range t.columns {
+			odd = max(odd, int64(len(c.profile.Artifacts)))
+		}
+		n = max(n, min(rowsWanted, max(2*odd, 1)))
+	}
+	t.rows = n
+	for _, k := range t.schema.Keys {
+		cols := k.Columns()
+		if len(cols) == 0 || k.Where != "" {
+			continue
+		}
+		most := int64(1)
+		for _, name := range cols {
+			c := t.columnNamed(name)
+			if c == nil || c.schema.Type.Kind == "" {
+				most = math.MaxInt64
+				break
+			}
+			if !c.schema.NotNull && !k.NullsEqual && c.profile.Null > 0 {
+				most = math.MaxInt64
+				break
+			}
+			each := capacity(c.schema.Type, c.limit)
+			if c.ref != nil && c.ref.to != t {
+				each = min(each, c.ref.to.rows)
+			}
+			if each > 0 && most > math.MaxInt64/each {
+				most = math.MaxInt64
+				break
+			}
+			most *= each
+		}
+		if t.rows > most {
+			t.program.note("Table %s has %d rows and not %d: its key %s has no more values.", t.name, most, t.rows, k.Name)
+			t.rows = most
+		}
+	}
+	for _, r := range t.references {
+		if r.to.rows == 0 && r.to != t && r.required() && t.rows > 0 {
+			t.program.note("Table %s is empty: every row would have to refer to one of %s, which is.", t.name, r.to.name)
+			t.rows = 0
+		}
+	}
+}
+
+// required: no row may refer to nobody.
+func (r *reference) required() bool {
+	for _, c := range r.columns {
+		if !r.from.columns[c].schema.NotNull {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *table) columnNamed(name string) *column {
+	if i, ok := t.byName[name]; ok {
+		return t.columns[i]
+	}
+	return nil
+}
+
+// lookup tables are small, are referred to by larger ones and refer to none that
+// grow: countries, kinds, roles. Their size is not a matter of scale.
+func (t *table) lookup() bool {
+	if t.decided {
+		return t.small
+	}
+	t.decided = true // tables that refer to one another in a circle grow
+	if t.profile.Rows > 300 {
+		return false
+	}
+	for _, r := range t.references {
+		if r.to != t && !r.to.lookup() {
+			return false
+		}
+	}
+	for _, other := range t.program.tables {
+		for _, r := range other.references {
+			if r.to == t && other != t && other.profile.Rows >= 4*t.profile.Rows {
+				t.small = true
+			}
+		}
+	}
+	return t.small
+}
+
+// Sequences are where the sequences of columns go on: behind the highest value,
+// or where production's stands.
+func (p *Program) Sequences() []rows.Sequence {
+	var out []rows.Sequence
+	for _, t := range p.tables {
+		for _, c := range t.columns {
+			if c.schema.Sequence == "" && c.schema.Identity == "" || c.out.Kind != rows.Int || c.ref != nil {
+				continue
+			}
+			seq := rows.Sequence{Table: t.name, Column: c.schema.Name, Name: c.schema.Sequence, Last: c.profile.Sequence}
+			if m, ok := c.make.(*increasing); ok && t.rows > 0 {
+				n := c.node.total[len(c.node.total)-1]
+				if n > 0 {
+					seq.Last = max(seq.Last, m.value(place{rank: n - 1, n: n}))
+				}
+			}
+			if float64(seq.Last) > c.limit.max {
+				seq.Last = int64(c.limit.max)
+			}
+			if seq.Last > 0 {
+				out = append(out, seq)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,95 @@
+package synth
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/rehearse-dev/rehearse/internal/profile"
+	"github.com/rehearse-dev/rehearse/internal/rows"
+	"github.com/rehearse-dev/rehearse/internal/schema"
+)
+
+// table is one table's program.
+type table struct {
+	program        *Program
+	schema         *schema.Table
+	profile        *profile.DataTable
+	name           string
+	seed           uint64
+	rows           int64
+	decided, small bool // whether it is a lookup table
+
+	columns    []*column // all that are written
+	out        []rows.Column
+	byName     map[string]int // of columns
+	references []*reference
+	// driving is the reference whose children stand together, in the order of
+	// their parents.
+	driving *reference
+
+	rules []rule // that rows are tested against
+	// attempts has the rows whose first attempt broke a rule.
+	attempts map[int64]uint16
+}
+
+var _ rows.Table = (*table)(nil)
+
+func (t *table) Schema() *schema.Table  { return t.schema }
+func (t *table) Columns() []rows.Column { return t.out }
+func (t *table) Rows() int64            { return t.rows }
+
+// attempt is which attempt at a row counts.
+func (t *table) attempt(row int64) int {
+	if t.attempts == nil {
+		return 0
+	}
+	return int(t.attempts[row])
+}
+
+// Fill fills the batch with rows.
+func (t *table) Fill(b *rows.Batch, from int64, n int) error {
+	if from < 0 || from+int64(n) > t.rows {
+		return fmt.Errorf("table %q has %d rows, and %d to %d were asked for", t.name, t.rows, from, from+int64(n))
+	}
+	b.Reset(t.out, n)
+	if len(t.attempts) == 0 {
+		t.fill(b, from, n, func(int64) int { return 0 })
+	} else {
+		t.fill(b, from, n, t.attempt)
+	}
+	return nil
+}
+
+func (t *table) fill(b *rows.Batch, from int64, n int, attempt func(row int64) int) {
+	for ci, c := range t.columns {
+		v := &b.Columns[ci]
+		texts := isText(c.out.Kind)
+		for i := range n {
+			row := from + int64(i)
+			c.put(v, i, row, attempt(row))
+			if texts {
+				v.End()
+			}
+		}
+	}
+}
+
+func isText(k rows.Kind) bool {
+	return k == rows.Text || k == rows.Bytes || k == rows.UUID || k == rows.Syntax
+}
+
+// rule is something that rows are tested against.
+type rule struct {
+	what    string // for people: the constraint and its expression
+	columns []int  // of table.columns, that may be changed to satisfy it
+	// holds tests row i of a batch, which has the given number in its table.
+	holds func(b *rows.Batch, i int, row int64) bool
+	last  bool // it remembers the rows that it has let pass
+}
+
+func pow(u, power float64) float64 {
+	if power == 1 {
+		return u
+	}
+	return math.Pow(u, power)
+}

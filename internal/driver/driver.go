@@ -64,6 +64,20 @@ type Spec struct {
 	Journal Journal
 	// Log receives the talk of builds and data preparation. Never nil.
 	Log io.Writer
+	// Fill puts the rows of a service's dataset into its database, once for
+	// every golden copy of it; FillKey is everything that Fill's result depends
+	// on beside the service's own entry in the plan. They are called for services
+	// with Data, and only nil when no service has any.
+	Fill    func(ctx context.Context, service rehearse.Service, into Filling) error
+	FillKey func(service rehearse.Service) ([]string, error)
+}
+
+// Filling is a database that runs so that it can be filled, with its schema and
+// without rows.
+type Filling struct {
+	Engine                   string // "postgres", "mariadb", "mysql"
+	Dial                     func(ctx context.Context) (net.Conn, error)
+	User, Password, Database string // who may do everything
 }
 
 // Journal records what is about to be created outside the environment's own
@@ -92,7 +106,7 @@ const (
 // environment's label.
 type Remnant struct {
 	Environment rehearse.EnvironmentID `json:"environment"`
-	Kind        string                 `json:"kind"` // "process", "cgroup", "container", …
+	Kind        string                 `json:"kind"` // "process", "cgroup", "clone", "container", …
 	Name        string                 `json:"name"` // unique for its kind on this host
 }
 
@@ -121,6 +135,13 @@ type Environment interface {
 	// Close ends every service, at once, and removes what the environment
 	// made, in reverse. It may be called more than once.
 	Close(ctx context.Context) error
+}
+
+// Resetter is an environment that can give a service its first data again.
+type Resetter interface {
+	// Reset throws away what a service has written since it was prepared. The
+	// service must have ended; its next Start finds its data as its first did.
+	Reset(ctx context.Context, service rehearse.ServiceName) error
 }
 
 // Carrier is an environment that can carry the shapes of links below the

@@ -42,6 +42,10 @@ type Options struct {
 	OpenLog func(rehearse.ServiceName) (io.WriteCloser, error)
 	// Telemetry is kept where it is not nil.
 	Telemetry *Telemetry
+	// Fill and FillKey generate datasets; see driver.Spec. They may be nil when no
+	// service has one.
+	Fill    func(ctx context.Context, service rehearse.Service, into driver.Filling) error
+	FillKey func(service rehearse.Service) ([]string, error)
 }
 
 // Environment is a running environment.
@@ -77,7 +81,7 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := driver.Spec{ID: o.ID, Plan: withTelemetry(o), Dir: o.Dir, Journal: o.Journal, Log: o.Talk}
+	spec := driver.Spec{ID: o.ID, Plan: withTelemetry(o), Dir: o.Dir, Journal: o.Journal, Log: o.Talk, Fill: o.Fill, FillKey: o.FillKey}
 	if tls != nil {
 		spec.Authority = tls.PEM()
 	}

@@ -20,7 +20,7 @@ import (
 //	waiting ─▶ building ─▶ starting ─▶ ready ─▶ stopped
 //	   │           │          │  ▲       │
 //	   └───────────┴──────────┴──┼───────┴────▶ failed
-//	                             └── restarted, where Compose says so
+//	                             └── restarted, where Compose says so, or reset
 //
 // A job goes from starting to completed.
 type service struct {
@@ -41,6 +41,8 @@ type service struct {
 	since  time.Time
 	detail string
 	proc   driver.Process
+	reset  *reset // somebody waits for it; nil: nobody
+	over   bool   // run has returned: nobody answers a reset any more
 }
 
 func newService(e *Environment, spec rehearse.Service) *service {
@@ -68,6 +70,7 @@ func (s *service) enter(ev rehearse.ServiceEvent) {
 
 // run lives the service's life until life ends.
 func (s *service) run(life context.Context) {
+	defer s.end(life)
 	prepared := make(chan error, 1)
 	s.env.running.Go(func() {
 		// What takes long is done at once, whatever the service needs.
@@ -154,6 +157,16 @@ func (s *service) startUntilSettled(life context.Context) {
 			s.settle(context.Cause(life))
 			return
 		}
+		if r := s.wanted(); r != nil && !r.under {
+			r.under = true
+			if err := s.resetData(life); err != nil {
+				s.giveUp(life, err, rehearse.ServiceEvent{Detail: "its data could not be reset: " + err.Error()})
+				return
+			}
+			attempt, pause = -1, 100*time.Millisecond
+			deadline = time.Now().Add(time.Duration(s.spec.Ready.Timeout))
+			continue
+		}
 		isSettled := s.isSettled()
 		switch {
 		case err != nil:
@@ -212,6 +225,9 @@ func (s *service) startOnce(life context.Context, begun, deadline time.Time) (dr
 		case err == nil:
 			s.enter(rehearse.ServiceEvent{State: rehearse.Ready, After: rehearse.Duration(time.Since(begun))})
 			s.settle(nil)
+			if r := s.wanted(); r != nil && r.under {
+				s.answerReset(nil)
+			}
 		case errors.Is(err, errExited), life.Err() != nil:
 		default:
 			_ = p.Kill() // it is of no use; its end is awaited below
@@ -251,6 +267,7 @@ func (s *service) giveUp(life context.Context, err error, ev rehearse.ServiceEve
 	}
 	s.enter(ev)
 	s.settle(err)
+	s.answerReset(err)
 }
 
 func (s *service) isSettled() bool {
@@ -306,6 +323,12 @@ func (s *service) stop(ctx context.Context) {
 		return
 	default:
 	}
+	s.halt(ctx, p)
+	s.enter(rehearse.ServiceEvent{State: rehearse.Stopped})
+}
+
+// halt asks a service's process to end, and makes it end.
+func (s *service) halt(ctx context.Context, p driver.Process) {
 	grace := time.Duration(s.spec.StopGrace)
 	if grace == 0 {
 		grace = 10 * time.Second
@@ -322,7 +345,6 @@ func (s *service) stop(ctx context.Context) {
 	case <-p.Done():
 	case <-time.After(2 * time.Second):
 	}
-	s.enter(rehearse.ServiceEvent{State: rehearse.Stopped})
 }
 
 func (s *service) stopSignal() os.Signal {

@@ -245,6 +245,10 @@ func launchMariaDB(c *Context) (*Launch, error) {
 	if err != nil {
 		return nil, err
 	}
+	dataset, err := datasetOf(c)
+	if err != nil {
+		return nil, err
+	}
 	config, files, owned, visible := mariadbConfig(c, p.mysql)
 	files[c.Run+"/my.cnf"] = config
 	// The clients of healthchecks and scripts look where Debian's server would be,
@@ -267,7 +271,7 @@ func launchMariaDB(c *Context) (*Launch, error) {
 		Env:      map[string]string{"HOME": c.Run},
 		Files:    files,
 		Owns:     slices.Concat(data, []string{mariadbScripts}, owned),
-		Visible:  append(scripts.paths(), visible...),
+		Visible:  slices.Concat(scripts.paths(), dataset.paths(), visible),
 		Findings: append(p.findings(c.Service), emptyData(c.Service, "mariadb", data...)...),
 	}
 	l.Findings = append(l.Findings, rehearse.Fact{Name: "mariadb.flush", Value: "off", Note: "commits do not wait for a disk"})
@@ -283,12 +287,12 @@ func launchMariaDB(c *Context) (*Launch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the database server: %w", err)
 	}
-	f := &mariadbFill{account: a, programs: p, port: portOf(given, 3306, "port", "P"), socket: socket, env: l.Env, scripts: scripts}
+	f := &mariadbFill{account: a, programs: p, port: portOf(given, 3306, "port", "P"), socket: socket, env: l.Env, scripts: scripts, dataset: dataset}
 	l.Template = &Template{
 		Key: append([]string{
 			p.server, stamp.ModTime().String(), fmt.Sprint(stamp.Size()), strings.Join(flags, " "), portable(c, config), fmt.Sprintf("%+v", a),
 			fmt.Sprint(scripts.environment(c.Service)),
-		}, append(scripts.digests(), mariadbDigests(c, files, visible)...)...),
+		}, slices.Concat(scripts.digests(), mariadbDigests(c, files, visible), dataset.key(c.Service))...),
 		Build: func(ctx context.Context, b Builder) error {
 			init := []string{p.server, "--no-defaults", "--initialize-insecure", "--datadir=" + c.Data}
 			if !p.mysql {
@@ -301,10 +305,26 @@ func launchMariaDB(c *Context) (*Launch, error) {
 			}
 			// With names, 127.0.0.1 counts as localhost: the only place that root
 			// may come from at first.
-			return b.Serve(ctx, append(slices.Clone(args), "--skip-name-resolve=0"), l.Env, f.run)
+			filling := append(slices.Clone(args), "--skip-name-resolve=0")
+			if dataset == nil {
+				return b.Serve(ctx, filling, l.Env, f.run)
+			}
+			if err := b.Serve(ctx, append(slices.Clone(filling), mariadbLoading...), l.Env, f.run); err != nil {
+				return err
+			}
+			// Once more as the service will be, so that the clones need not make
+			// the log small again.
+			return b.Serve(ctx, filling, l.Env, f.answers)
 		},
 	}
 	return l, nil
+}
+
+// mariadbLoading are flags of a server that is filled, and that is thrown away
+// when it crashes.
+var mariadbLoading = []string{
+	"--loose-innodb-log-file-size=256M", "--loose-innodb-redo-log-capacity=512M", "--innodb-buffer-pool-size=512M",
+	"--loose-skip-log-bin", "--loose-innodb-flush-neighbors=0",
 }
 
 // mariadbDigests are the contents of the configuration, for the template's key.
@@ -333,6 +353,18 @@ type mariadbFill struct {
 	socket   string
 	env      map[string]string
 	scripts  scripts
+	dataset  *dataset // nil: none
+}
+
+// answers returns once the filled server does.
+func (f *mariadbFill) answers(ctx context.Context, s Server) error {
+	db := openMariaDB("root", f.account.root, "", f.port, s.Dial)
+	defer db.Close()
+	admin, err := untilMariaDBAnswers(ctx, db)
+	if err != nil {
+		return err
+	}
+	return admin.Close()
 }
 
 func (f *mariadbFill) run(ctx context.Context, s Server) error {
@@ -360,7 +392,14 @@ func (f *mariadbFill) run(ctx context.Context, s Server) error {
 			return fmt.Errorf("make accounts: %w", err)
 		}
 	}
-	for _, script := range f.scripts {
+	if err := f.runScripts(ctx, s, admin, f.scripts); err != nil || f.dataset == nil {
+		return err
+	}
+	return f.fill(ctx, s, admin)
+}
+
+func (f *mariadbFill) runScripts(ctx context.Context, s Server, admin *sql.Conn, scripts scripts) error {
+	for _, script := range scripts {
 		if err := f.script(ctx, s, admin, script); err != nil {
 			return script.failed(err)
 		}
@@ -368,23 +407,59 @@ func (f *mariadbFill) run(ctx context.Context, s Server) error {
 	return nil
 }
 
+// fill puts the dataset in, and leaves statistics for it.
+func (f *mariadbFill) fill(ctx context.Context, s Server, admin *sql.Conn) error {
+	if err := f.runScripts(ctx, s, admin, f.dataset.before); err != nil {
+		return err
+	}
+	engine := "mariadb"
+	if f.programs.mysql {
+		engine = "mysql"
+	}
+	if err := f.dataset.generate(ctx, Filling{
+		Engine: engine, User: "root", Password: f.account.root, Database: f.account.database,
+		Dial: func(ctx context.Context) (net.Conn, error) { return s.Dial(ctx, f.port) },
+	}); err != nil {
+		return err
+	}
+	if err := f.runScripts(ctx, s, admin, f.dataset.after); err != nil {
+		return err
+	}
+	tables, err := column(ctx, admin, "SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema = "+quoteSQL(f.account.database))
+	if err != nil {
+		return fmt.Errorf("list the dataset's tables: %w", err)
+	}
+	for _, table := range tables {
+		if _, err := admin.ExecContext(ctx, "ANALYZE TABLE "+nameSQL(f.account.database)+"."+nameSQL(table)); err != nil {
+			return fmt.Errorf("analyse table %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+// column reads the only column of a query.
+func column(ctx context.Context, c *sql.Conn, query string) ([]string, error) {
+	rows, err := c.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
 // onlyLocalRoot removes the roots without password that an installation makes
 // for the names and addresses of its host.
 func onlyLocalRoot(ctx context.Context, admin *sql.Conn) error {
-	rows, err := admin.QueryContext(ctx, "SELECT host FROM mysql.user WHERE user = 'root' AND host <> 'localhost'")
+	hosts, err := column(ctx, admin, "SELECT host FROM mysql.user WHERE user = 'root' AND host <> 'localhost'")
 	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var hosts []string
-	for rows.Next() {
-		var host string
-		if err := rows.Scan(&host); err != nil {
-			return err
-		}
-		hosts = append(hosts, host)
-	}
-	if err := rows.Err(); err != nil {
 		return err
 	}
 	for _, host := range hosts {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,6 +170,10 @@ func launchPostgres(c *Context) (*Launch, error) {
 	if err != nil {
 		return nil, err
 	}
+	data, err := datasetOf(c)
+	if err != nil {
+		return nil, err
+	}
 	locale := "C.UTF-8"
 	if runtime.GOOS != "linux" {
 		locale = "C"
@@ -185,7 +190,7 @@ func launchPostgres(c *Context) (*Launch, error) {
 		Args: append(args, postgresFlags(c.Service.Command)...),
 		Owns: []string{"/var/lib/postgresql", postgresScripts},
 		// The binaries may lie in a cache in the user's home directory.
-		Visible:  append(scripts.paths(), filepath.Dir(bin)),
+		Visible:  append(append(scripts.paths(), data.paths()...), filepath.Dir(bin)),
 		Files:    map[string]string{c.Run + "/password": a.password + "\n"},
 		Env:      map[string]string{"PGPASSWORD": a.password, "PGUSER": a.user, "PGDATABASE": a.database, "PGHOST": dialHost(c.ListenHost), "PGPORT": strconv.Itoa(c.ListenPort), "PATH": bin + ":/usr/local/bin:/usr/bin:/bin"},
 		Findings: findings,
@@ -214,13 +219,17 @@ func launchPostgres(c *Context) (*Launch, error) {
 		Key: append([]string{
 			bin, stamp.ModTime().String(), fmt.Sprint(stamp.Size()), portable(c, strings.Join(init, " ")), a.user, a.password, a.database,
 			fmt.Sprint(scripts.environment(c.Service)),
-		}, scripts.digests()...),
+		}, append(scripts.digests(), data.key(c.Service)...)...),
 		Build: func(ctx context.Context, b Builder) error {
 			if err := b.Run(ctx, init, l.Env); err != nil {
 				return err
 			}
-			return b.Serve(ctx, args, l.Env, func(ctx context.Context, s Server) error {
-				return fillPostgres(ctx, s, a, 5432, bin, l.Env, scripts)
+			p := &postgresFill{account: a, port: 5432, bin: bin, env: l.Env}
+			if data == nil {
+				return b.Serve(ctx, args, l.Env, func(ctx context.Context, s Server) error { return p.run(ctx, s, scripts, nil) })
+			}
+			return b.Serve(ctx, append(slices.Clone(args), postgresLoading(bin)...), l.Env, func(ctx context.Context, s Server) error {
+				return p.run(ctx, s, scripts, data)
 			})
 		},
 	}
@@ -236,10 +245,38 @@ func postgresFlags(command []string) []string {
 	return command
 }
 
-// fillPostgres does what the image's entry point does after initdb: it makes the
-// database and runs the scripts.
-func fillPostgres(ctx context.Context, s Server, a account, port int, bin string, env map[string]string, scripts scripts) error {
-	admin, err := untilPostgresAnswers(ctx, s, a, port)
+// postgresLoading are flags of a server that is filled, and that is thrown away
+// when it crashes. None of them changes what is on the disk once it has stopped.
+func postgresLoading(bin string) []string {
+	flags := []string{
+		"wal_level=minimal", "max_wal_senders=0", "max_wal_size=8GB", "checkpoint_timeout=1h", "autovacuum=off",
+		"synchronous_commit=off", "shared_buffers=128MB", "maintenance_work_mem=256MB",
+	}
+	version, _ := versionOf(filepath.Join(bin, "postgres"), "--version")
+	if major, err := strconv.Atoi(strings.Split(version, ".")[0]); err == nil && major >= 12 {
+		// Else the log's used-up segments, gigabytes, would stay for the next time.
+		flags = append(flags, "wal_recycle=off")
+	}
+	var out []string
+	for _, f := range flags {
+		out = append(out, "-c", f)
+	}
+	return out
+}
+
+// postgresFill fills a fresh cluster.
+type postgresFill struct {
+	account account
+	port    int
+	bin     string
+	env     map[string]string
+}
+
+// run does what the image's entry point does after initdb, it makes the database
+// and runs the scripts, and then puts the dataset in.
+func (p *postgresFill) run(ctx context.Context, s Server, scripts scripts, data *dataset) error {
+	a := p.account
+	admin, err := untilPostgresAnswers(ctx, s, a, p.port)
 	if err != nil {
 		return err
 	}
@@ -249,12 +286,45 @@ func fillPostgres(ctx context.Context, s Server, a account, port int, bin string
 			return fmt.Errorf("create database %s: %w", a.database, err)
 		}
 	}
-	psql := filepath.Join(bin, "psql")
+	if err := p.scripts(ctx, s, scripts); err != nil || data == nil {
+		return err
+	}
+	if err := p.scripts(ctx, s, data.before); err != nil {
+		return err
+	}
+	if err := data.generate(ctx, Filling{
+		Engine: "postgres", User: a.user, Password: a.password, Database: a.database,
+		Dial: func(ctx context.Context) (net.Conn, error) { return s.Dial(ctx, p.port) },
+	}); err != nil {
+		return err
+	}
+	if err := p.scripts(ctx, s, data.after); err != nil {
+		return err
+	}
+	return p.settle(ctx, s)
+}
+
+// settle leaves nothing for the clones to do: statistics as after autovacuum, and
+// no hint bits that the first reader of each page would write.
+func (p *postgresFill) settle(ctx context.Context, s Server) error {
+	c, err := connectPostgres(ctx, p.account, p.account.database, p.port, s.Dial)
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	if _, err := c.Exec(ctx, "VACUUM (ANALYZE)"); err != nil {
+		return fmt.Errorf("vacuum the dataset: %w", err)
+	}
+	return nil
+}
+
+func (p *postgresFill) scripts(ctx context.Context, s Server, scripts scripts) error {
+	psql := filepath.Join(p.bin, "psql")
 	if _, err := os.Stat(psql); err != nil {
 		psql = ""
 	}
 	for _, script := range scripts {
-		if err := runPostgresScript(ctx, s, a, port, psql, env, script); err != nil {
+		if err := runPostgresScript(ctx, s, p.account, p.port, psql, p.env, script); err != nil {
 			return script.failed(err)
 		}
 	}

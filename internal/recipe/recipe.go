@@ -54,6 +54,10 @@ type Context struct {
 	// Fetch returns the directory of an npm package's content in the cache, and
 	// fetches it first when it is not there.
 	Fetch func(pkg NPMPackage) (string, error)
+	// Fill puts the rows of the service's dataset into its database, and FillKey
+	// is everything that the result depends on. Nil: the driver cannot.
+	Fill    func(ctx context.Context, into Filling) error
+	FillKey func() ([]string, error)
 	// Data is the service's data directory and Run a directory for sockets,
 	// configuration and temporary files, both as the service will see them.
 	// Both are private to the service, writable, and gone with the environment.
@@ -110,6 +114,13 @@ type Server struct {
 	Dial Dial
 	// Run runs a command beside the server, to its end.
 	Run func(ctx context.Context, args []string, env map[string]string) error
+}
+
+// Filling is a database with its schema, for a dataset's rows.
+type Filling struct {
+	Engine                   string // "postgres", "mariadb", "mysql"
+	Dial                     func(ctx context.Context) (net.Conn, error)
+	User, Password, Database string // who may do everything
 }
 
 // NPMPackage is a package of binaries in the npm registry, pinned.

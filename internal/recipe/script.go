@@ -62,8 +62,12 @@ func initScripts(s rehearse.Service, dir string) (scripts, error) {
 	for _, name := range names {
 		files = append(files, named[name])
 	}
+	return scriptsOf(append(files, s.SQL...))
+}
+
+func scriptsOf(files []string) (scripts, error) {
 	var out scripts
-	for _, file := range append(files, s.SQL...) {
+	for _, file := range files {
 		digest, err := fileDigest(file)
 		if err != nil {
 			return nil, fmt.Errorf("read initialisation script: %w", err)

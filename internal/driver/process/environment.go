@@ -16,6 +16,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/snapshot"
 )
 
 // environment is one isolated copy.
@@ -33,6 +34,10 @@ type environment struct {
 	gone     bool           // nothing new may be started
 	starting sync.WaitGroup // calls of Start
 	close    sync.Once
+	closed   chan struct{} // when gone is set
+
+	storing sync.Mutex
+	store   *snapshot.Store // nil until a service has data that starts as something
 }
 
 var _ driver.Environment = (*environment)(nil)
@@ -63,6 +68,11 @@ type service struct {
 	mu    sync.Mutex
 	proc  *jailProcess // nil until started
 	group *controlGroup
+
+	data   sync.Mutex
+	golden *snapshot.Golden // what its data starts as; nil for nothing
+	clone  *snapshot.Clone  // its own copy
+	fresh  bool             // its next start forgets what it has written
 }
 
 func newEnvironment(o Options, spec driver.Spec) *environment {
@@ -70,6 +80,7 @@ func newEnvironment(o Options, spec driver.Spec) *environment {
 		o: o, spec: spec,
 		clients:  map[rehearse.ServiceName]*clientView{},
 		services: map[rehearse.ServiceName]*service{},
+		closed:   make(chan struct{}),
 	}
 	for i, s := range spec.Plan.Services {
 		e.services[s.Name] = &service{spec: s, number: i + 1, ports: map[int]int{}}
@@ -158,11 +169,14 @@ func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out 
 	if err != nil {
 		return nil, err
 	}
-	p, err := e.run(s.launch, jailRequest{name: string(name), group: group}, out)
+	s.data.Lock()
+	defer s.data.Unlock()
+	p, err := e.run(s.launch, jailRequest{name: string(name), group: group, data: s.clone, fresh: s.fresh}, out)
 	if err != nil {
 		group.remove()
 		return nil, err
 	}
+	s.fresh = false
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.proc, s.group = p, group
@@ -171,9 +185,10 @@ func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out 
 
 // jailRequest is what distinguishes one jail of a launch from another.
 type jailRequest struct {
-	name   string // of the jail and of its network
-	mounts []jailMount
-	group  *controlGroup
+	name  string // of the jail and of its network
+	group *controlGroup
+	data  *snapshot.Clone // its data directory; nil: an empty one, or the launch's mounts have it
+	fresh bool
 }
 
 // run makes a jail and starts a launch's main program in it.
@@ -399,11 +414,12 @@ func (e *environment) fact(f rehearse.Fact) {
 }
 
 // Close ends everything at once.
-func (e *environment) Close(ctx context.Context) error {
+func (e *environment) Close(ctx context.Context) (err error) {
 	e.close.Do(func() {
 		e.mu.Lock()
 		e.gone = true
 		e.mu.Unlock()
+		close(e.closed)
 		e.iso.close()
 		e.closeWires()
 		e.starting.Wait() // they fail now, and make no control group any more
@@ -417,8 +433,9 @@ func (e *environment) Close(ctx context.Context) error {
 			}
 		}
 		e.removeGroups()
+		err = e.removeData(ctx)
 	})
-	return nil
+	return err
 }
 
 // hostsFile is a client's /etc/hosts.

@@ -38,7 +38,7 @@ func makeJail(spec jailSpec) error {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
 	for _, step := range []func() error{
-		j.skeleton, j.devices, j.private, j.runFiles, j.mounts, j.dataFiles, j.etc, j.enter,
+		j.fresh, j.skeleton, j.devices, j.private, j.runFiles, j.mounts, j.dataFiles, j.etc, j.enter,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -134,6 +134,19 @@ func (j *jail) devices() error {
 		return fmt.Errorf("mount /dev/pts: %w", err)
 	}
 	return j.tmpfs("/dev/shm")
+}
+
+// fresh forgets what an earlier jail of the service wrote into its data directory
+// and the layer over it.
+func (j *jail) fresh() error {
+	if !j.spec.Fresh {
+		return nil
+	}
+	var problems []error
+	for _, name := range []string{"data", "data.upper", "data.work"} {
+		problems = append(problems, os.RemoveAll(filepath.Join(j.spec.Work, name)))
+	}
+	return errors.Join(problems...)
 }
 
 // private makes the writable places.
@@ -324,6 +337,8 @@ func (j *jail) mount(i int, m jailMount) error {
 			return copyTemplate(m.Source, j.in(m.Target), j.spec.HostUID, j.spec.HostGID)
 		}
 		return err
+	case "device":
+		return j.device(m)
 	case "cow":
 		if err := j.bind(m.Source, m.Target, true); err != nil {
 			return err
@@ -340,6 +355,19 @@ func (j *jail) mount(i int, m jailMount) error {
 		return nil
 	}
 	return fmt.Errorf("internal error: mount of kind %q", m.Kind)
+}
+
+// device shows a directory of a file system that is mounted nowhere else. The
+// rest of it cannot be reached from the jail.
+func (j *jail) device(m jailMount) error {
+	at := filepath.Join(j.spec.Work, "volume")
+	if err := os.MkdirAll(at, 0o700); err != nil {
+		return err
+	}
+	if err := unix.Mount(m.Source, at, m.FS, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOATIME, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", m.Source, err)
+	}
+	return errors.Join(bindMount(filepath.Join(at, m.Keep), j.in(m.Target), false), unix.Unmount(at, unix.MNT_DETACH))
 }
 
 // hide covers a path with nothing. What is mounted below it afterwards can be

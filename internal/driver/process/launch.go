@@ -22,7 +22,7 @@ type launch struct {
 	mounts   []jailMount
 	files    map[string]string
 	uid, gid int
-	template string // a directory of the cache that the data directory starts as
+	template bool // the data directory starts as a clone of a golden one
 }
 
 // The user that services are, as they see themselves, unless Compose says.
@@ -43,10 +43,11 @@ func (e *environment) jail(l *launch, q jailRequest) jailSpec {
 	if spec.Plain {
 		return spec
 	}
-	spec.Mounts = slices.Concat(e.hostMounts(), l.mounts, q.mounts)
-	if l.template != "" && q.mounts == nil {
-		spec.Mounts = append(spec.Mounts, jailMount{Kind: "data", Source: l.template, Target: jailData})
+	spec.Mounts = slices.Concat(e.hostMounts(), l.mounts)
+	if q.data != nil {
+		spec.Mounts = append(spec.Mounts, dataMount(q.data))
 	}
+	spec.Fresh = q.fresh
 	own := []string{hostname}
 	if hostname != string(s.Name) {
 		own = append(own, string(s.Name))

@@ -17,9 +17,14 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/driver"
 )
 
-// List finds our processes by their labels, and our control groups by name.
+// List finds our processes by their labels, our control groups by name, and our
+// clones of data by their owner.
 func (d *Driver) List(ctx context.Context) ([]driver.Remnant, error) {
-	out := listGroups(d.o.Label)
+	clones, err := d.clones()
+	if err != nil {
+		return nil, err
+	}
+	out := append(listGroups(d.o.Label), clones...)
 	us := ancestors()
 	procs, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
@@ -44,7 +49,7 @@ func (d *Driver) List(ctx context.Context) ([]driver.Remnant, error) {
 	return out, nil
 }
 
-// Remove kills a process or removes a control group. A process is known by its
+// Remove kills a process, or removes a control group or a clone. A process is known by its
 // number and its birth, so that a number used again is never mistaken.
 func (d *Driver) Remove(ctx context.Context, r driver.Remnant) error {
 	switch r.Kind {
@@ -63,6 +68,8 @@ func (d *Driver) Remove(ctx context.Context, r driver.Remnant) error {
 		return nil
 	case "cgroup":
 		return removeListedGroup(d.o.Label, r.Name)
+	case "clone":
+		return d.removeClone(ctx, r)
 	}
 	return fmt.Errorf("remove %s %s: not a thing of the process driver", r.Kind, r.Name)
 }

@@ -48,7 +48,7 @@ func (e *environment) places(name rehearse.ServiceName) (home, data, run string,
 	if e.tier == TierNamespaces {
 		return jailHome, jailData, jailRun, nil
 	}
-	work := filepath.Join(e.spec.Dir, "work", string(name))
+	work := e.work(name)
 	home, data, run = filepath.Join(work, "home"), filepath.Join(work, "data"), filepath.Join(work, "run")
 	for _, dir := range []string{home, data, run} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -61,6 +61,11 @@ func (e *environment) places(name rehearse.ServiceName) (home, data, run string,
 		}
 	}
 	return home, data, run, nil
+}
+
+// work is where they lie in a tier without mounts.
+func (e *environment) work(name rehearse.ServiceName) string {
+	return filepath.Join(e.spec.Dir, "work", string(name))
 }
 
 func (e *environment) prepareProcess(ctx context.Context, s *service) (*launch, error) {
@@ -153,7 +158,9 @@ func (e *environment) prepareRecipe(ctx context.Context, s *service) (*launch, e
 			path := newest(program, places)
 			return path, path != ""
 		},
-		Fetch: func(pkg recipe.NPMPackage) (string, error) { return e.fetch(ctx, pkg) },
+		Fetch:   func(pkg recipe.NPMPackage) (string, error) { return e.fetch(ctx, pkg) },
+		Fill:    e.fill(s.spec),
+		FillKey: e.fillKey(s.spec),
 	})
 	if err != nil {
 		return nil, err
@@ -189,17 +196,13 @@ func (e *environment) prepareRecipe(ctx context.Context, s *service) (*launch, e
 		}
 	}
 	if made.Template != nil {
-		if l.template, err = e.templateFor(ctx, s, l, made.Template); err != nil {
+		if err := e.goldenFor(ctx, s, l, made.Template); err != nil {
 			return nil, err
 		}
-		if e.tier != TierNamespaces {
-			if err := ownData(data); err != nil {
-				return nil, err
-			}
-			if err := copyTemplate(l.template, data, plainUID(), plainUID()); err != nil {
-				return nil, err
-			}
+		if err := e.fork(ctx, s); err != nil {
+			return nil, err
 		}
+		l.template = true
 	}
 	return l, nil
 }

@@ -112,7 +112,7 @@ func (d *Driver) Capabilities(ctx context.Context) driver.Capabilities {
 		}
 		c.Facts = append(c.Facts, fact)
 	}
-	c.Facts = append(c.Facts, limitsFact(), packetsFact(c.Tier))
+	c.Facts = append(c.Facts, limitsFact(), packetsFact(c.Tier), d.clonesFact(c.Tier))
 	if c.Tier != TierNamespaces {
 		c.Why = "services are not isolated from the host's network and files"
 		c.Hint = namespacesHint()

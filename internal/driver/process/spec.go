@@ -16,6 +16,10 @@ type jailSpec struct {
 	UID, GID         int
 	HostUID, HostGID int
 
+	// Fresh is true when what the service has written into its private data
+	// directory goes before the jail is made.
+	Fresh bool `json:"fresh,omitempty"`
+
 	Mounts []jailMount       `json:"mounts,omitempty"` // in order
 	Files  map[string]string `json:"files,omitempty"`  // absolute path → content, made in writable places
 	// EtcFiles replace files of /etc: name → content.
@@ -27,13 +31,15 @@ type jailMount struct {
 	// Kind is "bind" (a host path), "cow" (a host directory, writes stay in the
 	// jail), "volume" (a directory of the environment, named by Keep), "file"
 	// (one of the jail's own Files), "data" (a template below the private data
-	// directory), "tmpfs", or "hide" (nothing covers the target, if it is there).
+	// directory), "device" (the directory Keep of the file system FS on a block
+	// device), "tmpfs", or "hide" (nothing covers the target, if it is there).
 	Kind     string `json:"kind"`
 	Source   string `json:"source,omitempty"`
 	Target   string `json:"target"`
 	ReadOnly bool   `json:"readOnly,omitempty"`
 	// Keep names a volume, which all its mounts in the environment share.
 	Keep string `json:"keep,omitempty"`
+	FS   string `json:"fs,omitempty"`
 }
 
 // The private directories of a service, as it sees them in a jail.

@@ -16,43 +16,48 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 )
 
-// templateFor finds or builds the data directory that a service starts from.
-// A template is built once for everything that its content depends on, in a jail
-// like the service's own, and then only read.
-func (e *environment) templateFor(ctx context.Context, s *service, l *launch, t *recipe.Template) (string, error) {
-	dir := filepath.Join(e.o.Cache, "templates", s.spec.Recipe+"-"+shortHash(append(t.Key, e.templateOwner())...))
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	unlock, err := lock(ctx, dir+".lock")
+// goldenFor finds or builds the data directory that a service starts from. It is
+// built once for everything that its content depends on, in a jail like the
+// service's own, and then only read.
+func (e *environment) goldenFor(ctx context.Context, s *service, l *launch, t *recipe.Template) error {
+	store, err := e.snapshots()
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer unlock()
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil // somebody else has built it meanwhile
-	}
-	fmt.Fprintf(e.spec.Log, "%s: making its data directory, once\n", s.spec.Name)
-	building := dir + ".building"
-	if err := errors.Join(os.RemoveAll(building), os.MkdirAll(building, 0o700)); err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(building)
-	if uid := plainUID(); uid != 0 {
-		if err := os.Chown(building, uid, uid); err != nil {
-			return "", err
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-e.closed:
+			stop() // Close waits for us
+		case <-ctx.Done():
 		}
+	}()
+	key := s.spec.Recipe + "-" + shortHash(append(t.Key, e.templateOwner())...)
+	g, err := store.Golden(ctx, key, func(ctx context.Context, dir string) error {
+		fmt.Fprintf(e.spec.Log, "%s: making its data directory, once\n", s.spec.Name)
+		if uid := plainUID(); uid != 0 {
+			if err := os.Chown(dir, uid, uid); err != nil {
+				return err
+			}
+		}
+		b := &builder{e: e, s: s, launch: l, dir: dir}
+		if err := t.Build(ctx, b); err != nil {
+			return fmt.Errorf("make the data directory: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	b := &builder{e: e, s: s, launch: l, dir: building}
-	if err := t.Build(ctx, b); err != nil {
-		return "", fmt.Errorf("make the data directory: %w", err)
+	s.data.Lock()
+	defer s.data.Unlock()
+	if e.isGone() {
+		g.Close()
+		return errGone
 	}
-	// Before it counts as made it must be on the disk: a template that a power
-	// failure has emptied would fail for ever.
-	if err := flush(building); err != nil {
-		return "", err
-	}
-	return dir, os.Rename(building, dir)
+	s.golden = g
+	return nil
 }
 
 // templateOwner tells apart templates whose files belong to different users.
@@ -79,7 +84,7 @@ func (b *builder) start(args []string, env map[string]string, out driver.Output)
 	l := *b.launch
 	named := b.s.spec
 	named.Env = nil
-	l.args, l.template = args, ""
+	l.args = args
 	l.env = b.e.serviceEnv(named, home, l.uid, env)
 	l.dir = "/"
 	if b.e.tier == TierNamespaces {
@@ -88,7 +93,7 @@ func (b *builder) start(args []string, env map[string]string, out driver.Output)
 	} else if err := linkData(data, b.dir); err != nil {
 		return nil, nil, err
 	}
-	p, err := b.e.run(&l, jailRequest{name: b.network(), mounts: []jailMount{}}, out)
+	p, err := b.e.run(&l, jailRequest{name: b.network()}, out)
 	return p, &l, err
 }
 
@@ -124,6 +129,9 @@ func (b *builder) Run(ctx context.Context, args []string, env map[string]string)
 	return nil
 }
 
+// stopTime is what a server has to write down what it holds in memory.
+const stopTime = 2 * time.Minute
+
 // Serve runs a server while f runs.
 func (b *builder) Serve(ctx context.Context, args []string, env map[string]string, f func(context.Context, recipe.Server) error) error {
 	tail := &lastLines{}
@@ -153,28 +161,12 @@ func (b *builder) Serve(ctx context.Context, args []string, env map[string]strin
 	_ = p.Signal(b.stopSignal())
 	select {
 	case <-p.Done():
-	case <-time.After(30 * time.Second):
+	case <-time.After(stopTime):
 		_ = p.Kill()
 		<-p.Done()
-		err = errors.Join(err, fmt.Errorf("%s did not stop in 30s", filepath.Base(args[0])))
+		err = errors.Join(err, fmt.Errorf("%s did not stop in %v", filepath.Base(args[0]), stopTime))
 	}
 	return err
-}
-
-// ownData makes the data directory a directory again after linkData.
-func ownData(data string) error {
-	if _, err := os.Readlink(data); err == nil {
-		if err := os.Remove(data); err != nil {
-			return err
-		}
-	}
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return err
-	}
-	if uid := plainUID(); uid != 0 {
-		return os.Chown(data, uid, uid)
-	}
-	return nil
 }
 
 // dial connects to a port of the server, as the recipe knows it.

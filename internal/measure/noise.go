@@ -1,0 +1,71 @@
+package measure
+
+import (
+	crand "crypto/rand"
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"strconv"
+)
+
+// noise is the Laplace mechanism. The zero value adds none.
+//
+// A row is counted once in each family of counts of its table: a column's
+// values, its formats, and so on. The budget is divided evenly among them, so
+// that the counts of a table as a whole stay within it.
+type noise struct {
+	scale float64 // of the distribution: families / epsilon
+	rng   *rand.Rand
+}
+
+// delta is the chance that a value held by too few rows is listed all the same.
+const delta = 1e-6
+
+// newNoise is the noise for one table. Without a seed it comes from the system's
+// source: noise that can be made again can be taken away again.
+func newNoise(epsilon float64, families int, seed, table uint64) *noise {
+	if epsilon <= 0 {
+		return &noise{}
+	}
+	var key [32]byte
+	if seed == 0 {
+		if _, err := crand.Read(key[:]); err != nil {
+			panic("measure: internal error: " + err.Error()) // it never fails
+		}
+	} else {
+		binary.LittleEndian.PutUint64(key[:], seed)
+		binary.LittleEndian.PutUint64(key[8:], table)
+	}
+	return &noise{scale: float64(families) / epsilon, rng: rand.New(rand.NewChaCha8(key))}
+}
+
+// count is a count with noise, never below 0.
+func (n *noise) count(c int64) float64 {
+	if n.rng == nil {
+		return float64(c)
+	}
+	u := n.rng.Float64() - 0.5
+	return max(0, float64(c)-n.scale*math.Copysign(math.Log(max(1-2*math.Abs(u), 1e-300)), u))
+}
+
+// share is a count with noise as a share of a total, from 0 to 1.
+func (n *noise) share(c, of int64) float64 {
+	if of == 0 {
+		return 0
+	}
+	return rounded(min(1, n.count(c)/float64(of)), 4)
+}
+
+// threshold is how many rows must hold a value, noise included.
+func (n *noise) threshold(k int64) float64 {
+	return float64(k) + n.scale*math.Log(1/delta)
+}
+
+// rounded has so many significant digits.
+func rounded(v float64, digits int) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', digits, 64), 64)
+	if err != nil {
+		return v
+	}
+	return r
+}

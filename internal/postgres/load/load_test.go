@@ -409,6 +409,9 @@ func TestForeignSchemas(t *testing.T) {
 	for _, f := range testdb.Schemas() {
 		t.Run(f.Name, func(t *testing.T) {
 			url := testdb.Postgres(t)
+			if f.Name == "zabbix" {
+				f.Files = f.Files[:1] // its rows take longer than all else in here
+			}
 			f.Load(t, url)
 			c := open(t, url)
 			names := query[string](t, c, "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1")

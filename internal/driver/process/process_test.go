@@ -14,6 +14,9 @@ import (
 func TestMain(m *testing.M) {
 	process.Main()
 	drivertest.Main()
+	if cache := os.Getenv(holdVariable); cache != "" {
+		hold(cache) // until it is killed
+	}
 	os.Exit(m.Run())
 }
 

@@ -42,6 +42,9 @@ func (e *Expr) Columns() []string { return e.columns }
 // Eval evaluates the expression for the row that get answers for, at a given time.
 // A CHECK lets a row pass unless the value [Value.IsFalse].
 //
+// A char(n) is to come without the spaces that fill it up, and a range as the server
+// prints it. Integers have 64 bits, whatever the size of their type.
+//
 // An error is what the server would raise one for, such as a division by zero, or
 // a value whose kind the expression cannot work with. Sessions are in UTC. Texts
 // are ordered by their bytes; MySQL's are equal whatever their case and the spaces

@@ -197,7 +197,7 @@ func (ev *evaluation) quantified(n *node) (Value, error) {
 		return Value{}, err
 	}
 	unknown := false
-	for _, elem := range b.list {
+	for _, elem := range flat(b.list) {
 		v, err := n.compare(a, elem)
 		switch {
 		case err != nil:

@@ -187,7 +187,7 @@ func (p *parser) binary(op string, left, right *node) (*node, error) {
 	case "=", "<", ">", "<=", ">=", "<>", "!=":
 		return p.compared(opCompare, op, left, right)
 	case "<=>":
-		return &node{op: opNot, args: []*node{{op: opDistinct, args: []*node{left, right}, pad: true, fold: true}}}, nil
+		return &node{op: opNot, args: []*node{{op: opDistinct, text: "=", args: []*node{left, right}, pad: true, fold: true}}}, nil
 	case "~~", "!~~", "~~*", "!~~*", "~", "!~", "~*", "!~*":
 		return p.match(op, left, right)
 	}

@@ -237,7 +237,7 @@ func subscript(ev *evaluation, a []Value) (Value, error) {
 	if err != nil {
 		return l, err
 	}
-	if i := a[1].Int; a[1].Kind == IntValue && i >= 1 && i <= int64(len(l.list)) {
+	if i := a[1].Int; a[1].Kind == IntValue && i >= 1 && i <= int64(len(l.list)) && l.list[i-1].Kind != ListValue {
 		return l.list[i-1], nil
 	}
 	return Value{}, nil
@@ -259,18 +259,19 @@ func arrayLength(ev *evaluation, a []Value) (Value, error) {
 
 func cardinality(ev *evaluation, a []Value) (Value, error) {
 	l, err := toList(a[0])
-	return IntOf(countElems(l)), err
+	return IntOf(int64(len(flat(l.list)))), err
 }
 
-func countElems(v Value) (n int64) {
-	for _, e := range v.list {
-		if e.Kind == ListValue {
-			n += countElems(e)
-		} else {
-			n++
-		}
+// flat are the elements of a list whatever its dimensions.
+func flat(list []Value) []Value {
+	if len(list) == 0 || list[0].Kind != ListValue {
+		return list
 	}
-	return n
+	var out []Value
+	for _, l := range list {
+		out = append(out, flat(l.list)...)
+	}
+	return out
 }
 
 func dimensions(ev *evaluation, a []Value) (Value, error) {
@@ -339,7 +340,7 @@ func contains(ev *evaluation, a []Value) (Value, error) {
 	switch {
 	case x.Kind == JSONValue || y.Kind == JSONValue:
 		return jsonContains(x, y)
-	case x.Kind == OtherValue:
+	case x.Kind == OtherValue && !strings.HasPrefix(x.Text, "{"):
 		return rangeContains(x, y)
 	}
 	xs, err1 := toList(x)

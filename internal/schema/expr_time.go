@@ -171,9 +171,8 @@ func parseTime(s string) (Value, bool) {
 	if err != nil {
 		return Value{}, false
 	}
-	at = at.UTC().AddDate(0, 0, 0)
-	shift := time.Duration(0)
-	out := time.Date(year+at.Year()-2000, at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), time.UTC).Add(shift)
+	at = at.UTC()
+	out := time.Date(year+at.Year()-2000, at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond(), time.UTC)
 	if out.Day() != at.Day() {
 		return Value{}, false
 	}
@@ -267,7 +266,7 @@ func (v *Value) add(f float64, unit string) bool {
 		v.Int += int64(math.Round(f * float64(minute)))
 	case "second", "sec", "":
 		v.Int += int64(math.Round(f * float64(second)))
-	case "millisecond", "m" + "sec":
+	case "millisecond", "msec":
 		v.Int += int64(math.Round(f * 1000))
 	case "microsecond":
 		v.Int += int64(math.Round(f))
@@ -322,7 +321,7 @@ func timeArithmetic(op byte, a, b Value) (Value, bool) {
 			return DateOf(a.Int + b.Int), true
 		case op == '+' && a.Kind == DateValue && b.Kind == ClockValue:
 			return TimeOf(a.Int*day + b.Int), true
-		case op == '-' && a.Kind == DateValue && b.Kind == DateValue:
+		case op == '-' && a.Kind == DateValue && b.Kind == DateValue && !infinite(a.Int) && !infinite(b.Int):
 			return IntOf(a.Int - b.Int), true
 		case op == '-' && temporal(a) && temporal(b):
 			if a.Kind == DateValue {
@@ -391,6 +390,10 @@ func field(name string, v Value) (Value, error) {
 		return Value{}, fmt.Errorf("%s has no %s", v, name)
 	}
 	if infinite(v.Int) {
+		switch name {
+		case "year", "isoyear", "decade", "century", "epoch":
+			return FloatOf(math.Inf(int(sign(v.Int)))), nil
+		}
 		return Value{}, nil
 	}
 	t := goTime(v.Int)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/rehearse-dev/rehearse/internal/measure"
 	"github.com/rehearse-dev/rehearse/internal/profile"
@@ -29,6 +30,9 @@ type Options struct {
 	// is one. It says which columns are private, which references no constraint
 	// states, and which tables are too small for it.
 	Profile *profile.Data
+	// Now is when [Against] takes the generated database to be of, where it is not of
+	// when the profile was taken.
+	Now time.Time
 	// Progress, unless nil, is called when a table has been compared.
 	Progress func(table string, done, tables int)
 }

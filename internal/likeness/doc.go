@@ -65,7 +65,7 @@
 //     original: |r| above 0.5, Cramér's V above 0.3. The score here is that of all
 //     pairs, as in its published examples; [Property.Strong] is the other.
 //   - Across one reference at most [Options.PairsPerReference] pairs are scored.
-//   - Infinite times count in KSComplement, and in no coefficient and no bound.
+//   - Infinite times count in KSComplement, and in no coefficient and no bin.
 //
 // # Gates
 //

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rehearse-dev/rehearse/internal/measure"
 	"github.com/rehearse-dev/rehearse/internal/profile"
@@ -19,8 +20,10 @@ type memory struct {
 	rows   map[string][][]string
 }
 
-func (m *memory) Schema() *schema.Schema                                           { return m.schema }
-func (m *memory) Info(context.Context) (measure.Info, error)                       { return measure.Info{}, nil }
+func (m *memory) Schema() *schema.Schema { return m.schema }
+func (m *memory) Info(context.Context) (measure.Info, error) {
+	return measure.Info{Now: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}, nil
+}
 func (m *memory) SQL(q measure.Query) string                                       { return "" }
 func (m *memory) Statements(context.Context, int) ([]profile.DataStatement, error) { return nil, nil }
 

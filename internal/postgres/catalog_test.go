@@ -2,17 +2,126 @@ package postgres_test
 
 import (
 	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rehearse-dev/rehearse/internal/schema"
 	"github.com/rehearse-dev/rehearse/internal/testdb"
 )
 
-func TestDump(t *testing.T) {
+var update = flag.Bool("update", false, "write testdata/features.golden anew")
+
+func TestCatalog(t *testing.T) {
 	url := testdb.Postgres(t)
 	testdb.SQL(t, url, "@testdata/features.sql")
-	db := open(t, url)
-	for _, tab := range db.Schema().Tables {
-		b, _ := json.MarshalIndent(tab, "", " ")
-		t.Logf("%s", b)
+	s := open(t, url).Schema()
+	got := describe(t, s)
+	const golden = "testdata/features.golden"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("the catalogue is not that of %s (-want +got):\n%s", golden, diff)
+	}
+
+	// What a role sets for itself must not show in expressions and bounds.
+	testdb.SQL(t, url, "ALTER ROLE postgres SET search_path = audit", "ALTER ROLE postgres SET timezone = 'Asia/Tokyo'", "ALTER ROLE postgres SET datestyle = 'German'")
+	t.Cleanup(func() { testdb.SQL(t, url, "ALTER ROLE postgres RESET ALL") })
+	if diff := cmp.Diff(s, open(t, url).Schema()); diff != "" {
+		t.Errorf("the catalogue depends on the role's settings (-want +got):\n%s", diff)
+	}
+}
+
+// describe writes a schema down with a line for each column, key and so on.
+func describe(t *testing.T, s *schema.Schema) string {
+	t.Helper()
+	var b strings.Builder
+	encode := json.NewEncoder(&b)
+	encode.SetEscapeHTML(false)
+	for _, table := range s.Tables {
+		fmt.Fprintf(&b, "%s\n", table.QName())
+		fields := reflect.ValueOf(*table)
+		for i := range fields.NumField() {
+			name, field := fields.Type().Field(i).Name, fields.Field(i)
+			switch field.Kind() {
+			case reflect.Slice:
+				for j := range field.Len() {
+					fmt.Fprintf(&b, "  %s ", name)
+					if err := encode.Encode(field.Index(j).Interface()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			default:
+				if field.IsZero() || name == "Name" || name == "Schema" {
+					continue
+				}
+				fmt.Fprintf(&b, "  %s ", name)
+				if err := encode.Encode(field.Interface()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+// counts are how many there are of each kind of thing.
+type counts struct{ Tables, References, Unique, Checks, Enums, Domains int }
+
+func count(s *schema.Schema) counts {
+	got := counts{Tables: len(s.Tables)}
+	enums, domains := map[string]bool{}, map[string]bool{}
+	for _, table := range s.Tables {
+		got.References += len(table.ForeignKeys)
+		got.Checks += len(table.Checks)
+		for _, k := range table.Keys {
+			if !k.Primary {
+				got.Unique++
+			}
+		}
+		for _, c := range table.Columns {
+			if c.Type.Kind == schema.Enum {
+				enums[c.Type.Name] = true
+			}
+			if c.Type.Domain != "" {
+				domains[c.Type.Domain] = true
+			}
+		}
+	}
+	got.Enums, got.Domains = len(enums), len(domains)
+	return got
+}
+
+func TestCatalogOfForeignSchemas(t *testing.T) {
+	want := map[string]counts{
+		"zabbix":          {Tables: 173, References: 226, Unique: 56},
+		"icingadb":        {Tables: 61, References: 7, Unique: 3, Enums: 7, Domains: 7},
+		"mediawiki":       {Tables: 58, Unique: 22, Enums: 1},
+		"request-tracker": {Tables: 33, Unique: 6},
+		"bacula":          {Tables: 26, Unique: 5, Checks: 3},
+	}
+	for _, f := range testdb.Schemas() {
+		t.Run(f.Name, func(t *testing.T) {
+			url := testdb.Postgres(t)
+			if f.Name == "zabbix" {
+				f.Files = f.Files[:1] // the others are its rows
+			}
+			f.Load(t, url)
+			if diff := cmp.Diff(want[f.Name], count(open(t, url).Schema())); diff != "" {
+				t.Errorf("the catalogue's size (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

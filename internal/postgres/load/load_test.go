@@ -436,3 +436,26 @@ func TestForeignSchemas(t *testing.T) {
 		})
 	}
 }
+
+// Who is no superuser owns the tables and loads as well: triggers are disabled
+// one by one then, and enabled as they were.
+func TestOrdinaryRole(t *testing.T) {
+	url := testdb.Postgres(t)
+	c := open(t, url)
+	name := query[string](t, c, "SELECT current_database()")[0]
+	testdb.SQL(t, url, "CREATE EXTENSION btree_gist", "CREATE ROLE plain_"+name+" LOGIN", "ALTER DATABASE "+name+" OWNER TO plain_"+name)
+	t.Cleanup(func() { testdb.SQL(t, url, "DROP OWNED BY plain_"+name, "ALTER DATABASE "+name+" OWNER TO postgres", "DROP ROLE plain_"+name) })
+	url = strings.Replace(url, "postgres@", "plain_"+name+"@", 1)
+	testdb.SQL(t, url, strings.Replace(shopSQL, "CREATE EXTENSION btree_gist;", "", 1))
+	want := query[string](t, c, definitions)
+	d := shop(10_000)
+	if _, err := load.Load(t.Context(), load.Options{Connect: connector(t, url), FireTriggers: []string{"region"}}, d); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, query[string](t, c, definitions)); diff != "" {
+		t.Errorf("definitions before -, after +:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"on_region 20"}, query[string](t, c, "SELECT what || ' ' || count(*) FROM log GROUP BY what")); diff != "" {
+		t.Errorf("triggers want -, got +:\n%s", diff)
+	}
+}

@@ -279,7 +279,7 @@ func hash(b []byte) uint64 {
 
 // exact: each row takes a slot of its own.
 func (r *reference) exact() bool {
-	return !r.self && r.bound == nil && r.slots >= r.taken && (r.null == nil || r.null.dealt())
+	return !r.self && r.bound == nil && (r.slots >= r.taken || r.any.n >= r.taken) && (r.null == nil || r.null.dealt())
 }
 
 // addExclusion adds an exclusion constraint whose operators are all equality; it

@@ -422,7 +422,7 @@ func (b *builder) column(c *column) *rehearse.Error {
 	case rows.UUID:
 		c.make = uuids{}
 	case rows.Bytes:
-		m := &blobs{limit: t.Length}
+		m := &blobs{limit: c.limit}
 		if c.profile.Text != nil {
 			m.length = floats(c.profile.Text.Length)
 		}
@@ -669,7 +669,7 @@ func (c *column) makeUnique(locales []string, n int64) *rehearse.Error {
 	case rows.UUID:
 		c.make = &uniqueUUIDs{seed: c.seed}
 	case rows.Bytes:
-		m := &uniqueBlobs{limit: t.Length, seed: c.seed}
+		m := &uniqueBlobs{limit: c.limit, seed: c.seed}
 		if c.profile.Text != nil {
 			m.length = floats(c.profile.Text.Length)
 		}

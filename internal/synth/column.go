@@ -200,7 +200,32 @@ func (c *column) force(v *rows.Vector, i int, row int64, attempt int) bool {
 		c.set(v, i, &c.forced[r>>16%uint64(len(c.forced))])
 		return true
 	}
-	return false
+	return attempt >= forcedAttempts && c.anything(v, i, r)
+}
+
+// anything writes a value of which nothing is asked but that the type and the
+// column's own constraints allow it: the last resort for keys of few values.
+func (c *column) anything(v *rows.Vector, i int, r uint64) bool {
+	if len(c.limit.in) > 0 || len(c.limit.match) > 0 || c.bounds != nil {
+		return false
+	}
+	switch c.out.Kind {
+	case rows.Int:
+		low, high := max(c.limit.min, 0), min(c.limit.max, 1<<31-1)
+		if high <= low {
+			return false
+		}
+		v.Ints[i] = int64(low) + below(r, int64(high-low)+1)
+	case rows.Text:
+		if c.schema.Type.Kind != schema.Text {
+			return false
+		}
+		text := strconv.AppendUint(nil, r, 36)
+		v.Data = append(v.Data, text[:fit(text, max(c.limit.size(len(text)), 1))]...)
+	default:
+		return false
+	}
+	return true
 }
 
 // oddly gives a value the artifact that its row was dealt, if any.

@@ -46,10 +46,18 @@ func (c *column) restrict(all []schema.Restriction, name string) {
 				l.max = min(l.max, x-c.grain(r.MaxExclusive))
 			}
 		}
-		if r.MaxLength > 0 && (l.length == 0 || r.MaxLength < l.length) {
-			l.length = r.MaxLength
+		for _, most := range []int{r.MaxLength, r.MaxBytes} {
+			if most > 0 && (l.length == 0 || most < l.length) {
+				l.length = most
+			}
 		}
-		l.least = max(l.least, r.MinLength)
+		l.least = max(l.least, r.MinLength, r.MinBytes)
+		if r.Past {
+			l.max = min(l.max, c.present())
+		}
+		if r.Future {
+			l.min = max(l.min, c.present())
+		}
 		if len(r.In) > 0 {
 			var in []string
 			for _, v := range r.In {
@@ -92,6 +100,14 @@ func (c *column) bound(v schema.Value) (float64, bool) {
 		return v.Float, true
 	}
 	return 0, false
+}
+
+// present is the dataset's now in the unit of the column's limit.
+func (c *column) present() float64 {
+	if c.out.Kind == rows.Date {
+		return float64(c.table.program.now / (24 * hourMicros))
+	}
+	return float64(c.table.program.now)
 }
 
 // grain is the smallest step of the column, where the end itself is not allowed.

@@ -146,8 +146,16 @@ func (d *node) dealtAt(p int, rank, row int64, attempt int) place {
 	}
 	cum := d.cum[p]
 	c := search(cum, q)
-	return place{bucket: c, rank: d.base[p][c] + q - cum[c], n: d.total[c]}
+	at := place{bucket: c, rank: d.base[p][c] + q - cum[c], n: d.total[c]}
+	if attempt > 0 {
+		// Between the ranks of first attempts, so that there are other values.
+		at.rank, at.n = at.rank*finer+int64(mix(d.seed^uint64(row)^uint64(attempt)<<40)%finer), at.n*finer
+	}
+	return at
 }
+
+// finer is how many ranks of later attempts lie between two of first ones.
+const finer = 1024
 
 func (d *node) drawn(row int64, attempt int) place {
 	var p int
@@ -178,6 +186,9 @@ func (d *node) drawn(row int64, attempt int) place {
 		within = (u - low) / (high - low)
 	}
 	n := d.total[c]
+	if attempt > 0 {
+		n *= finer
+	}
 	return place{bucket: c, rank: min(int64(within*float64(n)), n-1), n: n}
 }
 

@@ -35,8 +35,8 @@ func position(at place, tenth int) float64 {
 // limit is what a type and the constraints of a column allow.
 type limit struct {
 	min, max float64 // of numbers; of times in µs, of dates in days
-	length   int     // in characters; 0: any
-	least    int     // characters
+	length   int     // in characters, of bytes in bytes; 0: any
+	least    int
 	match    []func([]byte) bool
 	notNull  bool
 	in       []string                          // the only values, where these are listed

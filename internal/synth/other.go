@@ -38,7 +38,15 @@ func appendUUID(dst []byte, a, b uint64) []byte {
 // blobs makes bytes.
 type blobs struct {
 	length []float64
-	limit  int
+	limit  limit
+}
+
+// size is a length that is allowed.
+func (l *limit) size(n int) int {
+	if n = max(n, l.least); l.length > 0 {
+		n = min(n, l.length)
+	}
+	return n
 }
 
 func (m *blobs) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
@@ -46,9 +54,7 @@ func (m *blobs) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	if len(m.length) > 0 {
 		n = int(quantile(m.length, position(at, -1)) + 0.5)
 	}
-	if m.limit > 0 {
-		n = min(n, m.limit)
-	}
+	n = m.limit.size(n)
 	for ; n >= 8; n -= 8 {
 		r = mix(r)
 		v.Data = binary.BigEndian.AppendUint64(v.Data, r)

@@ -40,7 +40,8 @@ type reference struct {
 	slots  int64
 	factor float64
 	order  permutation
-	taken  int64 // rows that refer to somebody
+	any    permutation // of the parents, where slots do not suffice
+	taken  int64       // rows that refer to somebody
 }
 
 // count is a bucket of the number of children.
@@ -86,6 +87,10 @@ func (r *reference) prepare() {
 	r.slots = sum
 	if r.bound != nil {
 		r.group()
+	}
+	if r.one && r.slots < r.taken {
+		// More children than the profile has parents with one: any parent will do.
+		r.any = permute(n, r.seed)
 	}
 	r.order = permute(r.taken, r.seed)
 	if r.from.driving == r {
@@ -140,6 +145,8 @@ func (r *reference) parent(row int64, attempt int) (int64, bool) {
 	}
 	var parent int64
 	switch {
+	case r.any.n > 0:
+		parent = r.any.at(rank)
 	case r.slots == 0:
 		parent = below(mix(r.seed^uint64(row)^uint64(attempt)<<48), r.to.rows)
 	case attempt == 0 || r.one || r.from.driving == r:

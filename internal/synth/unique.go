@@ -148,7 +148,7 @@ func uniqueText(c *column, locales []string, n int64) *names {
 // uniqueBlobs makes bytes that differ from one another.
 type uniqueBlobs struct {
 	length []float64
-	limit  int
+	limit  limit
 	seed   uint64
 }
 
@@ -157,9 +157,7 @@ func (m *uniqueBlobs) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	if len(m.length) > 0 {
 		n = int(quantile(m.length, position(at, -1)) + 0.5)
 	}
-	if m.limit > 0 {
-		n = min(n, m.limit)
-	}
+	n = m.limit.size(n)
 	if n < 8 {
 		var b [8]byte
 		binary.BigEndian.PutUint64(b[:], uint64(at.rank))

@@ -44,11 +44,12 @@ func newBuckets(c *column, p *profile.DataColumn) *buckets {
 			q = append(q, d.Seconds())
 		}
 	}
-	if len(q) < 2 || len(p.Values) > maxBucketValues {
+	// Three quantiles stand for a handful of rows, which have no tenths.
+	if len(q) <= 3 || len(p.Values) > maxBucketValues {
 		b.rest = int16(len(b.labels))
 		b.labels = append(b.labels, "rest")
 	}
-	if len(q) >= 2 {
+	if len(q) > 3 {
 		b.q1 = int16(len(b.labels))
 		for i := range 10 {
 			b.labels = append(b.labels, fmt.Sprintf("q%d", i+1))

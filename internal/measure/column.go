@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/rehearse-dev/rehearse/internal/artifact"
 	"github.com/rehearse-dev/rehearse/internal/profile"
 	"github.com/rehearse-dev/rehearse/internal/schema"
 	"github.com/rehearse-dev/rehearse/internal/words"
@@ -21,6 +22,7 @@ const (
 	maxTop       = 100  // values that are listed
 	leastShare   = 0.001
 	maxReservoir = 1 << 15 // numbers that quantiles are taken of
+	maxFolded    = 1 << 15 // texts of which it is known whether others differ in case alone
 )
 
 // Codes of cells that stand for no value of the dictionary.
@@ -48,6 +50,7 @@ type column struct {
 	hashes   distinct
 
 	artifacts map[string]int64
+	folded    map[uint64]uint64 // hashes of texts in lower case, to that of the first such text
 	rest      restShape
 	reasons   map[string]int64 // that speak against listing
 	withheld  int
@@ -233,8 +236,8 @@ func (c *column) spill() {
 	}
 	slices.Sort(counts)
 	limit := counts[len(counts)/2]
-	for v, e := range c.dict {
-		if e.n <= limit {
+	for _, v := range slices.Sorted(maps.Keys(c.dict)) {
+		if e := c.dict[v]; e.n <= limit {
 			c.observe(v, e.n, e.lastRow, false)
 			delete(c.dict, v)
 		}
@@ -249,8 +252,11 @@ var timeUnits = [...]struct {
 // observe looks at a value that stands in so many rows. Listed values are no
 // part of the rest.
 func (c *column) observe(value string, n, row int64, listed bool) {
-	for _, name := range detectArtifacts(c.typ.Kind, []byte(value), c.now) {
+	for _, name := range artifact.Detect(c.typ, []byte(value), c.now).Names() {
 		c.artifacts[name] += n
+	}
+	if c.typ.Kind == schema.Text && c.foldsAlike(value) {
+		c.artifacts[artifact.CaseDuplicates] += n
 	}
 	if !utf8.ValidString(value) {
 		value = strings.ToValidUTF8(value, "\uFFFD")
@@ -278,6 +284,21 @@ func (c *column) observe(value string, n, row int64, listed bool) {
 	default:
 		c.rest.text.add(value, n)
 	}
+}
+
+// foldsAlike reports whether another value was there that differs in case alone.
+// Only so many are remembered.
+func (c *column) foldsAlike(value string) bool {
+	folded := hash([]byte(strings.ToLower(value)))
+	own := hash([]byte(value))
+	first, ok := c.folded[folded]
+	if !ok && len(c.folded) < maxFolded {
+		if c.folded == nil {
+			c.folded = map[uint64]uint64{}
+		}
+		c.folded[folded] = own
+	}
+	return ok && first != own
 }
 
 // divisor keeps the greatest common divisor of the digits of all numbers. It is
@@ -420,6 +441,9 @@ func (c *column) finish(k int64, n *noise) (profile.DataColumn, []*listed) {
 		e := c.dict[v]
 		c.observe(v, e.n, e.lastRow, isListed[v])
 	}
+	if long := c.rest.text.overLong(); c.typ.Kind == schema.Text && long > 0 {
+		c.artifacts[artifact.OverLong] = long
+	}
 	for _, s := range shares(c.artifacts, c.n, n, 1) {
 		if s.Share > 0 {
 			out.Artifacts = append(out.Artifacts, s)
@@ -532,5 +556,3 @@ func (c *column) hours(n *noise) []float64 {
 	}
 	return out
 }
-
-var detectArtifacts = func(schema.Kind, []byte, time.Time) []string { return nil }

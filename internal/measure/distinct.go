@@ -1,14 +1,21 @@
 package measure
 
-import (
-	"hash/maphash"
-	"math"
-)
+import "math"
 
 // maxHashes bounds how many distinct values are told apart exactly.
 const maxHashes = 1 << 17
 
-var hashSeed = maphash.MakeSeed()
+// hash is FNV-1a with its bits mixed once more: the lowest decide what is kept.
+// It is the same in every process, so that estimates are.
+func hash(b []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	h ^= h >> 32
+	h *= 0x9e3779b97f4a7c15
+	return h ^ h>>29
+}
 
 // distinct counts distinct values. When there are too many it goes on with every
 // second, every fourth and so on of all possible values (Wegman's adaptive
@@ -19,7 +26,7 @@ type distinct struct {
 }
 
 func (d *distinct) add(value []byte) {
-	h := maphash.Bytes(hashSeed, value)
+	h := hash(value)
 	if h&(1<<d.level-1) != 0 {
 		return
 	}

@@ -11,11 +11,13 @@ import (
 // noise is the Laplace mechanism. The zero value adds none.
 //
 // A row is counted once in each family of counts of its table: a column's
-// values, its formats, and so on. The budget is divided evenly among them, so
-// that the counts of a table as a whole stay within it.
+// values, its formats, and so on. A tenth of the budget goes to the number of
+// rows, and the rest is divided evenly among the families, so that the counts of a
+// table as a whole stay within it. Quantiles are no counts and get no noise.
 type noise struct {
-	scale float64 // of the distribution: families / epsilon
-	rng   *rand.Rand
+	scale    float64 // of the distribution, for the counts of a family
+	rowScale float64 // for the number of rows
+	rng      *rand.Rand
 }
 
 // delta is the chance that a value held by too few rows is listed all the same.
@@ -36,16 +38,21 @@ func newNoise(epsilon float64, families int, seed, table uint64) *noise {
 		binary.LittleEndian.PutUint64(key[:], seed)
 		binary.LittleEndian.PutUint64(key[8:], table)
 	}
-	return &noise{scale: float64(families) / epsilon, rng: rand.New(rand.NewChaCha8(key))}
+	return &noise{scale: float64(max(families, 1)) / (0.9 * epsilon), rowScale: 1 / (0.1 * epsilon), rng: rand.New(rand.NewChaCha8(key))}
 }
 
 // count is a count with noise, never below 0.
-func (n *noise) count(c int64) float64 {
+func (n *noise) count(c int64) float64 { return n.laplace(c, n.scale) }
+
+// rows is a number of rows with noise.
+func (n *noise) rows(c int64) int64 { return int64(math.Round(n.laplace(c, n.rowScale))) }
+
+func (n *noise) laplace(c int64, scale float64) float64 {
 	if n.rng == nil {
 		return float64(c)
 	}
 	u := n.rng.Float64() - 0.5
-	return max(0, float64(c)-n.scale*math.Copysign(math.Log(max(1-2*math.Abs(u), 1e-300)), u))
+	return max(0, float64(c)-scale*math.Copysign(math.Log(max(1-2*math.Abs(u), 1e-300)), u))
 }
 
 // share is a count with noise as a share of a total, from 0 to 1.

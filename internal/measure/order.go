@@ -14,6 +14,7 @@ const (
 	leastHolds    = 0.95
 	maxComparable = 20 // columns of a table
 	leastUnique   = 0.98
+	leastNumbers  = 20 // that a column must have: fewer are codes, whose order means nothing
 )
 
 // orders are the pairs of columns of which one is mostly not above the other,
@@ -21,7 +22,8 @@ const (
 func (p *probe) orders(k int64, n *noise) []profile.DataOrder {
 	var comparable []int
 	for i, c := range p.columns {
-		if (isTime(c.typ.Kind) || isNumber(c.typ.Kind)) && !isReference(p.references, c.name) && !isKeyColumn(p.table, c.name) {
+		values, _ := c.hashes.values()
+		if (isTime(c.typ.Kind) || isNumber(c.typ.Kind) && values >= leastNumbers) && !isReference(p.references, c.name) && !isKeyColumn(p.table, c.name) {
 			comparable = append(comparable, i)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"math"
 	"slices"
 	"time"
 
@@ -141,7 +140,9 @@ func (p *probe) add(r Row) error {
 		found := next() != nil
 		if set {
 			one.set++
-			if !found {
+			if found {
+				one.found(r[one.column[0]])
+			} else {
 				one.orphans++
 				if v := r[one.column[0]]; len(v) == 0 || string(v) == "0" {
 					one.none++
@@ -202,7 +203,7 @@ func (p *probe) finish(stats Statistics, o Options) (profile.DataTable, map[stri
 	if p.whole || out.Rows < p.rows {
 		out.Rows = p.rows
 	}
-	out.Rows = int64(math.Round(n.count(out.Rows)))
+	out.Rows = n.rows(out.Rows)
 	all := map[string]*buckets{}
 	withheld := 0
 	for i, c := range p.columns {
@@ -229,7 +230,7 @@ func (p *probe) finish(stats Statistics, o Options) (profile.DataTable, map[stri
 func isComparable(k schema.Kind) bool { return isNumber(k) || isTime(k) }
 
 func (p *probe) countFamilies() int {
-	n := 1 + len(p.parents) + len(p.children)
+	n := len(p.parents) + len(p.children)
 	for _, c := range p.columns {
 		switch c.typ.Kind {
 		case schema.JSON:

@@ -208,6 +208,12 @@ func (m *making) finish() []profile.DataTable {
 	return out
 }
 
+// declares reports whether the schema declares references at all. Where it does,
+// a mere word like "action" is likely to be left undeclared for a reason.
+func (m *making) declares() bool {
+	return slices.ContainsFunc(m.src.Schema().Tables, func(t *schema.Table) bool { return len(t.ForeignKeys) > 0 })
+}
+
 // accepts reports whether an inferred reference is taken for one: rows prove it,
 // or there are none and the name leaves no doubt. Of several that hold, the
 // first does.
@@ -224,5 +230,5 @@ func (m *making) accepts(p *probe, i int) bool {
 			rivals++
 		}
 	}
-	return p.rows == 0 && rivals == 1
+	return p.rows == 0 && rivals == 1 && (!m.declares() || sure(p.table, fk, m.src.Schema()))
 }

@@ -120,13 +120,21 @@ func likeness(column, table, key []string, kind schema.Kind) int {
 		return 3
 	case tail(key, column) && len(key) > 1:
 		return 2
-	case isID && kind != schema.Text && (slices.Equal(singular(column), table) || len(column) > 1 && tail(table, singular(column))):
+	case isID && kind != schema.Text && tail(table, column): // "pages" would be their number
 		return 2
 	case isID && len(table) > 1 && len(column) > 1 && column[len(column)-1] == id &&
 		slices.Equal(singular(column[:len(column)-1]), table[len(table)-1:]):
 		return 1 // "item_id" and shop_items.id
 	}
 	return 0
+}
+
+// sure reports whether a reference's name says that it is one: it names the key
+// too, and not only the table.
+func sure(t *schema.Table, fk schema.ForeignKey, s *schema.Schema) bool {
+	to, ok := s.Table(fk.Table)
+	c, _ := t.Column(fk.Columns[0])
+	return ok && c != nil && likeness(nameWords(c.Name), nameWords(to.Name), nameWords(fk.To[0]), c.Type.Kind) > 2
 }
 
 // nameWords are the words of a name in lower case: user_id, UserId and userID
@@ -187,12 +195,28 @@ type containment struct {
 	set, orphans int64
 	// none are orphans that only say that there is nothing: 0 and the empty text.
 	none int64
+	// targets are some of the values that lead somewhere.
+	targets map[string]bool
+}
+
+// fewTargets is how many values must lead somewhere where others say "nothing":
+// a flag of 0 and 1 is no reference to the row 1.
+const fewTargets = 3
+
+// found takes note of a value that leads somewhere.
+func (c *containment) found(value []byte) {
+	if len(c.targets) < fewTargets && !c.targets[string(value)] {
+		if c.targets == nil {
+			c.targets = map[string]bool{}
+		}
+		c.targets[string(value)] = true
+	}
 }
 
 // holds reports whether an inferred reference is one, as far as rows tell.
 func (c containment) holds() bool {
 	set, orphans := c.set-c.none, c.orphans-c.none
-	return set-orphans >= leastProven && float64(orphans) <= maxOrphans*float64(set)
+	return set-orphans >= leastProven && (c.none == 0 || len(c.targets) >= fewTargets) && float64(orphans) <= maxOrphans*float64(set)
 }
 
 func (c containment) share(n *noise) float64 {
@@ -276,7 +300,7 @@ func (c *childCounter) profile(k int64, n *noise) []profile.DataCount {
 // label is the bucket's name in dependencies: as in the reference's children.
 func (b *childBucket) label() string {
 	if b.from == b.to {
-		return fmt.Sprintf("=%d", b.from)
+		return fmt.Sprint(b.from)
 	}
-	return fmt.Sprintf("=%d-%d", b.from, b.to)
+	return fmt.Sprintf("%d-%d", b.from, b.to)
 }

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/rehearse-dev/rehearse/internal/artifact"
 	"github.com/rehearse-dev/rehearse/internal/profile"
 )
 
@@ -170,26 +171,27 @@ func shapeOf(v string) string {
 }
 
 var formats = []struct {
-	name string
-	is   *regexp.Regexp
+	name  string
+	needs string // what stands in every such text; empty: nothing
+	is    *regexp.Regexp
 }{
-	{"uuid", regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)},
-	{"email", regexp.MustCompile(`^[^\s@]+@[^\s@]+\.[^\s@]+$`)},
-	{"url", regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*://\S+$`)},
-	{"iban", ibanShape},
-	{"timestamp", regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d`)},
-	{"date", regexp.MustCompile(`^(\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4})$`)},
-	{"ipv4", regexp.MustCompile(`^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(/\d+)?$`)},
-	{"integer", regexp.MustCompile(`^[+-]?(0|[1-9]\d{0,17})$`)},
-	{"decimal", regexp.MustCompile(`^[+-]?\d+[.,]\d+$`)},
-	{"phone", phoneShape},
-	{"hex", regexp.MustCompile(`^(0x)?([0-9a-f]{2}){4,}$|^([0-9A-F]{2}){4,}$`)},
-	{"base64", regexp.MustCompile(`^(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)$`)},
-	{"html", regexp.MustCompile(`(?s)<[a-zA-Z!/][^>]*>`)},
-	{"path", regexp.MustCompile(`^(/|\./|\.\./|[A-Za-z]:\\)\S*$|^[\w.-]+(/[\w.-]+)+$`)},
-	{"domain", regexp.MustCompile(`^([a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9])?\.)+[a-z]{2,18}$`)},
-	{"slug", regexp.MustCompile(`^[a-z0-9]+([-_][a-z0-9]+)+$`)},
-	{"word", regexp.MustCompile(`^\pL+$`)},
+	{"uuid", "-", regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)},
+	{"email", "@", regexp.MustCompile(`^[^\s@]+@[^\s@]+\.[^\s@]+$`)},
+	{"url", "://", regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*://\S+$`)},
+	{"iban", "", ibanShape},
+	{"timestamp", ":", regexp.MustCompile(`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d`)},
+	{"date", "", regexp.MustCompile(`^(\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4})$`)},
+	{"ipv4", ".", regexp.MustCompile(`^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(/\d+)?$`)},
+	{"integer", "", regexp.MustCompile(`^[+-]?(0|[1-9]\d{0,17})$`)},
+	{"decimal", "", regexp.MustCompile(`^[+-]?\d+[.,]\d+$`)},
+	{"phone", "", phoneShape},
+	{"hex", "", regexp.MustCompile(`^(0x)?([0-9a-f]{2}){4,}$|^([0-9A-F]{2}){4,}$`)},
+	{"base64", "=", regexp.MustCompile(`^(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)$`)},
+	{"html", "<", regexp.MustCompile(`(?s)<[a-zA-Z!/][^>]*>`)},
+	{"path", "", regexp.MustCompile(`^(/|\./|\.\./|[A-Za-z]:\\)\S*$|^[\w.-]+(/[\w.-]+)+$`)},
+	{"domain", ".", regexp.MustCompile(`^([a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9])?\.)+[a-z]{2,18}$`)},
+	{"slug", "", regexp.MustCompile(`^[a-z0-9]+([-_][a-z0-9]+)+$`)},
+	{"word", "", regexp.MustCompile(`^\pL+$`)},
 }
 
 // formatOf is the format that a text has as a whole.
@@ -206,8 +208,12 @@ func formatOf(v string) string {
 			return "ipv6"
 		}
 	}
+	spaced := strings.Contains(v, " ")
 	for _, f := range formats {
-		if f.is.MatchString(v) {
+		if spaced && f.name != "html" && f.name != "timestamp" && f.name != "phone" && f.name != "iban" {
+			continue
+		}
+		if strings.Contains(v, f.needs) && f.is.MatchString(v) {
 			return f.name
 		}
 	}
@@ -255,4 +261,23 @@ func (t *textShape) addBytes(shown int, weight int64) {
 	}
 	t.n += weight
 	t.length[coarse(max(0, shown/2-1))] += weight
+}
+
+// overLong is how many texts are many times as long as the one in the middle.
+func (t *textShape) overLong() int64 {
+	if t.n == 0 {
+		return 0
+	}
+	var seen, long int64
+	median := -1
+	for _, length := range slices.Sorted(maps.Keys(t.length)) {
+		n := t.length[length]
+		if seen += n; median < 0 && 2*seen >= t.n {
+			median = length
+		}
+		if median > 0 && length > artifact.OverLongMultiple*median {
+			long += n
+		}
+	}
+	return long
 }

@@ -138,7 +138,7 @@ func TestLoad(t *testing.T) {
 			c := open(t, url)
 			want := query[string](t, c, definitions)
 			o.Connect = connector(t, url)
-			const accounts = 20_000
+			const accounts = 12_000
 			report, err := load.Load(t.Context(), o, shop(accounts))
 			if err != nil {
 				t.Fatal(err)
@@ -440,12 +440,14 @@ func TestForeignSchemas(t *testing.T) {
 // Who is no superuser owns the tables and loads as well: triggers are disabled
 // one by one then, and enabled as they were.
 func TestOrdinaryRole(t *testing.T) {
-	url := testdb.Postgres(t)
-	c := open(t, url)
+	admin := testdb.Postgres(t)
+	c := open(t, admin)
 	name := query[string](t, c, "SELECT current_database()")[0]
-	testdb.SQL(t, url, "CREATE EXTENSION btree_gist", "CREATE ROLE plain_"+name+" LOGIN", "ALTER DATABASE "+name+" OWNER TO plain_"+name)
-	t.Cleanup(func() { testdb.SQL(t, url, "DROP OWNED BY plain_"+name, "ALTER DATABASE "+name+" OWNER TO postgres", "DROP ROLE plain_"+name) })
-	url = strings.Replace(url, "postgres@", "plain_"+name+"@", 1)
+	testdb.SQL(t, admin, "CREATE EXTENSION btree_gist", "CREATE ROLE plain_"+name+" LOGIN", "ALTER DATABASE "+name+" OWNER TO plain_"+name)
+	t.Cleanup(func() {
+		testdb.SQL(t, admin, "ALTER DATABASE "+name+" OWNER TO postgres", "DROP OWNED BY plain_"+name+" CASCADE", "DROP ROLE plain_"+name)
+	})
+	url := strings.Replace(admin, "postgres@", "plain_"+name+"@", 1)
 	testdb.SQL(t, url, strings.Replace(shopSQL, "CREATE EXTENSION btree_gist;", "", 1))
 	want := query[string](t, c, definitions)
 	d := shop(10_000)

@@ -137,9 +137,9 @@ func TestPublicValues(t *testing.T) {
 		}
 	}
 	m := newMemory(tab)
-	m.insert("t", "1", "open", "s", "5", "sad", "t", "secret")
+	m.insert("t", "1", "open", "s", "5", "sad", "t", "kanari")
 	got := written(t, mustProfile(t, m.analyze(), Options{}))
-	if !strings.Contains(got, "{open: 1}") || !strings.Contains(got, "{sad: 1}") || strings.Contains(got, "secret") {
+	if !strings.Contains(got, "{open: 1}") || !strings.Contains(got, "{sad: 1}") || strings.Contains(got, "kanari") {
 		t.Errorf("got\n%s\nwant open and sad, and nothing of what the schema does not name", got)
 	}
 }

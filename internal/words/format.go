@@ -28,7 +28,7 @@ func Formats(value []byte) string {
 		return "ipv6"
 	case s.upper >= 2 && isIBAN(value):
 		return "iban"
-	case value[0] == '{' && value[len(value)-1] == '}' && (s.colon > 0 || len(value) == 2) && s.quote >= 0 && looksJSON(value),
+	case value[0] == '{' && value[len(value)-1] == '}' && (s.colon > 0 || len(value) == 2) && looksJSON(value),
 		value[0] == '[' && value[len(value)-1] == ']' && looksJSON(value):
 		return "json"
 	case s.less > 0 && isHTML(value):
@@ -40,6 +40,8 @@ func Formats(value []byte) string {
 		}
 	}
 	switch {
+	case len(value) >= 16 && value[len(value)-1] == '=' && isBase64(value, s):
+		return "base64"
 	case s.space == 0 && s.slash > 0 && s.other == 0 && isPath(value):
 		return "path"
 	case s.dot > 0 && s.space == 0 && isDomain(value):
@@ -60,7 +62,7 @@ func Formats(value []byte) string {
 
 // counts are how often classes of characters occur.
 type counts struct {
-	chars, letters, upper, digit, space, at, dot, colon, dash, slash, less, quote, other int
+	chars, letters, upper, digit, space, at, dot, colon, dash, slash, less, other int
 }
 
 func survey(value []byte) (s counts) {
@@ -103,8 +105,6 @@ func survey(value []byte) (s counts) {
 			s.slash++
 		case c == '<':
 			s.less++
-		case c == '"':
-			s.quote++
 		case c < ' ' || c == 0x7f:
 			s.other++
 		}

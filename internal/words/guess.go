@@ -26,6 +26,13 @@ func Guess(table, column string, t schema.Type, comment string) Meaning {
 	if m := byType(columnWords, t); m != "" {
 		return m
 	}
+	if whole := strings.Join(all, ""); len(columnWords) < len(all) {
+		for _, m := range dictionary()[whole] {
+			if m.fits(t) && plausible(m, t) {
+				return m
+			}
+		}
+	}
 	for _, w := range [][]string{columnWords, all, trimmed(columnWords)} {
 		if m := lookUp(tableWords, w, t); m != "" {
 			return m
@@ -141,6 +148,11 @@ func inContext(table, before []string, key string) Meaning {
 		}
 		if owner == network {
 			return IPv4
+		}
+		return ""
+	case "text":
+		if last == "comment" || last == "comments" || last == "note" || last == "review" {
+			return Comment
 		}
 		return ""
 	case "title":

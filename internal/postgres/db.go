@@ -47,7 +47,7 @@ func OpenWith(ctx context.Context, c Config) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{config: c, conn: conn}
-	err = conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int4, split_part(current_setting('server_version'), ' ', 1)").Scan(&db.version, &db.release)
+	err = conn.QueryRow(ctx, "SELECT pg_catalog.current_setting('server_version_num')::int4, split_part(current_setting('server_version'), ' ', 1)").Scan(&db.version, &db.release)
 	if err == nil && db.version < 120000 {
 		err = &rehearse.Error{Kind: rehearse.Unavailable, Msg: "PostgreSQL " + db.release + " is too old", Hint: "Use PostgreSQL 12 or newer."}
 	}

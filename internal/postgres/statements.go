@@ -19,7 +19,8 @@ type statementRow struct {
 
 // Statements are the n statements of this database that took the most time
 // altogether, as pg_stat_statements has them, with every literal and comment taken
-// out. Only those that read or write rows are in there, and none on the catalogue.
+// out. Only those that read or write rows are in there, and none that mention the
+// catalogue or a function whose name begins with pg_.
 // Where the extension is not there, or not loaded, there are none.
 func (db *DB) Statements(ctx context.Context, n int) ([]profile.DataStatement, error) {
 	var found []statementRow
@@ -34,7 +35,7 @@ func (db *DB) Statements(ctx context.Context, n int) ([]profile.DataStatement, e
 			return err
 		}
 		var view bool // says since when, from 1.9 on
-		if err := conn.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name+".pg_stat_statements_info").Scan(&view); err != nil {
+		if err := conn.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", name+".pg_stat_statements_info").Scan(&view); err != nil {
 			return err
 		}
 		hours := "0"
@@ -48,7 +49,7 @@ func (db *DB) Statements(ctx context.Context, n int) ([]profile.DataStatement, e
 			FROM (SELECT s.query, s.calls, coalesce(to_jsonb(s) ->> 'total_exec_time', to_jsonb(s) ->> 'total_time')::float8 AS time
 				FROM `+name+`.pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database()) s
 			WHERE query ~* '^(\s|/\*.*?\*/|--[^\n]*\n)*(select|insert|update|delete|with)\M'
-				AND query !~* '\m(pg_catalog|pg_class|pg_stat\w*|pg_settings|information_schema)\M'
+				AND query !~* '\m(pg_|information_schema)'
 			GROUP BY query ORDER BY sum(time) DESC, query LIMIT $1`, 2*n)
 		return err
 	})

@@ -31,7 +31,7 @@ var entries = []struct {
 	{Gender, "gender sex geschlecht anrede sexe sexo genero geslacht sesso"},
 	{Title, "salutation honorific honorificprefix nameprefix civilite anredetitel persontitle academictitle"},
 
-	{Street, "street streetaddress streetname streetline addressline addressline1 address1 addrline1 addr1 line1 strasse str rue calle rua via ulica straat addressstreet addressline2 address2 line2 siteaddress gata"},
+	{Street, "street streetaddress streetname streetline addressline addressline1 address1 addrline1 addr1 line1 strasse strase rue calle rua via ulica straat addressstreet addressline2 address2 line2 siteaddress gata"},
 	{HouseNumber, "housenumber houseno hausnummer hausnr streetnumber streetno buildingnumber huisnummer"},
 	{City, "city town cityname locality ort stadt ville ciudad cidade citta stad miasto mesto municipality gemeinde commune placeofbirth birthplace wohnort sitecity"},
 	{Region, "state region province county prefecture bundesland departement provincia estado statename stateprovince provincename canton kanton sitestate regione administrativearea"},
@@ -61,7 +61,7 @@ var entries = []struct {
 	{Domain, "domain domainname emaildomain customdomain subdomain tld fqdndomain sitedomain"},
 	{Hostname, "hostname host server servername fqdn machine machinename nodename dns dnsname listendns ldaphost smtpserver dbhost remotehost proxyaddress vhost instancehost workstation smtphelo rechner proxyhost"},
 	{IPv4, "ip ipaddress ipaddr ipv4 ipv4address clientip remoteip remoteaddr remoteaddress sourceip srcip dstip destip lastip lastloginip signupip attemptip listenip currentsigninip lastsigninip oobip gateway router netmask hostrouter hostnetmask userip serverip createdip loginip"},
-	{IPv6, "ipv6 ipv6address ip6 ipv6addr"},
+	{IPv6, "address6 addr6 ipv6 ipv6address ip6 ipv6addr"},
 	{MAC, "mac macaddress macaddr hwaddr hardwareaddress ethernetaddress"},
 	{UserAgent, "useragent ua browseragent httpuseragent browser clientagent agent"},
 	{Path, "path filepath filelocation directory dir folder folderpath storagepath sourcepath origpath execpath pfad chemin ruta relativepath uripath pagepath requestpath urlpath route mountpoint storagekey objectkey s3key menupath sslcertfile sslkeyfile contentaddress attachmentpath"},
@@ -96,12 +96,18 @@ var entries = []struct {
 	{Code, "code shortcode couponcode promocode vouchercode discountcode referralcode invitecode errorcode kuerzel abbreviation abbr acronym codigo kod promo coupon statuscode reasoncode currencysymbol unitcode airportcode accesscode gradecode cd"},
 	{Status, "status state statut estado stato stan statustext orderstatus paymentstatus jobstatus accountstatus zustand deploymentstatus lifecycle usstatus volstatus subscriptionstatus shippingstatus fulfillmentstatus stage phase workflowstate priority prioritylevel"},
 
-	{JSON, "json jsondata payload metadata meta attributes properties props settings preferences config configuration options params parameters extra extradata customfields additionaldata rawjson requestbody responsebody eventdata context propertiesjson customattributes data dataraw"},
+	{JSON, "json jsondata payload metadata rawjson requestbody responsebody eventdata propertiesjson customattributes customfields jsonpayload jsonconfig settingsjson configjson datajson metajson"},
 	{Serialized, "serialized serialised serializeddata logparams sessiondata rcparams jobparams ctparams objectdata metavalue optionvalue"},
 	{Base64, "base64 base64data encodeddata datauri imagedata base64content"},
 	{XML, "xml xmldata xmlcontent xmlpayload rawxml soapbody soaprequest soapresponse"},
 	{HTML, "html htmlbody bodyhtml htmlcontent contenthtml htmltext contentrendered renderedhtml htmldescription descriptionhtml markup"},
 }
+
+// endings are words that other words are written together with, as in gridcolor.
+var endings = []struct {
+	word    string
+	meaning Meaning
+}{{"color", Color}, {"colour", Color}, {"email", Email}, {"password", PasswordHash}, {"username", Username}, {"hostname", Hostname}, {"filename", FileName}, {"phone", Phone}, {"strasse", Street}, {"strase", Street}}
 
 // owners are words in front of a bare "name", or names of tables.
 var owners = sync.OnceValue(func() map[string]owner {
@@ -115,12 +121,12 @@ var owners = sync.OnceValue(func() map[string]owner {
 })
 
 var ownerWords = map[owner]string{
-	person: "user users customer customers person persons people contact contacts employee employees staff member members author authors patient patients student students teacher " +
+	person: "poc user users customer customers person persons people contact contacts employee employees staff member members author authors patient patients student students teacher " +
 		"teachers owner owners lead leads client clients doctor doctors driver drivers guest guests passenger passengers subscriber subscribers kunde kunden benutzer mitarbeiter personne " +
 		"personnes clientes cliente usuario usuarios persona personas participant participants attendee attendees applicant applicants candidate candidates agent agents visitor visitors donor donors " +
 		"actor beneficiary real creator holder tenantuser player players manager seller buyer recipient sender reviewer",
 	organisation: "company companies organization organizations organisation organisations org supplier suppliers vendor vendors firma firmen manufacturer manufacturers merchant merchants employer brand brands bank banks publisher tenant tenants partner partners distributor carrier empresa empresas entreprise entreprises business agency school schools university hospital hospitals club",
-	file:         "file files document documents attachment attachments image images img upload uploads media filearchive oldimage asset blob blobs photo photos datei dateien picture archive",
+	file:         "file files document documents attachment attachments image images img upload uploads filearchive oldimage asset blob blobs photo photos datei dateien picture archive",
 	host:         "host hosts server servers machine machines node nodes endpoint proxy hosting dns interface ha vm router switch",
 	network:      "ip ipv4 block ipblocks ipb network subnet remote",
 	city:         "city cities town towns stadt staedte ville villes ciudad municipality",

@@ -19,6 +19,9 @@ import (
 func Guess(table, column string, t schema.Type, comment string) Meaning {
 	tableWords := split(table)
 	all := split(column)
+	if len(all) == 0 {
+		return byComment(comment, t)
+	}
 	columnWords := all
 	if rest := withoutTable(table, tableWords, all); len(rest) > 0 {
 		columnWords = rest
@@ -38,8 +41,10 @@ func Guess(table, column string, t schema.Type, comment string) Meaning {
 			return m
 		}
 	}
-	if t.Kind == schema.UUID && len(comment) == 0 {
-		return UUID
+	for _, e := range endings {
+		if strings.HasSuffix(all[len(all)-1], e.word) && e.meaning.fits(t) && plausible(e.meaning, t) {
+			return e.meaning
+		}
 	}
 	return byComment(comment, t)
 }
@@ -49,6 +54,8 @@ func byType(column []string, t schema.Type) Meaning {
 	switch {
 	case t.Kind == schema.UUID:
 		return UUID
+	case t.Kind == schema.JSON:
+		return JSON
 	case t.Kind == schema.Inet && (t.Name == "macaddr" || t.Name == "macaddr8"):
 		return MAC
 	case t.Kind == schema.Inet && slices.Contains(column, "ipv6"):
@@ -106,6 +113,9 @@ func plausible(m Meaning, t schema.Type) bool {
 // elsewhere. before are the words in front of the ending.
 func inContext(table, before []string, key string) Meaning {
 	last := ""
+	for len(before) > 0 && strings.Trim(before[len(before)-1], "0123456789") == "" {
+		before = before[:len(before)-1]
+	}
 	if len(before) > 0 {
 		last = before[len(before)-1]
 	} else if len(table) > 0 {

@@ -304,6 +304,15 @@ clientes sobrenome text80 family_name
 clientes cidade text80 city
 clientes endereco text200 full_address
 produits prix decimal price
+graph_theme gridbordercolor text6 color
+host_inventory poc_1_name text128 full_name
+host_inventory poc_2_phone_b text64 phone
+host address6 text255 ipv6
+media_type name text100 name_of_thing
+profiles value_str text -
+task_data data text -
+Queues Lifecycle text32 status
+module relative_path text255 path
 produits libelle text100 name_of_thing
 `
 

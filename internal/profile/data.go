@@ -219,7 +219,11 @@ type DataCount struct {
 // DataDependence is a column's distribution for each bucket of another's.
 //
 // A column's buckets are: "null"; "=VALUE" for each listed value; "q1" to "q10",
-// the tenths of the rest's quantiles, or "rest" where it has none.
+// the tenths of the rest's quantiles, or "rest" where it has none or only three.
+// Of the listed values the 24 most common have buckets of their own, and the
+// others are in "rest". A number of children has the buckets of its reference's
+// Children: "0", "1", "11-13". Rows whose buckets fewer than K rows share are left
+// out, and combinations that fewer than a quarter of K have are not told.
 type DataDependence struct {
 	// Column is the column that depends. "children(TABLE.COLUMN,…)" is the number
 	// of rows of TABLE that refer to a row through the columns.

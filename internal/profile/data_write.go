@@ -258,12 +258,12 @@ func (r *DataReference) node() *yaml.Node {
 		for _, c := range r.Children {
 			share := word(formatShare(c.Share))
 			if c.From == c.To {
-				children.add(strconv.FormatInt(c.From, 10), share)
+				children.set(strconv.FormatInt(c.From, 10), share)
 				continue
 			}
 			pair := flowList()
 			pair.Content = []*yaml.Node{share, word(formatShare(c.Mean))}
-			children.add(fmt.Sprintf("%d-%d", c.From, c.To), pair)
+			children.set(fmt.Sprintf("%d-%d", c.From, c.To), pair)
 		}
 		m.set("children", children.node())
 	}
@@ -393,7 +393,7 @@ func (m *mapping) wholes(key string, numbers []int) {
 func word(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: s} }
 
 // plain are texts that need no quotes unless YAML takes them for something else.
-var plain = regexp.MustCompile(`^=?[\pL\pN_][\pL\pN_ ./+-]*$`)
+var plain = regexp.MustCompile(`^=?[\pL\pN_][\pL\pN_ ./+>-]*$`)
 
 // text is a scalar that YAML must read as a text.
 func text(s string) *yaml.Node {

@@ -91,6 +91,34 @@ var approximately = cmp.Comparer(func(a, b float64) bool {
 	return math.Abs(a-b) <= 1e-3*math.Max(math.Abs(a), math.Abs(b))
 })
 
+// The example of the documentation is one, and is written as it stands there, but
+// for quotes.
+func TestDocumentedData(t *testing.T) {
+	source, err := os.ReadFile("data_doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var example strings.Builder
+	for line := range strings.Lines(string(source)) {
+		if text, ok := strings.CutPrefix(line, "//\t"); ok {
+			example.WriteString(text)
+		}
+	}
+	d, err := ParseData("data_doc.go", []byte(example.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := d.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	bare := strings.NewReplacer("'", "", "\"", "")
+	want, got := bare.Replace(example.String()), bare.Replace(strings.TrimPrefix(b.String(), dataHeader))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-documented +written):\n%s", diff)
+	}
+}
+
 func TestDataProblemsAreFoundTogether(t *testing.T) {
 	_, err := ParseData("p.data.yaml", []byte(`version: 1
 source: {engine: postgrs}

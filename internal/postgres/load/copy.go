@@ -95,7 +95,7 @@ func (l *loader) copy(ctx context.Context, conn *pgx.Conn, c chunk, memory *buff
 	}
 	if before != "" {
 		if _, err := conn.Exec(ctx, before); err != nil {
-			return 0, 0, fmt.Errorf("load table %q: %w", t.name, err)
+			return 0, 0, failed(ctx, conn, fmt.Sprintf("load table %q", t.name), err)
 		}
 	}
 	s := startStream(ctx, t.encoder, t.rows, c.from, c.to, memory, func(rows, bytes int64) { l.progress.add(t.name, rows, bytes) })
@@ -108,7 +108,7 @@ func (l *loader) copy(ctx context.Context, conn *pgx.Conn, c chunk, memory *buff
 	}
 	if after != "" {
 		if _, err := conn.Exec(ctx, after); err != nil {
-			return 0, 0, fmt.Errorf("load table %q: %w", t.name, err)
+			return 0, 0, failed(ctx, conn, fmt.Sprintf("load table %q", t.name), err)
 		}
 	}
 	return tag.RowsAffected(), s.bytes.Load(), nil
@@ -129,7 +129,7 @@ func (l *loader) analyze(ctx context.Context, conns []*pgx.Conn) error {
 	return share(ctx, len(conns), len(l.tables), func(ctx context.Context, worker, i int) error {
 		t := l.tables[i]
 		if _, err := conns[worker].Exec(ctx, "ANALYZE "+t.sql); err != nil {
-			return fmt.Errorf("analyze table %q: %w", t.name, err)
+			return failed(ctx, conns[worker], fmt.Sprintf("analyze table %q", t.name), err)
 		}
 		l.progress.add(t.name, 1, 0)
 		return nil

@@ -33,21 +33,28 @@ var lineIn = regexp.MustCompile(`\bline (\d+)`)
 // copyError says what stopped the COPY of rows from+1 and on of a table, of which
 // sent rows had been handed over.
 func copyError(ctx context.Context, conn *pgx.Conn, t *table, from, sent int64, err error) error {
+	where := fmt.Sprintf("load table %q, at about row %d", t.name, from+sent)
 	var e *pgconn.PgError
-	if !errors.As(err, &e) {
-		if conn.IsClosed() && ctx.Err() == nil {
-			return lost(fmt.Sprintf("load table %q: the connection broke at about row %d", t.name, from+sent), err)
+	if errors.As(err, &e) {
+		if m := lineIn.FindStringSubmatch(e.Where); m != nil {
+			line, _ := strconv.ParseInt(m[1], 10, 64)
+			where = fmt.Sprintf("load table %q, row %d", t.name, from+line)
 		}
-		return fmt.Errorf("load table %q: %w", t.name, err)
 	}
-	where := fmt.Sprintf("load table %q", t.name)
-	if m := lineIn.FindStringSubmatch(e.Where); m != nil {
-		line, _ := strconv.ParseInt(m[1], 10, 64)
-		where += fmt.Sprintf(", row %d", from+line)
-	} else {
-		where += fmt.Sprintf(", at about row %d", from+sent)
+	return failed(ctx, conn, where, err)
+}
+
+// failed is the error of a statement, explained where it is one of the server's or
+// of the connection.
+func failed(ctx context.Context, conn *pgx.Conn, doing string, err error) error {
+	var e *pgconn.PgError
+	switch {
+	case errors.As(err, &e):
+		return explain(ctx, conn, doing, e)
+	case conn.IsClosed() && ctx.Err() == nil:
+		return lost(doing+": the connection broke", err)
 	}
-	return explain(ctx, conn, where, e)
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // explain makes an error of the server's one that a person can act on.

@@ -39,20 +39,22 @@ func (l *loader) plan(ctx context.Context, c *pgx.Conn) (*plan, error) {
 }
 
 // family is a common table expression of all loaded tables and their partitions,
-// with how many rows come into each family. It takes two parameters.
+// with how many rows come into each family and whether its triggers fire.
 const family = `RECURSIVE below AS (
-	SELECT oid, rows FROM unnest($1::oid[], $2::int8[]) AS t(oid, rows)
+	SELECT oid, rows, fire FROM unnest($1::oid[], $2::int8[], $3::bool[]) AS t(oid, rows, fire)
 	UNION ALL
-	SELECT i.inhrelid, b.rows FROM below b JOIN pg_inherits i ON i.inhparent = b.oid JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
-), family AS (SELECT oid, max(rows) AS rows FROM below GROUP BY oid)`
+	SELECT i.inhrelid, b.rows, b.fire FROM below b JOIN pg_inherits i ON i.inhparent = b.oid JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+), family AS (SELECT oid, max(rows) AS rows, bool_or(fire) AS fire FROM below GROUP BY oid)`
 
 // query asks about the family, and calls each for every row.
 func (l *loader) query(ctx context.Context, tx pgx.Tx, sql string, each func(pgx.CollectableRow) error) error {
-	oids, counts := make([]uint32, len(l.tables)), make([]int64, len(l.tables))
-	for i, t := range l.tables {
-		oids[i], counts[i] = t.oid, t.rows.Rows()
+	var oids []uint32
+	var counts []int64
+	var fires []bool
+	for _, t := range l.tables {
+		oids, counts, fires = append(oids, t.oid), append(counts, t.rows.Rows()), append(fires, t.fire)
 	}
-	found, err := tx.Query(ctx, sql, oids, counts)
+	found, err := tx.Query(ctx, sql, oids, counts, fires)
 	if err != nil {
 		return err
 	}
@@ -147,26 +149,19 @@ func (l *loader) unprovenChecks(ctx context.Context, tx pgx.Tx) ([]removal, erro
 // triggers are those of users that would fire in a session of ours, and must
 // not. A replica's session fires those that are ENABLE ALWAYS and ENABLE REPLICA.
 func (l *loader) triggers(ctx context.Context, tx pgx.Tx) ([]removal, error) {
-	firing := map[uint32]bool{}
-	for _, t := range l.tables {
-		if t.fire {
-			firing[t.oid] = true
-		}
-	}
 	enable := map[string]string{"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 	var out []removal
 	err := l.query(ctx, tx, "WITH "+family+`
-		SELECT tgrelid, tgname, tgrelid::regclass::text, tgenabled::text
-		FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgrelid IN (SELECT oid FROM family)
-		ORDER BY 3, 2`,
+		SELECT tgname, tgrelid::regclass::text, tgenabled::text
+		FROM pg_trigger JOIN family ON family.oid = tgrelid WHERE NOT tgisinternal AND tgenabled <> 'D' AND NOT fire
+		ORDER BY 2, 1`,
 		func(row pgx.CollectableRow) error {
-			var oid uint32
 			var name, table, enabled string
-			if err := row.Scan(&oid, &name, &table, &enabled); err != nil {
+			if err := row.Scan(&name, &table, &enabled); err != nil {
 				return err
 			}
 			fires := enabled == "A" || (enabled == "R") == l.replica
-			if firing[oid] || !fires {
+			if !fires {
 				return nil
 			}
 			id := pgx.Identifier{name}.Sanitize()

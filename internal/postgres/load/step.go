@@ -67,23 +67,18 @@ func (s step) run(ctx context.Context, q querier) error {
 // make takes the step after a load, and explains why it failed where it did.
 func (s step) make(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, s.sql)
-	var e *pgconn.PgError
+	if err == nil {
+		return nil
+	}
 	if conn.PgConn().TxStatus() == 'E' {
 		// Explaining takes questions, which a failed transaction does not answer.
 		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
-			return fmt.Errorf("make %s: %w", s.object, err)
+			return failed(ctx, conn, "make "+s.object, err)
 		}
 	}
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &e):
-		if conn.IsClosed() && ctx.Err() == nil {
-			return lost("make "+s.object+": the connection broke", err)
-		}
-		return fmt.Errorf("make %s: %w", s.object, err)
-	case s.violation != "" && e.Code == "23503":
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code == "23503" && s.violation != "" {
 		return s.violated(ctx, conn, e)
 	}
-	return explain(ctx, conn, "make "+s.object, e)
+	return failed(ctx, conn, "make "+s.object, err)
 }

@@ -25,46 +25,49 @@ type Artifact struct {
 	Doc   string        // one sentence
 }
 
-// The artifacts of texts.
+// The artifacts: of texts, times, numbers, documents and arrays, in this order.
 const (
-	Mojibake         = "mojibake"
-	Decomposed       = "decomposed"
-	Replacement      = "replacement_character"
-	Control          = "control_character"
-	ZeroWidth        = "zero_width"
-	NoBreakSpace     = "no_break_space"
-	LeadingSpace     = "leading_space"
-	TrailingSpace    = "trailing_space"
-	DoubleSpace      = "double_space"
-	CaseDuplicates   = "case_duplicates" // of a column
-	Empty            = "empty"
-	NullWord         = "null_word"
-	Emoji            = "emoji"
-	RightToLeft      = "right_to_left"
-	HTMLEntity       = "html_entity"
-	AtLimit          = "at_limit"
-	OverLong         = "over_long" // of a column
-	LeadingZero      = "leading_zero"
-	Quoting          = "quoting"
-	LineBreak        = "line_break"
-	ZeroDate         = "zero_date"
-	YearOne          = "year_one"
-	Epoch            = "epoch"
-	FarFuture        = "far_future"
-	Infinity         = "infinity" // of numbers too
-	Future           = "future"
-	Midnight         = "midnight"
-	Before1900       = "before_1900"
-	Negative         = "negative"
-	NaN              = "nan"
-	Sentinel         = "sentinel"
-	NearOverflow     = "near_overflow"
-	StringifiedJSON  = "stringified_json"
-	JSONNull         = "json_null"
-	DuplicateKeys    = "duplicate_keys"
-	NullElement      = "null_element"
-	OverLongMultiple = 10 // how many medians are over-long
+	Mojibake        = "mojibake"
+	Decomposed      = "decomposed"
+	Replacement     = "replacement_character"
+	Control         = "control_character"
+	ZeroWidth       = "zero_width"
+	NoBreakSpace    = "no_break_space"
+	LeadingSpace    = "leading_space"
+	TrailingSpace   = "trailing_space"
+	DoubleSpace     = "double_space"
+	CaseDuplicates  = "case_duplicates" // of a column
+	Empty           = "empty"
+	NullWord        = "null_word"
+	Emoji           = "emoji"
+	RightToLeft     = "right_to_left"
+	HTMLEntity      = "html_entity"
+	AtLimit         = "at_limit"
+	OverLong        = "over_long" // of a column
+	LeadingZero     = "leading_zero"
+	Quoting         = "quoting"
+	LineBreak       = "line_break"
+	ZeroDate        = "zero_date"
+	YearOne         = "year_one"
+	Epoch           = "epoch"
+	FarFuture       = "far_future"
+	Infinity        = "infinity" // of numbers too
+	Future          = "future"
+	Midnight        = "midnight"
+	Before1900      = "before_1900"
+	Negative        = "negative"
+	NaN             = "nan"
+	Sentinel        = "sentinel"
+	NearOverflow    = "near_overflow"
+	StringifiedJSON = "stringified_json"
+	JSONNull        = "json_null"
+	DuplicateKeys   = "duplicate_keys"
+	NullElement     = "null_element"
 )
+
+// OverLongMultiple is how many of a column's medians a text must exceed to be
+// over-long.
+const OverLongMultiple = 10
 
 var (
 	texts   = []schema.Kind{schema.Text}
@@ -121,7 +124,7 @@ func All() []Artifact { return all[:] }
 // Set is a set of artifacts.
 type Set uint64
 
-// the bits of a Set, in the order of all.
+// The bits of a Set, in the order of all.
 const (
 	isMojibake Set = 1 << iota
 	isDecomposed

@@ -13,9 +13,9 @@ import (
 func Text(name string, dst, value []byte, limit int, r uint64) ([]byte, bool) {
 	switch name {
 	case Mojibake:
-		return replaceLetter(dst, value, limit, r, broken[:], "Ã©")
+		return replaceLetter(dst, value, limit, broken[:], "Ã©")
 	case Decomposed:
-		return replaceLetter(dst, value, limit, r, accents[:], "e\u0301")
+		return replaceLetter(dst, value, limit, accents[:], "e\u0301")
 	case Replacement:
 		return insert(dst, value, limit, r, "\ufffd")
 	case Control:
@@ -140,7 +140,7 @@ var accents = [...]substitute{{'é', "e\u0301"}, {'ü', "u\u0308"}, {'ö', "o\u0
 
 // replaceLetter replaces the first letter that there is a substitute for, and
 // appends otherwise where there is none.
-func replaceLetter(dst, value []byte, limit int, r uint64, subs []substitute, otherwise string) ([]byte, bool) {
+func replaceLetter(dst, value []byte, limit int, subs []substitute, otherwise string) ([]byte, bool) {
 	if limit > 0 {
 		if limit < 2 {
 			return dst, false

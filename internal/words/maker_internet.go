@@ -1,5 +1,7 @@
 package words
 
+import "strings"
+
 // internet makes the maker one of a meaning of the internet.
 func (m *maker) internet() bool {
 	slugs := uint64(len(english().adjectives) * len(english().nouns))
@@ -179,14 +181,8 @@ func appendMAC(dst []byte, x uint64) []byte {
 
 // appendVersioned appends a text with a number for #.
 func appendVersioned(dst []byte, s string, version uint64) []byte {
-	for i := range len(s) {
-		if s[i] == '#' {
-			dst = appendInt(dst, version)
-		} else {
-			dst = append(dst, s[i])
-		}
-	}
-	return dst
+	before, behind, _ := strings.Cut(s, "#")
+	return append(appendInt(append(dst, before...), version), behind...)
 }
 
 var pathRoots = []string{"/var/data/", "/srv/files/", "/home/app/", "/uploads/", "/mnt/share/", "/opt/app/"}

@@ -27,9 +27,10 @@ type roleRow struct {
 }
 
 type privilegeRow struct {
-	Schema, Name   string
-	Reads, Writes  bool
-	Filtered, Part bool
+	Schema, Name  string
+	Reads, Writes bool
+	Filtered      bool // by row-level security
+	Part          bool // of a partitioned table
 }
 
 // Info says what the server and the role are. Denied are the tables of which the

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -140,7 +141,7 @@ func (m *making) read(ctx context.Context, level []TableReading) error {
 func firstCause(errs []error) error {
 	var found error
 	for _, err := range errs {
-		if err != nil && (found == nil || strings.Contains(found.Error(), context.Canceled.Error())) {
+		if err != nil && (found == nil || errors.Is(found, context.Canceled)) {
 			found = err
 		}
 	}

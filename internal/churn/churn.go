@@ -160,7 +160,9 @@ func (r *run) add(ctx context.Context, conn *pgx.Conn, s *schema.Schema, t *sche
 		}
 		r.report.Dead += n
 	}
-	r.choose(update, target, c.Updates)
+	if len(target.update) > 0 {
+		r.choose(update, target, c.Updates)
+	}
 	if why != "" && c.Inserts+c.Deletes > 0 {
 		r.note("Nothing is inserted into %s: %s.", t.QName(), why)
 		return nil

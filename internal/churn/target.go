@@ -20,6 +20,7 @@ type target struct {
 	name   string // QName
 	sql    string
 	key    []schema.Column // that find a row
+	touch  string // a column that may be set to itself, as SQL writes it
 	update []assignment
 	insert string
 	fresh  []*fresh
@@ -105,6 +106,9 @@ func (t *target) updates(of *schema.Table) {
 			continue
 		}
 		name := quoted(c.Name)
+		if t.touch == "" {
+			t.touch = name
+		}
 		if bound(of, c.Name) {
 			continue
 		}
@@ -112,14 +116,8 @@ func (t *target) updates(of *schema.Table) {
 			"UPDATE %[1]s SET %[2]s = coalesce((SELECT o.%[2]s FROM %[1]s o WHERE %[3]s), %[2]s) WHERE %[4]s",
 			t.sql, name, t.where("o.", len(t.key)+1), t.where("", 1))})
 	}
-	if len(t.update) > 0 {
-		return
-	}
-	for _, c := range of.Columns {
-		if c.Generated == "" && c.Identity != "always" {
-			t.update = []assignment{{sql: fmt.Sprintf("UPDATE %s SET %[2]s = %[2]s WHERE %s", t.sql, quoted(c.Name), t.where("", 1))}}
-			return
-		}
+	if len(t.update) == 0 && t.touch != "" {
+		t.update = []assignment{{sql: fmt.Sprintf("UPDATE %s SET %[2]s = %[2]s WHERE %[3]s", t.sql, t.touch, t.where("", 1))}}
 	}
 }
 
@@ -317,11 +315,13 @@ func (t *target) load(ctx context.Context, conn *pgx.Conn, seed uint64) error {
 // kill makes a share of the rows dead once, by updating the first ones to what
 // they are.
 func (t *target) kill(ctx context.Context, conn *pgx.Conn, share float64) (int64, error) {
-	column := quoted(t.key[0].Name)
+	if t.touch == "" {
+		return 0, nil
+	}
 	if _, err := conn.Exec(ctx, "ALTER TABLE "+t.sql+" SET (autovacuum_enabled = off)"); err != nil {
 		return 0, err
 	}
 	tag, err := conn.Exec(ctx, fmt.Sprintf(
-		"UPDATE %[1]s SET %[2]s = %[2]s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %[1]s LIMIT (SELECT ceil($1::float8 * count(*)) FROM %[1]s)))", t.sql, column), share)
+		"UPDATE %[1]s SET %[2]s = %[2]s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %[1]s LIMIT (SELECT ceil($1::float8 * count(*)) FROM %[1]s)))", t.sql, t.touch), share)
 	return tag.RowsAffected(), err
 }

@@ -20,7 +20,7 @@ type target struct {
 	name   string // QName
 	sql    string
 	key    []schema.Column // that find a row
-	touch  string // a column that may be set to itself, as SQL writes it
+	touch  string          // a column that may be set to itself, as SQL writes it
 	update []assignment
 	insert string
 	fresh  []*fresh

@@ -17,10 +17,13 @@ var large = flag.Bool("large", false, "also clone 10 GB, which needs that much r
 // with cp beside. A dataset is laid out as PostgreSQL does it: many small files, and
 // some that are large.
 //
-// On two cores, ext4 below, the whole of the data in the page cache; ms:
+// On two cores, with ext4 below the volume and the data in the page cache, in ms:
 //
-//	            0.1 GB    1 GB
-//	loopback        RESULT
+//	            0.1 GB    1.1 GB
+//	reflink         63        61
+//	loopback        52        56
+//	copy           160       661
+//	cp -a          233       765
 func BenchmarkClone(b *testing.B) {
 	sizes := []int64{100 << 20, 1 << 30}
 	if *large {

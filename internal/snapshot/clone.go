@@ -44,6 +44,8 @@ type Mount struct {
 func (g *Golden) Clone(ctx context.Context, id, owner string) (*Clone, error) {
 	begun := time.Now()
 	s := g.store
+	s.under.RLock()
+	defer s.under.RUnlock()
 	c := &Clone{CloneInfo: CloneInfo{ID: id, Owner: owner, Golden: g.Key}}
 	if err := validName("clone", id); err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func (g *Golden) Clone(ctx context.Context, id, owner string) (*Clone, error) {
 		return nil, fmt.Errorf("note clone %s: %w", id, err)
 	}
 	if err := copyTree(ctx, g.path, c.Path, file, false); err != nil {
-		return nil, errors.Join(fmt.Errorf("clone %s: %w", g.Key, err), s.Remove(context.WithoutCancel(ctx), id))
+		return nil, errors.Join(fmt.Errorf("clone %s: %w", g.Key, err), s.remove(context.WithoutCancel(ctx), id))
 	}
 	c.Took = time.Since(begun)
 	return c, nil
@@ -86,6 +88,12 @@ func (s *Store) Remove(ctx context.Context, id string) error {
 	if err := validName("clone", id); err != nil {
 		return err
 	}
+	s.under.RLock()
+	defer s.under.RUnlock()
+	return s.remove(ctx, id)
+}
+
+func (s *Store) remove(ctx context.Context, id string) error {
 	var c CloneInfo
 	if err := readRecord(s.cloneAt(id)+".json", &c); errors.Is(err, os.ErrNotExist) {
 		return nil

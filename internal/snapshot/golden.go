@@ -46,6 +46,8 @@ func (s *Store) Golden(ctx context.Context, key string, build func(ctx context.C
 	if err := validName("golden", key); err != nil {
 		return nil, err
 	}
+	s.under.RLock()
+	defer s.under.RUnlock()
 	for {
 		held, err := takeLock(ctx, s.at(key)+".lock", true)
 		if err != nil {
@@ -175,6 +177,8 @@ func goldensIn(dir string) ([]GoldenInfo, error) {
 // Prune removes the goldens that unwanted names and that nobody uses at the
 // moment, and returns them. Clones of theirs stay.
 func (s *Store) Prune(ctx context.Context, unwanted func(GoldenInfo) bool) ([]GoldenInfo, error) {
+	s.under.RLock()
+	defer s.under.RUnlock()
 	all, err := s.Goldens()
 	if err != nil {
 		return nil, err

@@ -78,6 +78,9 @@ type Store struct {
 	dir string
 	o   Options
 
+	// under is held, shared, while goldens and clones are made and removed: the
+	// volume's paths mean something else once it is closed.
+	under   sync.RWMutex
 	mu      sync.Mutex
 	reflink func() error // whether the directory's file system can; asked once
 	volume  *volume      // nil while nobody has needed it
@@ -99,9 +102,12 @@ func Open(dir string, o Options) (*Store, error) {
 	return &Store{dir: dir, o: o, reflink: sync.OnceValue(func() error { return tryReflink(dir) })}, nil
 }
 
-// Close lets go of the volume. Goldens and clones of this store must not be used
-// afterwards; processes that have mounted the volume themselves go on.
+// Close waits for what is under way and lets go of the volume. Nothing of this
+// store must be used afterwards; processes that have mounted the volume
+// themselves go on.
 func (s *Store) Close() error {
+	s.under.Lock()
+	defer s.under.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.volume

@@ -86,7 +86,7 @@ func Compile(ctx context.Context, s *schema.Schema, f *Files) (program *synth.Pr
 			notes = append(notes, p.Error())
 		}
 		o.Meanings, o.References, o.Rules = map[string]words.Meaning{}, map[string][]schema.ForeignKey{}, map[string][]schema.Check{}
-		apply(plan, s, &o)
+		apply(plan, &o)
 	}
 	program, err = synth.Compile(ctx, s, o)
 	if err != nil {
@@ -194,4 +194,22 @@ func port(scheme string) string {
 		return "3306"
 	}
 	return "5432"
+}
+
+// apply takes a validated plan over into the generator's options.
+func apply(plan *llm.Plan, o *synth.Options) {
+	o.Locales = plan.Locales
+	for _, t := range plan.Tables {
+		for _, c := range t.Columns {
+			o.Meanings[t.Name+"."+c.Name] = words.Meaning(c.Meaning)
+		}
+		for _, r := range t.References {
+			o.References[t.Name] = append(o.References[t.Name], schema.ForeignKey{Columns: r.Columns, Table: r.Table, To: r.To, Inferred: true})
+		}
+		for _, r := range t.Rules {
+			if r.Column == "" {
+				o.Rules[t.Name] = append(o.Rules[t.Name], schema.Check{Name: "rule of the plan", Expr: r.Rule})
+			}
+		}
+	}
 }

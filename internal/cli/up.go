@@ -19,6 +19,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/control"
+	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/telemetry"
@@ -183,6 +184,8 @@ func controlHandler(env *environment.Environment, kept *telemetry.Store, describ
 				return nil, fmt.Errorf("exec comes with %d streams, not 3", len(files))
 			}
 			return env.Exec(ctx, q.Service, driver.Command{Args: q.Args, Env: q.Env, Stdin: files[0], Stdout: files[1], Stderr: files[2]})
+		case "reset":
+			return nil, env.Reset(ctx, q.Service)
 		case "telemetry":
 			return answerTelemetry(ctx, env, kept, files)
 		case "tail":
@@ -208,7 +211,7 @@ func (a *app) upForeground(ctx context.Context, p *rehearse.Plan, d driver.Drive
 		}
 	}
 	defer done()
-	err := a.stand(ctx, p, d, ttl, forward, environment.Options{OnEvent: watch.service, Talk: watch.talk()}, func(s standing) error {
+	err := a.stand(ctx, p, d, ttl, forward, environment.Options{OnEvent: watch.service, Talk: watch.talk(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey}, func(s standing) error {
 		done()
 		if err := a.printStanding(s, asJSON); err != nil {
 			return err
@@ -333,9 +336,12 @@ func (a *app) superviseDetached(ctx context.Context, plan func() (*rehearse.Plan
 	start := &startTeller{f: os.NewFile(3, "start")}
 	p, d, err := plan()
 	if err == nil {
+		talk := writerFunc(func(b []byte) { _ = start.tell(startReport{Talk: string(b)}) })
 		err = a.stand(ctx, p, d, ttl, forward, environment.Options{
 			OnEvent: func(ev rehearse.ServiceEvent) { _ = start.tell(startReport{Event: &ev}) },
-			Talk:    writerFunc(func(b []byte) { _ = start.tell(startReport{Talk: string(b)}) }),
+			Talk:    talk,
+			Fill:    dataset.Filler(talk),
+			FillKey: dataset.FillKey,
 		}, func(s standing) error {
 			return start.tell(startReport{Ready: &s})
 		})

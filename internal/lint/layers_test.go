@@ -62,7 +62,7 @@ var house = []room{
 	{pkg: "internal/parity", imports: in("profile schema")},
 	{pkg: "internal/migration", imports: in("profile schema")},
 	{pkg: "internal/churn", imports: in("profile schema")},
-	{pkg: "internal/dataset", imports: in("llm measure mysql postgres postgres/load profile rows schema synth words"),
+	{pkg: "internal/dataset", imports: in("driver llm measure mysql postgres postgres/load profile rows schema synth words"),
 		why: "brings database, profile, generator and loader together"},
 
 	// The data plane never learns of plans, drivers or verdicts.

@@ -43,6 +43,10 @@ type Options struct {
 	Resource map[string]string
 	Forward  *otlp.Forwarder // is given all telemetry as it comes; may be nil
 	Observe  Observer
+	// Fill and FillKey generate datasets; see driver.Spec. They may be nil when no
+	// service has one.
+	Fill    func(ctx context.Context, service rehearse.Service, into driver.Filling) error
+	FillKey func(service rehearse.Service) ([]string, error)
 }
 
 // Observer is told how a rehearsal goes, for people to watch. Nil callbacks are
@@ -225,7 +229,7 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 	var lost error // what could not be written down
 	l.env, err = environment.Up(ctx, environment.Options{
 		ID: record.ID, Plan: l.plan, Driver: l.o.Driver, Dir: record.Place(), Journal: record, Talk: l.o.Observe.Talk,
-		Telemetry: l.environmentTelemetry(),
+		Telemetry: l.environmentTelemetry(), Fill: l.o.Fill, FillKey: l.o.FillKey,
 		OnEvent: func(ev rehearse.ServiceEvent) {
 			lost = errors.Join(lost, l.out.Append(rehearse.Record{Service: &ev}))
 			if l.o.Observe.Service != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/rehearse-dev/rehearse/internal/artifact"
 	"github.com/rehearse-dev/rehearse/internal/schema"
 )
 
@@ -39,8 +40,10 @@ type column struct {
 	codes  map[string]int32
 	names  []string // by code
 	edges  []float64
-	// bare columns take down no text shapes.
+	// bare columns take down no text shapes and no artifacts.
 	bare bool
+	// now is when each side's times are of.
+	now [2]time.Time
 	// k is how many rows of the original must share what is named.
 	k int
 }
@@ -53,6 +56,7 @@ type side struct {
 	lengths     []float64 // texts and what is unsupported, in characters
 	formats     []int32
 	unreadable  int // values that are no number or no time
+	artifacts   artifact.Set
 }
 
 // The sides.
@@ -106,6 +110,8 @@ func (c *column) add(which int, value []byte) {
 	s.rows++
 	if value == nil {
 		s.nulls++
+	} else if !c.bare {
+		s.artifacts |= artifact.Detect(c.Type, value, c.now[which])
 	}
 	switch {
 	case c.sdtype.continuous():

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rehearse-dev/rehearse/internal/measure"
@@ -134,7 +135,7 @@ func (c *comparison) match(a, b *schema.Schema) []*table {
 				c.score(ColumnShapes, Item{Table: t.QName(), Column: def.Name, Metric: "TableStructure", What: "the column is not there"}, "")
 				continue
 			}
-			n.columns = append(n.columns, &column{Column: def, sdtype: sdtypeOf(t, def, c.references(t), c.private(t.QName(), def.Name)), k: c.o.k()})
+			n.columns = append(n.columns, &column{Column: def, sdtype: sdtypeOf(t, def, c.references(t), c.private(t.QName(), def.Name)), k: c.o.k(), now: c.now})
 		}
 		out = append(out, n)
 		by[t.QName()] = n
@@ -234,6 +235,10 @@ func (c *comparison) column(t *table, col *column) {
 		item.Metric, item.Score, item.What = "MissingValueSimilarity", MissingValueSimilarity(x, y), changed("NULL", x, y)
 		c.score(MissingValues, item, "")
 	}
+	if a.artifacts != 0 {
+		item.Metric, item.Score, item.What = coverage(a.artifacts.Names(), b.artifacts.Names())
+		c.score(ArtifactCoverage, item, "")
+	}
 	switch {
 	case col.present(real) == 0:
 		if col.sdtype.scored() {
@@ -255,6 +260,15 @@ func (c *comparison) column(t *table, col *column) {
 	default:
 		c.text(item, col)
 	}
+}
+
+// coverage is the share of artifacts that are there at all.
+func coverage(want, are []string) (metric string, score float64, what string) {
+	lost := slices.DeleteFunc(slices.Clone(want), func(name string) bool { return slices.Contains(are, name) })
+	if len(lost) > 0 {
+		what = "not there: " + strings.Join(lost, ", ")
+	}
+	return "ArtifactCoverage", 1 - float64(len(lost))/float64(len(want)), what
 }
 
 // nothing is a score of 0 for values of which the generated side has none, where

@@ -230,6 +230,21 @@ func TestCompareSaysWhatIsLost(t *testing.T) {
 	}
 }
 
+func TestCompareArtifacts(t *testing.T) {
+	odd := func(values ...string) *memory {
+		return shop().set("orders", "status", func(i int, was string) string {
+			if i < len(values) {
+				return values[i]
+			}
+			return was
+		})
+	}
+	r := compare(t, odd("", " paid"), odd(" open"), likeness.Options{})
+	if i := item(t, r, likeness.ArtifactCoverage, "orders.status"); i.Score != 0.5 || i.What != "not there: empty" {
+		t.Errorf("got %+v", i)
+	}
+}
+
 // What fewer than k rows hold is in no report.
 func TestCompareNamesNothingRare(t *testing.T) {
 	a := shop().set("orders", "status", func(i int, was string) string {

@@ -49,6 +49,9 @@
 // Text Shapes, which does not count: the mean of the likeness of lengths
 // (KSComplement) and of formats (TVComplement), by a coarse division into formats.
 //
+// Artifact Coverage does not count either: of the artifacts (package artifact) that
+// each column of the original has, the share that the generated one has at all.
+//
 // # Deviations
 //
 //   - Bins are the original's for both sides, and NULL has one of its own. That is

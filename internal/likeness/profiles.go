@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -121,8 +120,9 @@ func (c *profiles) column(t *profile.DataTable, col *profile.DataColumn, other *
 		item.Metric, item.Score, item.What = "MissingValueSimilarity", 1-settled(math.Abs(col.Null-is.Null)), changed("NULL", col.Null, is.Null)
 		c.score(MissingValues, item, "")
 	}
-	if len(col.Artifacts) > 0 {
-		c.artifacts(item, col, is)
+	if want := artifactsOf(col); len(want) > 0 {
+		item.Metric, item.Score, item.What = coverage(want, artifactsOf(is))
+		c.score(ArtifactCoverage, item, "")
 	}
 	sdtype := profiled(t, col)
 	switch {
@@ -154,6 +154,16 @@ func (c *profiles) column(t *profile.DataTable, col *profile.DataColumn, other *
 	item.Metric = "TVComplement"
 	item.Score, item.What = categories(col, is)
 	c.score(ColumnShapes, item, "")
+}
+
+func artifactsOf(c *profile.DataColumn) []string {
+	var out []string
+	for _, a := range c.Artifacts {
+		if a.Share > 0 {
+			out = append(out, a.Name)
+		}
+	}
+	return out
 }
 
 // categories compares the values that the first lists, all others being one.
@@ -250,21 +260,6 @@ func lengthsOf(t *profile.DataText) *mixture {
 		m.quantiles = append(m.quantiles, float64(l))
 	}
 	return m
-}
-
-// artifacts scores the share of a column's artifacts that are there at all.
-func (c *profiles) artifacts(item Item, a, b *profile.DataColumn) {
-	var lost []string
-	for _, x := range a.Artifacts {
-		if !slices.ContainsFunc(b.Artifacts, func(y profile.DataShare) bool { return y.Name == x.Name && y.Share > 0 }) {
-			lost = append(lost, x.Name)
-		}
-	}
-	item.Metric, item.Score = "ArtifactCoverage", 1-float64(len(lost))/float64(len(a.Artifacts))
-	if len(lost) > 0 {
-		item.What = "not there: " + strings.Join(lost, ", ")
-	}
-	c.score(ArtifactCoverage, item, "")
 }
 
 func (c *profiles) reference(table string, a *profile.DataReference, other *profile.DataTable) {

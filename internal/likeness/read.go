@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rehearse-dev/rehearse/internal/measure"
 	"github.com/rehearse-dev/rehearse/internal/schema"
@@ -44,6 +45,7 @@ func referenceName(columns []string, to string) string {
 type reader struct {
 	sources    [2]measure.Source
 	statistics [2]map[string]measure.Statistics
+	now        [2]time.Time
 	o          Options
 }
 
@@ -55,6 +57,11 @@ func newReader(ctx context.Context, sources [2]measure.Source, o Options) (*read
 			return nil, fmt.Errorf("read the planner's statistics of the %s database: %w", sideNames[i], err)
 		}
 		r.statistics[i] = statistics
+		info, err := s.Info(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("ask the %s database's server about itself: %w", sideNames[i], err)
+		}
+		r.now[i] = info.Now
 	}
 	return r, nil
 }

@@ -162,11 +162,13 @@ with evidence. Then it tears everything down.`,
 	root.AddGroup(
 		&cobra.Group{ID: "rehearse", Title: "Rehearse:"},
 		&cobra.Group{ID: "environment", Title: "Standing environments:"},
+		&cobra.Group{ID: "data", Title: "Data:"},
 		&cobra.Group{ID: "setup", Title: "Set up:"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		"rehearse":    {a.runCommand(), a.compareCommand(), a.planCommand(), a.judgeCommand(), a.demoCommand()},
 		"environment": {a.upCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.execCommand(), a.openCommand(), a.linkCommand(), a.traceCommand(), a.downCommand(), a.gcCommand()},
+		"data":        {a.dataCommand()},
 		"setup":       {a.initCommand(), a.doctorCommand(), a.versionCommand()},
 	} {
 		for _, c := range commands {

@@ -37,6 +37,10 @@ func Open(ctx context.Context, url string, dial Dial) (Database, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, err := db.Catalog(ctx); err != nil {
+			db.Close()
+			return nil, err
+		}
 		return &postgresDatabase{db, config}, nil
 	}
 	return nil, &rehearse.Error{

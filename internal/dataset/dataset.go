@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/llm"
@@ -25,6 +26,8 @@ type Spec struct {
 	Scale    float64
 	Seed     uint64
 	Rows     int64 // of a table that no profile describes
+	// Now is what times are relative to; zero: when the profile was taken.
+	Now time.Time
 }
 
 // Files are the read files of a dataset.
@@ -58,6 +61,9 @@ const generation = "rows of generator 1"
 // Key is everything that the rows depend on beside the schema.
 func Key(s Spec) ([]string, error) {
 	out := []string{generation, fmt.Sprintf("scale %g seed %d rows %d", s.Scale, s.Seed, s.Rows)}
+	if !s.Now.IsZero() {
+		out = append(out, s.Now.UTC().Format(time.RFC3339Nano))
+	}
 	for _, file := range []string{s.Profile, s.PlanFile} {
 		if file == "" {
 			out = append(out, "no file")
@@ -76,7 +82,7 @@ func Key(s Spec) ([]string, error) {
 // Compile makes the program of a dataset for a schema. Notes say where the files
 // and the schema differ.
 func Compile(ctx context.Context, s *schema.Schema, f *Files) (program *synth.Program, notes []string, err error) {
-	o := synth.Options{Profile: f.Profile, Scale: f.Spec.Scale, Seed: f.Spec.Seed, Rows: f.Spec.Rows}
+	o := synth.Options{Profile: f.Profile, Scale: f.Spec.Scale, Seed: f.Spec.Seed, Rows: f.Spec.Rows, Now: f.Spec.Now}
 	if f.Profile != nil {
 		notes = differences(f.Profile, s)
 	}

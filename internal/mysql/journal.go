@@ -1,0 +1,3 @@
+package mysql
+
+const journal = "rehearse_load"

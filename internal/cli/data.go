@@ -36,6 +36,7 @@ profiles/NAME.plan.yaml beside it. In rehearse.yaml a dataset names both.`,
 	}
 	c.AddCommand(
 		a.dataProfileCommand(), a.dataGenerateCommand(), a.dataRepairCommand(), a.dataCheckCommand(),
+		a.dataSnapshotCommand(), a.dataCloneCommand(), a.dataResetCommand(),
 	)
 	return c
 }

@@ -260,9 +260,9 @@ func (a *app) loadData(ctx context.Context, db dataset.Database, program *synth.
 func withTruncate(err error) error {
 	hint := ""
 	switch {
-	case strings.HasPrefix(err.Error(), "the database has rows already"):
+	case errors.Is(err, load.ErrNotEmpty):
 		hint = "--truncate empties the tables first."
-	case strings.HasPrefix(err.Error(), "directory ") && strings.Contains(err.Error(), " is not empty"):
+	case errors.Is(err, export.ErrNotEmpty):
 		hint = "--truncate replaces files of the same names."
 	default:
 		return err

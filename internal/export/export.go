@@ -134,6 +134,9 @@ func usable(format Format, ds rows.Dataset, o Options) error {
 	return nil
 }
 
+// ErrNotEmpty is in the error of a directory that holds something.
+var ErrNotEmpty = errors.New("is not empty")
+
 // ready makes the directory, and sees whether it is empty.
 func ready(dir string, overwrite bool) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -144,7 +147,7 @@ func ready(dir string, overwrite bool) error {
 		return actionable(dir, err)
 	}
 	if len(entries) > 0 && !overwrite {
-		return &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("directory %s is not empty: it holds %s", dir, entries[0].Name()),
+		return &rehearse.Error{Kind: rehearse.Invalid, Err: fmt.Errorf("directory %s %w: it holds %s", dir, ErrNotEmpty, entries[0].Name()),
 			Hint: "Name another directory, or allow files in it to be replaced."}
 	}
 	return nil

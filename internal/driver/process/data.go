@@ -259,3 +259,8 @@ func (d *Driver) clonesFact(tier string) rehearse.Fact {
 // DataClones says, method by method and best first, how datasets can be copied
 // here, for doctor.
 func (d *Driver) DataClones() []snapshot.Capability { return snapshot.Probe(d.o.dataDir()) }
+
+// Snapshots opens the store that datasets are cloned from.
+func (d *Driver) Snapshots() (*snapshot.Store, error) {
+	return snapshot.Open(d.o.dataDir(), snapshot.Options{})
+}

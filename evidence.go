@@ -13,6 +13,11 @@ type Record struct {
 	Suite   *SuiteResult  `json:"suite,omitempty"`
 	Links   *LinksResult  `json:"links,omitempty"`
 	Fact    *Fact         `json:"fact,omitempty"`
+	// Migration is what a change's migrations did, Churn what was written beside a
+	// load, and Plans how the plans of statements changed.
+	Migration *MigrationResult `json:"migration,omitempty"`
+	Churn     *ChurnResult     `json:"churn,omitempty"`
+	Plans     *PlansResult     `json:"plans,omitempty"`
 	// Telemetry says what telemetry the leg left, when its environment is down.
 	Telemetry *TelemetryResult `json:"telemetry,omitempty"`
 	End       *End             `json:"end,omitempty"`

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/database"
 	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/rehearsal"
@@ -109,7 +110,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 		Kind: kind, Plans: plans, Driver: d, Store: a.store(), Lease: lease, Root: filepath.Join(p.dir, ".rehearse"),
 		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.env, Label: a.label(),
 		Resource: a.resource(ctx, p.dir), Forward: to,
-		Observe: watch.observer(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey,
+		Observe: watch.observer(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk()),
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/control"
+	"github.com/rehearse-dev/rehearse/internal/database"
 	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
@@ -211,7 +212,7 @@ func (a *app) upForeground(ctx context.Context, p *rehearse.Plan, d driver.Drive
 		}
 	}
 	defer done()
-	err := a.stand(ctx, p, d, ttl, forward, environment.Options{OnEvent: watch.service, Talk: watch.talk(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey}, func(s standing) error {
+	err := a.stand(ctx, p, d, ttl, forward, environment.Options{OnEvent: watch.service, Talk: watch.talk(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk())}, func(s standing) error {
 		done()
 		if err := a.printStanding(s, asJSON); err != nil {
 			return err
@@ -342,6 +343,7 @@ func (a *app) superviseDetached(ctx context.Context, plan func() (*rehearse.Plan
 			Talk:    talk,
 			Fill:    dataset.Filler(talk),
 			FillKey: dataset.FillKey,
+			Migrate: database.Migrator(talk),
 		}, func(s standing) error {
 			return start.tell(startReport{Ready: &s})
 		})

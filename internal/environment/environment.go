@@ -46,6 +46,12 @@ type Options struct {
 	// service has one.
 	Fill    func(ctx context.Context, service rehearse.Service, into driver.Filling) error
 	FillKey func(service rehearse.Service) ([]string, error)
+	// Migrate runs the migrations of a service's dataset when the service is first
+	// ready, before those that need it start, and again when it is reset. That one
+	// fails stands in the result. May be nil when no service has any.
+	Migrate func(ctx context.Context, service rehearse.Service, at driver.Filling) (rehearse.MigrationResult, error)
+	// OnMigration is told what migrations did, as OnEvent is. May be nil.
+	OnMigration func(rehearse.MigrationResult)
 }
 
 // Environment is a running environment.

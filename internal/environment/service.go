@@ -35,6 +35,9 @@ type service struct {
 	// good before; failure is valid after that.
 	settled chan struct{}
 	failure error
+	// migrated says that the migrations have run on what it has now. It belongs to
+	// the goroutine in run.
+	migrated bool
 
 	mu     sync.Mutex
 	state  rehearse.ServiceState
@@ -158,7 +161,7 @@ func (s *service) startUntilSettled(life context.Context) {
 			return
 		}
 		if r := s.wanted(); r != nil && !r.under {
-			r.under = true
+			r.under, s.migrated = true, false
 			if err := s.resetData(life); err != nil {
 				s.giveUp(life, err, rehearse.ServiceEvent{Detail: "its data could not be reset: " + err.Error()})
 				return
@@ -221,6 +224,9 @@ func (s *service) startOnce(life context.Context, begun, deadline time.Time) (dr
 	defer errs.flush()
 	if life.Err() == nil && !s.spec.Job {
 		err := s.awaitReady(life, p, deadline)
+		if err == nil {
+			err = s.migrate(life)
+		}
 		switch {
 		case err == nil:
 			s.enter(rehearse.ServiceEvent{State: rehearse.Ready, After: rehearse.Duration(time.Since(begun))})

@@ -47,6 +47,8 @@ type Options struct {
 	// service has one.
 	Fill    func(ctx context.Context, service rehearse.Service, into driver.Filling) error
 	FillKey func(service rehearse.Service) ([]string, error)
+	// Migrate runs the migrations of a service's dataset; see environment.Options.
+	Migrate func(ctx context.Context, service rehearse.Service, at driver.Filling) (rehearse.MigrationResult, error)
 }
 
 // Observer is told how a rehearsal goes, for people to watch. Nil callbacks are
@@ -235,6 +237,10 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 			if l.o.Observe.Service != nil {
 				l.o.Observe.Service(ev)
 			}
+		},
+		Migrate: l.o.Migrate,
+		OnMigration: func(r rehearse.MigrationResult) {
+			lost = errors.Join(lost, l.out.Append(rehearse.Record{Migration: &r}))
 		},
 		OpenLog: func(name rehearse.ServiceName) (io.WriteCloser, error) { return l.out.OpenLog(name) },
 	})

@@ -44,15 +44,18 @@ type page struct {
 	Telemetry   []telemetryView
 	Pools       []poolView
 	PoolColumns []string
-	Loads       []loadView
-	Links       []linkView
-	LinkColumns []string
-	Suites      []suiteView
-	Startups    []startupView
-	Facts       []factView
-	Notes       []rehearse.Note
-	Damage      []string
-	Commands    []string
+	Databases   []databasesView
+	// StatementColumns are the heads of the table of a migration's statements.
+	StatementColumns []string
+	Loads            []loadView
+	Links            []linkView
+	LinkColumns      []string
+	Suites           []suiteView
+	Startups         []startupView
+	Facts            []factView
+	Notes            []rehearse.Note
+	Damage           []string
+	Commands         []string
 }
 
 // legView is a leg at the head of the page, and the color class by which the
@@ -172,8 +175,10 @@ func newPage(r rehearse.Report) page {
 		Checks:      checks(r.Legs),
 		LinkColumns: linkColumns,
 		PoolColumns: poolColumns,
-		Facts:       facts(legs),
-		Commands:    commands(r, legs),
+
+		StatementColumns: statementColumns,
+		Facts:            facts(legs),
+		Commands:         commands(r, legs),
 	}
 	x := examplesOf(r, legs)
 	p.Why = newWhyView(r, legs, colors, x)
@@ -199,6 +204,9 @@ func newPage(r rehearse.Report) page {
 		}
 		for _, s := range l.suites {
 			p.Suites = append(p.Suites, newSuiteView(l, colors[i], s))
+		}
+		if v := newDatabasesView(l, colors[i]); v != nil {
+			p.Databases = append(p.Databases, *v)
 		}
 		if svg := timeline(l); svg != "" {
 			p.Startups = append(p.Startups, startupView{l.Name, colors[i], svg})

@@ -44,6 +44,10 @@ type jsonLeg struct {
 	Notes       []rehearse.Note        `json:"notes"`
 	Damage      []string               `json:"damage"`
 	Telemetry   *jsonTelemetry         `json:"telemetry,omitempty"`
+
+	Migrations []rehearse.MigrationResult `json:"migrations"`
+	Churn      []rehearse.ChurnResult     `json:"churn"`
+	Plans      []rehearse.PlansResult     `json:"plans"`
 }
 
 // jsonTelemetry is what a leg's telemetry comes to, without the traces: those are
@@ -131,6 +135,9 @@ func newJSONLeg(l leg) jsonLeg {
 		Facts:       list(l.facts),
 		Notes:       list(l.plan.Notes),
 		Damage:      list(l.damage),
+		Migrations:  list(l.migrations),
+		Churn:       list(l.churns),
+		Plans:       list(l.plans),
 	}
 	if l.end != nil {
 		j.Elapsed = l.end.Elapsed

@@ -25,6 +25,10 @@ type leg struct {
 	ticks    []rehearse.Tick
 	damage   []string
 
+	migrations []rehearse.MigrationResult
+	churns     []rehearse.ChurnResult
+	plans      []rehearse.PlansResult
+
 	telemetry *rehearse.Telemetry       // nil when there is none
 	left      *rehearse.TelemetryResult // nil when the evidence does not say
 }
@@ -93,6 +97,12 @@ func newLeg(lr rehearse.LegReport) leg {
 			l.links = l.shownLinks(rec.Links.Links)
 		case rec.Fact != nil:
 			l.facts = append(l.facts, *rec.Fact)
+		case rec.Migration != nil:
+			l.migrations = append(l.migrations, *rec.Migration)
+		case rec.Churn != nil:
+			l.churns = append(l.churns, *rec.Churn)
+		case rec.Plans != nil:
+			l.plans = append(l.plans, *rec.Plans)
 		case rec.Tick != nil:
 			l.ticks = append(l.ticks, *rec.Tick)
 		case rec.Telemetry != nil:

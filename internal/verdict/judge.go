@@ -22,6 +22,7 @@ func Judge(leg string, ev *rehearse.Evidence) rehearse.Verdict {
 
 	ready := judgeReady(plan, ev)
 	v.Findings = append(v.Findings, ready, judgeStayedUp(ev, ready))
+	v.Findings = append(v.Findings, judgeMigrations(plan, ev)...)
 	for _, step := range plan.Steps {
 		switch {
 		case step.Load != nil:

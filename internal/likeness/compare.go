@@ -94,7 +94,7 @@ func Compare(ctx context.Context, original, generated measure.Source, o Options)
 		}
 	}
 	c.gates = append(c.gates, c.integrityGate())
-	return c.report("rows", o.Worst), nil
+	return c.report("rows", o.Worst, o.Profile), nil
 }
 
 // comparison is a comparison under way.

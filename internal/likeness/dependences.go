@@ -1,6 +1,7 @@
 package likeness
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -9,39 +10,152 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/profile"
 )
 
-// dependence scores one recorded dependence: ContingencySimilarity over the pairs
-// of buckets. Where no dependences of the other profile lead from the one column to
-// the other, the two are independent there.
-func (c *profiles) dependence(t, other *profile.DataTable, d *profile.DataDependence) {
-	item := Item{Table: t.Name, Column: d.On, Other: d.Column, Metric: "ContingencySimilarity", Strong: true}
-	property := ColumnPairTrends
-	if strings.HasPrefix(d.Column, "children(") {
-		property = IntertableTrends
-	}
-	if via, column, ok := strings.Cut(d.On, " -> "); ok {
-		property = IntertableTrends
-		if ref, ok := t.Reference(strings.Split(via, ",")); ok {
-			item.Reference, item.Column = referenceName(ref.Columns, ref.Table), ref.Table+"."+column
+// trend is a pair of columns that a profile tells of.
+type trend struct {
+	on, column string
+	reference  *profile.DataReference // that the first is reached by; nil: none
+}
+
+// trends are the pairs that a table's profile tells of: its dependences, its
+// classes' columns among each other and with what follows the class, and those
+// that references between classes tell of, of which there are at most some.
+func (c *profiles) trends(t *profile.DataTable, perReference int) []trend {
+	var out []trend
+	add := func(on, column string) {
+		x := trend{on: on, column: column}
+		if via, of, ok := strings.Cut(on, " -> "); ok && of != classNode {
+			x.reference, _ = t.Reference(strings.Split(via, ","))
+		}
+		if !strings.HasSuffix(on, classNode) && !slices.Contains(out, x) {
+			out = append(out, x)
 		}
 	}
-	known := c.known(t, other)
-	a := joint(d, known)
-	b, ok := through(other.Depends, d.On, d.Column, known)
-	if !ok {
-		b = c.independent(a, other, d, known)
+	var columns []string
+	if t.Classes != nil {
+		columns = t.Classes.Columns
 	}
-	var sum float64
-	var list []difference
-	for _, pair := range sortedPairs(a, b) {
-		sum += math.Abs(a[pair] - b[pair])
-		list = append(list, difference{bucketName(pair[0]) + " & " + bucketName(pair[1]), a[pair], b[pair]})
+	for i, x := range columns {
+		for _, y := range columns[i+1:] {
+			add(x, y)
+		}
 	}
-	item.Score = 1 - settled(min(1, sum/2))
-	if item.Score < 1 {
-		item.What = worstOf(list)
+	for _, d := range t.Depends {
+		switch {
+		case d.On == classNode:
+			for _, x := range columns {
+				add(x, d.Column)
+			}
+		case d.Column == classNode:
+			for _, y := range columns {
+				add(d.On, y)
+			}
+		default:
+			add(d.On, d.Column)
+		}
 	}
-	c.score(property, item, "")
+	for _, ref := range t.References {
+		parent, ok := c.a.Table(ref.Table)
+		if !ok || parent.Classes == nil || len(ref.Affinity) == 0 {
+			continue
+		}
+		var all [][2]string
+		for _, x := range parent.Classes.Columns {
+			for _, y := range columns {
+				all = append(all, [2]string{strings.Join(ref.Columns, ",") + " -> " + x, y})
+			}
+		}
+		for _, pair := range evenly(all, perReference) {
+			add(pair[0], pair[1])
+		}
+	}
+	return out
 }
+
+// classNode stands for a row's class among columns.
+const classNode = "class"
+
+// dependences scores the pairs that a table's profile tells of:
+// ContingencySimilarity over the pairs of buckets. Where nothing in the other
+// profile leads from the one column to the other, they are independent there.
+func (c *profiles) dependences(t, other *profile.DataTable, perReference int) {
+	known := c.known(t, other)
+	a, b := ties(c.a, t, known), ties(c.b, other, known)
+	for _, x := range c.trends(t, perReference) {
+		item := Item{Table: t.Name, Column: x.on, Other: x.column, Metric: "ContingencySimilarity"}
+		property := ColumnPairTrends
+		if x.reference != nil {
+			_, column, _ := strings.Cut(x.on, " -> ")
+			item.Reference, item.Column = referenceName(x.reference.Columns, x.reference.Table), x.reference.Table+"."+column
+		}
+		if x.reference != nil || strings.HasPrefix(x.column, "children(") {
+			property = IntertableTrends
+		}
+		want, ok := through(a, x.on, x.column)
+		if !ok || len(want) == 0 {
+			continue
+		}
+		want.whole()
+		is, ok := through(b, x.on, x.column)
+		if ok && len(is) > 0 {
+			is.whole()
+		} else {
+			is = independent(want, other, x.column, known)
+		}
+		var sum float64
+		var list []difference
+		for _, pair := range sortedPairs(want, is) {
+			sum += math.Abs(want[pair] - is[pair])
+			list = append(list, difference{bucketName(pair[0]) + " & " + bucketName(pair[1]), want[pair], is[pair]})
+		}
+		item.Score = 1 - settled(min(1, sum/2))
+		item.Strong = want.association() > strongAssociation
+		if item.Score < 1 {
+			item.What = worstOf(list)
+		}
+		c.score(property, item, "")
+	}
+}
+
+// tie is what a profile tells of two columns at once.
+type tie struct {
+	from, to string
+	shares   pairShares
+}
+
+// ties are all that a profile tells of a table's columns at once. A class is tied
+// to its columns, and by its affinities to the classes of parents.
+func ties(d *profile.Data, t *profile.DataTable, known func(string) *buckets) []tie {
+	var out []tie
+	for i := range t.Depends {
+		dep := &t.Depends[i]
+		out = append(out, tie{dep.On, dep.Column, joint(dep.Given, known(dep.On), known(dep.Column))})
+	}
+	class := func(prefix string, k *profile.DataClasses) {
+		if k == nil {
+			return
+		}
+		for _, column := range k.Columns {
+			shares := pairShares{}
+			for i := range k.List {
+				if bucket, ok := k.Bucket(i, column); ok {
+					shares[[2]string{className(i), known(prefix + column).name(bucket)}] += k.List[i].Share
+				}
+			}
+			out = append(out, tie{prefix + classNode, prefix + column, shares})
+		}
+	}
+	class("", t.Classes)
+	for _, ref := range t.References {
+		if parent, ok := d.Table(ref.Table); ok && len(ref.Affinity) > 0 {
+			via := strings.Join(ref.Columns, ",") + " -> "
+			out = append(out, tie{classNode, via + classNode, joint(ref.Affinity, &buckets{}, &buckets{})})
+			class(via, parent.Classes)
+		}
+	}
+	return out
+}
+
+func className(i int) string { return "c" + strconv.Itoa(i+1) }
 
 // pairShares is a distribution over pairs of buckets.
 type pairShares map[[2]string]float64
@@ -90,11 +204,10 @@ func bucketName(bucket string) string {
 	return bucket
 }
 
-// joint is the distribution over pairs of buckets of a dependence.
-func joint(d *profile.DataDependence, known func(string) *buckets) pairShares {
-	on, column := known(d.On), known(d.Column)
+// joint is the distribution over pairs of buckets.
+func joint(given []profile.DataGiven, on, column *buckets) pairShares {
 	out := pairShares{}
-	for _, g := range d.Given {
+	for _, g := range given {
 		for _, then := range g.Then {
 			out[[2]string{on.name(g.Bucket), column.name(then.Name)}] += g.Share * then.Share
 		}
@@ -102,9 +215,9 @@ func joint(d *profile.DataDependence, known func(string) *buckets) pairShares {
 	return out
 }
 
-// through is the distribution over pairs of buckets of two columns as a forest
-// of dependences has it: along the only path from the one to the other.
-func through(forest []profile.DataDependence, from, to string, known func(string) *buckets) (pairShares, bool) {
+// through is the distribution over pairs of buckets of two columns along the
+// shortest way of ties from the one to the other.
+func through(ties []tie, from, to string) (pairShares, bool) {
 	type step struct {
 		column string
 		shares pairShares
@@ -114,16 +227,12 @@ func through(forest []profile.DataDependence, from, to string, known func(string
 	for len(open) > 0 {
 		at := open[0]
 		open = open[1:]
-		if at.column == to {
-			return at.shares, true
-		}
-		for i := range forest {
-			d := &forest[i]
-			next, edge := d.Column, joint(d, known)
+		for _, t := range ties {
+			next, shares := t.to, t.shares
 			switch at.column {
-			case d.On:
-			case d.Column:
-				next, edge = d.On, edge.turned()
+			case t.from:
+			case t.to:
+				next, shares = t.from, shares.turned()
 			default:
 				continue
 			}
@@ -132,12 +241,47 @@ func through(forest []profile.DataDependence, from, to string, known func(string
 			}
 			seen[next] = true
 			if at.shares != nil {
-				edge = at.shares.followed(edge)
+				shares = at.shares.followed(shares)
 			}
-			open = append(open, step{next, edge})
+			if next == to {
+				return maps.Clone(shares), true
+			}
+			open = append(open, step{next, shares})
 		}
 	}
 	return nil, false
+}
+
+// whole makes the shares add up to one: rows of which a profile does not tell are
+// left out.
+func (p pairShares) whole() {
+	var sum float64
+	pairs := sortedPairs(p)
+	for _, pair := range pairs {
+		sum += p[pair]
+	}
+	if sum == 0 {
+		return
+	}
+	for _, pair := range pairs {
+		p[pair] /= sum
+	}
+}
+
+// association is Cramér's V.
+func (p pairShares) association() float64 {
+	x, y := p.margin(0), p.margin(1)
+	least := min(len(x), len(y))
+	if least < 2 {
+		return 0
+	}
+	sum := -1.0
+	for _, pair := range sortedPairs(p) {
+		if p[pair] > 0 {
+			sum += p[pair] * p[pair] / (x[pair[0]] * y[pair[1]])
+		}
+	}
+	return math.Sqrt(max(0, sum) / float64(least-1))
 }
 
 func (p pairShares) turned() pairShares {
@@ -161,11 +305,14 @@ func (p pairShares) margin(which int) map[string]float64 {
 // whose first is p's second.
 func (p pairShares) followed(next pairShares) pairShares {
 	of := next.margin(0)
+	by := map[string][][2]string{}
+	for _, b := range sortedPairs(next) {
+		by[b[0]] = append(by[b[0]], b)
+	}
 	out := pairShares{}
-	second := sortedPairs(next)
 	for _, a := range sortedPairs(p) {
-		for _, b := range second {
-			if a[1] == b[0] && of[b[0]] > 0 {
+		for _, b := range by[a[1]] {
+			if of[b[0]] > 0 {
 				out[[2]string{a[0], b[1]}] += p[a] * next[b] / of[b[0]]
 			}
 		}
@@ -175,10 +322,10 @@ func (p pairShares) followed(next pairShares) pairShares {
 
 // independent is the distribution of two columns of which neither tells of the
 // other: with the other profile's shares where it has the column.
-func (c *profiles) independent(a pairShares, other *profile.DataTable, d *profile.DataDependence, known func(string) *buckets) pairShares {
+func independent(a pairShares, other *profile.DataTable, column string, known func(string) *buckets) pairShares {
 	shares := a.margin(1)
-	if col, ok := other.Column(d.Column); ok {
-		shares = known(d.Column).shares(col)
+	if col, ok := other.Column(column); ok {
+		shares = known(column).shares(col)
 	}
 	out := pairShares{}
 	for x, p := range a.margin(0) {

@@ -70,6 +70,20 @@
 //   - Across one reference at most [Options.PairsPerReference] pairs are scored.
 //   - Infinite times count in KSComplement, and in no coefficient and no bin.
 //
+// # From profiles
+//
+// Profiles hold less than rows, and so do scores from them. A distribution of
+// numbers or times is a mixture: listed values, and lines between quantiles; times
+// are compared as they lie from when each profile was taken. Of categories the
+// values that the first profile lists are compared, all others being one. Children
+// are spread evenly within each bucket of their histogram. Pairs are those alone
+// that the first profile tells of, by its dependences, classes and affinities, over
+// its buckets: ContingencySimilarity throughout. What leads from the one column to
+// the other in the second profile may be another way of dependences; where there is
+// none, the columns count as independent. A pair that the first profile tells nothing
+// of is not scored, so that these trends are of strong pairs and lower than those of
+// all pairs. Unique integers are id.
+//
 // # Gates
 //
 // "referential integrity" holds where every reference of the generated database

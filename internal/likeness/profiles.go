@@ -45,9 +45,9 @@ func Against(ctx context.Context, p *profile.Data, s measure.Source, o Options) 
 	if err != nil {
 		return nil, fmt.Errorf("measure the generated database: %w", err)
 	}
-	c := compareProfiles(p, is)
+	c := compareProfiles(p, is, o)
 	c.gates = append(c.gates, profiledConstraints(p, s))
-	return c.report("profiles", o.Worst), nil
+	return c.report("profiles", o.Worst, p), nil
 }
 
 // profiledConstraints is the gate of constraints where the original's schema is
@@ -64,19 +64,21 @@ func profiledConstraints(p *profile.Data, s measure.Source) Gate {
 // Profiles compares two profiles, a being what is expected. Dates and times are
 // compared as each lies from when its profile was taken.
 func Profiles(a, b *profile.Data) *Report {
-	return compareProfiles(a, b).report("profiles", Options{}.withDefaults().Worst)
+	o := Options{}.withDefaults()
+	return compareProfiles(a, b, o).report("profiles", o.Worst, a)
 }
 
 // profiles is a comparison of two profiles under way.
 type profiles struct {
 	collector
-	a, b   *profile.Data
-	broken []string
-	least  float64
+	a, b         *profile.Data
+	perReference int
+	broken       []string
+	least        float64
 }
 
-func compareProfiles(a, b *profile.Data) *profiles {
-	c := &profiles{a: a, b: b, least: 1}
+func compareProfiles(a, b *profile.Data, o Options) *profiles {
+	c := &profiles{a: a, b: b, least: 1, perReference: o.PairsPerReference}
 	for i := range a.Tables {
 		t := &a.Tables[i]
 		if t.Rows == 0 {
@@ -109,9 +111,7 @@ func (c *profiles) table(t, other *profile.DataTable) {
 	for i := range t.References {
 		c.reference(t.Name, &t.References[i], other)
 	}
-	for i := range t.Depends {
-		c.dependence(t, other, &t.Depends[i])
-	}
+	c.dependences(t, other, c.perReference)
 }
 
 func (c *profiles) column(t *profile.DataTable, col *profile.DataColumn, other *profile.DataTable, is *profile.DataColumn) {

@@ -166,6 +166,72 @@ func TestProfilesDependence(t *testing.T) {
 	}
 }
 
+// Classes of rows have other names in other profiles; what counts is which columns
+// they put together, within a table and across a reference.
+func TestProfilesClasses(t *testing.T) {
+	bucket := func(column, bucket string) profile.DataBucket {
+		return profile.DataBucket{Column: column, Bucket: bucket}
+	}
+	column := func(name, v, w string) profile.DataColumn {
+		return profile.DataColumn{Name: name, Type: "text", Distinct: 2, Values: values(v, 0.5, w, 0.5)}
+	}
+	// The class c1 is first, or with turned c2.
+	classes := func(x, y [2]string, turned bool) *profile.DataClasses {
+		out := &profile.DataClasses{Columns: []string{x[0], y[0]}, Usual: []profile.DataBucket{bucket(x[0], "="+x[1]), bucket(y[0], "="+y[1])},
+			List: []profile.DataClass{{Share: 0.5}, {Share: 0.5, Is: []profile.DataBucket{bucket(x[0], "=b"), bucket(y[0], "=d")}}}}
+		if turned {
+			out.List[0], out.List[1] = out.List[1], out.List[0]
+		}
+		return out
+	}
+	follows := func(first, second string) []profile.DataGiven {
+		return []profile.DataGiven{
+			{Bucket: "c1", Share: 0.5, Then: []profile.DataShare{{Name: first, Share: 1}}},
+			{Bucket: "c2", Share: 0.5, Then: []profile.DataShare{{Name: second, Share: 1}}},
+		}
+	}
+	with := func(turned bool, affinity, then []profile.DataGiven) *profile.Data {
+		return &profile.Data{Tables: []profile.DataTable{
+			{Name: "child", Rows: 100, Columns: []profile.DataColumn{column("x", "a", "b"), column("y", "c", "d"), column("z", "e", "f")},
+				Classes:    classes([2]string{"x", "a"}, [2]string{"y", "c"}, turned),
+				Depends:    []profile.DataDependence{{Column: "z", On: "class", Given: then}},
+				References: []profile.DataReference{{Columns: []string{"p_id"}, Table: "parent", To: []string{"id"}, Affinity: affinity}}},
+			{Name: "parent", Rows: 10, Columns: []profile.DataColumn{column("x", "a", "b"), column("y", "c", "d")}, Classes: classes([2]string{"x", "a"}, [2]string{"y", "c"}, false)},
+		}}
+	}
+	a := with(false, follows("c1", "c2"), follows("=e", "=f"))
+	places := map[string]bool{}
+	for _, name := range []string{likeness.ColumnPairTrends, likeness.IntertableTrends} {
+		p, ok := likeness.Profiles(a, a).Property(name)
+		if !ok || p.Score != 1 || p.Strong == nil {
+			t.Fatalf("%s of a profile and itself: %+v", name, p)
+		}
+		for _, i := range p.Items {
+			places[i.Place()] = true
+		}
+	}
+	for _, want := range []string{"child.x × y", "child.x × z", "child.y × z", "parent.x × y", "child.p_id -> parent: parent.x × x", "child.p_id -> parent: parent.y × x"} {
+		if !places[want] {
+			t.Errorf("%s is not scored: %v", want, places)
+		}
+	}
+	// The same under other names.
+	if r := likeness.Profiles(a, with(true, follows("c2", "c1"), follows("=f", "=e"))); r.Score != 1 {
+		t.Errorf("classes of other names: %+v", r.Lost)
+	}
+	// Children of the other class.
+	r := likeness.Profiles(a, with(false, follows("c2", "c1"), follows("=e", "=f")))
+	if score(t, r, likeness.ColumnPairTrends) != 1 || score(t, r, likeness.IntertableTrends) != 0 {
+		t.Errorf("another affinity: %+v", r.Lost)
+	}
+	// Nothing of classes at all.
+	bare := with(false, nil, nil)
+	bare.Tables[0].Classes, bare.Tables[0].Depends, bare.Tables[1].Classes = nil, nil, nil
+	if r := likeness.Profiles(a, bare); score(t, r, likeness.ColumnPairTrends) != 0.5 {
+		t.Errorf("independent columns: %+v", r.Lost)
+	}
+}
+
 func TestProfilesMissing(t *testing.T) {
 	a := one(profile.DataColumn{Type: "boolean", Values: values("t", 1.0)})
 	b := one(profile.DataColumn{Type: "boolean", Values: values("t", 1.0)})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/rehearse-dev/rehearse/internal/profile"
 )
 
 // Report is how alike a generated database is to what it was made from.
@@ -60,7 +62,11 @@ type Property struct {
 	// real data, |r| > 0.5 or Cramér's V > 0.3, which is what SDMetrics' report
 	// averages by default in its later versions. It is nil where there is no such pair.
 	Strong *float64 `json:"strong,omitempty"`
-	Items  []Item   `json:"items"`
+	// HeldScore is the mean over those items alone that a profile under its K can
+	// know, where there is a profile, and Held how many these are.
+	HeldScore *float64 `json:"heldScore,omitempty"`
+	Held      int      `json:"held,omitempty"`
+	Items     []Item   `json:"items"`
 }
 
 // Item is one score.
@@ -76,6 +82,8 @@ type Item struct {
 	Score     float64 `json:"score"`
 	// Strong: the two columns go together in the real data.
 	Strong bool `json:"strong,omitempty"`
+	// Beyond: the profile's K keeps it from knowing what is scored here.
+	Beyond bool `json:"beyond,omitempty"`
 	// What says what was expected and what is there, where the score is below 1.
 	What string `json:"what,omitempty"`
 }
@@ -187,7 +195,7 @@ func (c *collector) note(format string, args ...any) {
 }
 
 // report makes the means and finds the worst.
-func (c *collector) report(basis string, worst int) *Report {
+func (c *collector) report(basis string, worst int, p *profile.Data) *Report {
 	r := &Report{Basis: basis, Tables: c.tables, Gates: c.gates, Small: c.small, LeftOut: c.leftOut, Notes: c.notes}
 	var scores []float64
 	for n, name := range propertyNames {
@@ -211,6 +219,7 @@ func (c *collector) report(basis string, worst int) *Report {
 	if len(scores) > 0 {
 		r.Score = mean(scores)
 	}
+	r.hold(p)
 	r.scoreTables()
 	r.findLost(len(scores), worst)
 	return r

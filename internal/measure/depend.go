@@ -33,6 +33,7 @@ const (
 	ownColumn nodeKind = iota
 	childNumber
 	parentColumn
+	rowClass
 )
 
 // edge is a dependence between two nodes.
@@ -43,7 +44,7 @@ type edge struct {
 
 // forest is the forest of the greatest mutual information over the nodes (Chow and
 // Liu), each tree from its root downwards. A parent's column is the root of its
-// tree, and a number of children is a leaf, as both are what generators need:
+// tree, as the class of rows is, and a number of children is a leaf, as is what generators need:
 // parents are there first, and children come last.
 func forest(nodes []*node, k int64, n *noise) []profile.DataDependence {
 	nodes = slices.DeleteFunc(nodes, func(x *node) bool {
@@ -75,7 +76,7 @@ func forest(nodes []*node, k int64, n *noise) []profile.DataDependence {
 type trees struct {
 	nodes  []*node
 	leader []int
-	rooted []bool // by leader: a parent's column is in the tree
+	rooted []bool // by leader: a parent's column, or the class, is in the tree
 	next   [][]edge
 }
 
@@ -83,7 +84,7 @@ func newTrees(nodes []*node) *trees {
 	t := &trees{nodes: nodes, leader: make([]int, len(nodes)), rooted: make([]bool, len(nodes)), next: make([][]edge, len(nodes))}
 	for i, n := range nodes {
 		t.leader[i] = i
-		t.rooted[i] = n.kind == parentColumn
+		t.rooted[i] = n.kind == parentColumn || n.kind == rowClass
 	}
 	return t
 }
@@ -123,7 +124,7 @@ func (t *trees) dependences(k int64, n *noise) []profile.DataDependence {
 	slices.SortStableFunc(order, func(a, b int) int {
 		rank := func(i int) int {
 			switch t.nodes[i].kind {
-			case parentColumn:
+			case parentColumn, rowClass:
 				return 0
 			case ownColumn:
 				return 1

@@ -167,7 +167,7 @@ func tableStatistics(s *schema.Schema, all map[string]Statistics, t *schema.Tabl
 // Bounds of the columns that are read along with a row from the rows that it
 // refers to.
 const (
-	maxParentColumns = 8
+	maxParentColumns = 24
 	maxParentValues  = 1000
 )
 

@@ -30,6 +30,10 @@ type probe struct {
 	parents  []*parent
 	children []*childCounter // in the order of query.Children
 	sample   rowSample
+	classes  *classes
+	// affinities of the references, in their order.
+	affinities [][]profile.DataGiven
+	finished   func(table string) *classes
 }
 
 // parent is what a reference of the table leads to.
@@ -69,8 +73,8 @@ func put[T any](to *[]T, at int, v T) {
 
 // newProbe prepares a reading. finished gives the buckets of a table that was
 // read before.
-func newProbe(t *schema.Table, q Query, now time.Time, finished func(table, column string) *buckets) *probe {
-	p := &probe{table: t, query: q}
+func newProbe(t *schema.Table, q Query, now time.Time, finished func(table, column string) *buckets, classes func(table string) *classes) *probe {
+	p := &probe{table: t, query: q, finished: classes}
 	for i := range t.Columns {
 		def := &t.Columns[i]
 		c := newColumn(def.Name, def.Type, now)
@@ -221,10 +225,65 @@ func (p *probe) finish(stats Statistics, o Options) (profile.DataTable, map[stri
 		}
 		out.Columns = append(out.Columns, col)
 	}
-	out.Depends = forest(p.nodes(out.Columns, all, k), k, n)
+	nodes := p.nodes(out.Columns, all, k)
+	if p.classes = classesOf(nodes, p.referring(), k, n); p.classes != nil {
+		out.Classes = p.classes.out
+		p.affinities = p.attract(k, n)
+		// What classes have is theirs; what they do not have may follow the class.
+		nodes = slices.DeleteFunc(nodes, func(x *node) bool { return x.kind == ownColumn && slices.Contains(p.classes.columns, x.name) })
+		nodes = append([]*node{p.classes.node()}, nodes...)
+	}
+	out.Depends = forest(nodes, k, n)
 	out.Orders = p.orders(k, n)
 	out.Keys = p.keys(&out, k)
 	return out, all, withheld
+}
+
+// referring are the columns of references.
+func (p *probe) referring() map[string]bool {
+	out := map[string]bool{}
+	for _, fk := range p.confirmed() {
+		for _, c := range fk.Columns {
+			out[c] = true
+		}
+	}
+	return out
+}
+
+// attract finds which classes of parents the rows of each class refer to, where
+// the parents' classes are known from the columns that were read of them.
+func (p *probe) attract(k int64, n *noise) [][]profile.DataGiven {
+	own := p.classes.node()
+	own.entropy = entropy(own)
+	out := make([][]profile.DataGiven, len(p.parents))
+	for i, q := range p.query.Parents {
+		to := p.finished(q.Reference.Table)
+		if to == nil || q.Reference.Inferred && !p.parents[i].holds() {
+			continue
+		}
+		at := make([]int, len(to.columns)) // of the parent's columns that were read
+		for j, name := range to.columns {
+			at[j] = slices.Index(q.Columns, name)
+		}
+		codes := make([]int16, len(p.sample.rows))
+		row := make([]int16, len(at))
+		for r := range codes {
+			codes[r] = none
+			known := false
+			for j, c := range at {
+				row[j] = none
+				if c >= 0 {
+					row[j] = p.sample.parents[i][c][r]
+					known = known || row[j] != none
+				}
+			}
+			if known {
+				codes[r] = to.of(row)
+			}
+		}
+		out[i] = affinity(own, codes, to, k, n)
+	}
+	return out
 }
 
 func isComparable(k schema.Kind) bool { return isNumber(k) || isTime(k) }

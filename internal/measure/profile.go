@@ -157,6 +157,13 @@ func (m *making) table(ctx context.Context, r TableReading) error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		return m.buckets[table][column]
+	}, func(table string) *classes {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if p := m.probes[table]; p != nil {
+			return p.classes
+		}
+		return nil
 	})
 	if err := p.read(ctx, m.src, m.o.Sample); err != nil {
 		return err
@@ -164,6 +171,9 @@ func (m *making) table(ctx context.Context, r TableReading) error {
 	stats, _ := tableStatistics(m.src.Schema(), m.plan.statistics, t)
 	out, all, withheld := p.finish(stats, m.o)
 	p.sample, p.columns = rowSample{}, nil // values are not kept
+	if p.classes != nil {
+		p.classes.codes = nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.probes[r.Table], m.tables[r.Table], m.buckets[r.Table] = p, &out, all
@@ -193,6 +203,9 @@ func (m *making) finish() []profile.DataTable {
 			})
 			if at >= 0 {
 				ref.Children = to.children[at].profile(int64(m.o.K), n)
+			}
+			if p.affinities != nil {
+				ref.Affinity = p.affinities[i]
 			}
 			t.References = append(t.References, ref)
 			proven[fk.Table+" "+childrenName(r.Table, fk.Columns)] = true

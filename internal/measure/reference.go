@@ -3,6 +3,7 @@ package measure
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -226,27 +227,15 @@ func (c containment) share(n *noise) float64 {
 	return n.share(c.orphans, c.set)
 }
 
-// bucketOf is the bucket of a number of children: each number its own up to 10,
-// then buckets that grow by a quarter.
-func bucketOf(n int64) (from, to int64) {
-	if n <= 10 {
-		return n, n
-	}
-	from = 11
-	for {
-		to = from + max(from/4, 1)
-		if n <= to {
-			return from, to
-		}
-		from = to + 1
-	}
-}
-
 // childCounter is how many rows have how many children.
 type childCounter struct {
-	counts map[int64]*childBucket // by From
+	counts map[int64]int64 // by the number of children
 	rows   int64
 }
+
+// maxChildCounts is how many different numbers are told apart; beyond, numbers
+// count as the next lower of two digits.
+const maxChildCounts = 20_000
 
 type childBucket struct {
 	from, to, rows int64
@@ -254,37 +243,47 @@ type childBucket struct {
 }
 
 func (c *childCounter) add(n int64) {
-	from, to := bucketOf(n)
 	if c.counts == nil {
-		c.counts = map[int64]*childBucket{}
+		c.counts = map[int64]int64{}
 	}
-	b := c.counts[from]
-	if b == nil {
-		b = &childBucket{from: from, to: to}
-		c.counts[from] = b
+	if _, there := c.counts[n]; !there && len(c.counts) >= maxChildCounts {
+		for unit := int64(1); ; unit *= 10 {
+			if n/unit < 100 {
+				n = n / unit * unit
+				break
+			}
+		}
 	}
-	b.rows++
-	b.sum += float64(n)
+	c.counts[n]++
 	c.rows++
 }
 
-// buckets are the buckets in order. Those above 10 with fewer than k rows are
-// joined with the one below, so that no single row is known by its size.
+// buckets are the buckets in order: each number up to 10, and each that k rows
+// have, is one of its own; the others are grouped, a quarter wide and wider where
+// a group would have only a handful of rows, so that none is known by its size.
 func (c *childCounter) buckets(k int64) []*childBucket {
-	var all []*childBucket
-	for _, b := range c.counts {
-		all = append(all, b)
-	}
-	slices.SortFunc(all, func(a, b *childBucket) int { return cmp.Compare(a.from, b.from) })
+	numbers := slices.Sorted(maps.Keys(c.counts))
+	few := max(k/4, 1)
 	var out []*childBucket
-	for _, b := range all {
-		b := *b
-		if n := len(out); n > 0 && out[n-1].from > 10 && (b.rows < k || out[n-1].rows < k) {
-			last := out[n-1]
-			last.to, last.rows, last.sum = b.to, last.rows+b.rows, last.sum+b.sum
+	grows := false // the last bucket is a group
+	for _, n := range numbers {
+		rows := c.counts[n]
+		alone := n <= 10 || rows >= k
+		if last := len(out) - 1; !alone && grows && (out[last].rows < few || n <= out[last].from+out[last].from/4) {
+			out[last].to, out[last].rows, out[last].sum = n, out[last].rows+rows, out[last].sum+float64(n*rows)
 			continue
 		}
-		out = append(out, &b)
+		// A group that stayed small goes with what stands before it.
+		if last := len(out) - 1; grows && out[last].rows < few && last > 0 && out[last-1].from > 10 {
+			out[last-1].to, out[last-1].rows, out[last-1].sum = out[last].to, out[last-1].rows+out[last].rows, out[last-1].sum+out[last].sum
+			out = out[:last]
+		}
+		out = append(out, &childBucket{from: n, to: n, rows: rows, sum: float64(n * rows)})
+		grows = !alone
+	}
+	if last := len(out) - 1; grows && out[last].rows < few && last > 0 && out[last-1].from > 10 {
+		out[last-1].to, out[last-1].rows, out[last-1].sum = out[last].to, out[last-1].rows+out[last].rows, out[last-1].sum+out[last].sum
+		out = out[:last]
 	}
 	return out
 }

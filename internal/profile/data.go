@@ -53,6 +53,8 @@ type DataTable struct {
 	Columns []DataColumn // in the table's order
 	// References are the table's own, declared and inferred.
 	References []DataReference
+	// Classes are the kinds of rows that many rows are; nil: none stand out.
+	Classes *DataClasses
 	// Depends say which columns follow another. Each column, and each
 	// reference's number of children, follows at most one, so that they make a
 	// forest; what is not in here is independent.
@@ -206,6 +208,9 @@ type DataReference struct {
 	Orphans float64
 	// Children is how many parents have how many children, with zero.
 	Children []DataCount
+	// Affinity is which class of parent rows of a class refer to, where both
+	// tables have classes.
+	Affinity []DataGiven
 }
 
 // DataCount is the share of parents with From to To children.
@@ -242,6 +247,45 @@ type DataGiven struct {
 	Bucket string // of On
 	Share  float64
 	Then   []DataShare // Name is a bucket of Column
+}
+
+// DataClasses are kinds of rows: the combinations of buckets of several columns
+// that at least K rows have each. Every row is of one class. Classes are named
+// "c1", "c2", … in their order, and other parts of a profile depend on "class".
+type DataClasses struct {
+	// Columns are those that classes tell apart, and Usual the bucket of each that
+	// most rows are in.
+	Columns []string
+	Usual   []DataBucket
+	List    []DataClass // the most common first
+}
+
+// DataClass is one kind of rows.
+type DataClass struct {
+	Share float64
+	// Is has the buckets that are not the usual ones.
+	Is []DataBucket
+	// Open are columns of which the class says nothing.
+	Open []string
+}
+
+// DataBucket is a bucket of a column, see [DataDependence].
+type DataBucket struct{ Column, Bucket string }
+
+// Bucket is the bucket of a column in a class, if the class has one.
+func (c *DataClasses) Bucket(class int, column string) (string, bool) {
+	k := &c.List[class]
+	if slices.Contains(k.Open, column) {
+		return "", false
+	}
+	for _, of := range [][]DataBucket{k.Is, c.Usual} {
+		for _, b := range of {
+			if b.Column == column {
+				return b.Bucket, true
+			}
+		}
+	}
+	return "", false
 }
 
 // DataOrder says that Low <= High in a share of the rows that have both.

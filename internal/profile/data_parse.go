@@ -127,6 +127,7 @@ func (p *dataParser) table(name string, n *yaml.Node) DataTable {
 		"references": func(n *yaml.Node) {
 			p.items(n, "references", func(n *yaml.Node) { t.References = append(t.References, p.reference(n)) })
 		},
+		"classes": func(n *yaml.Node) { t.Classes = p.classes(n) },
 		"depends": func(n *yaml.Node) {
 			p.items(n, "depends", func(n *yaml.Node) { t.Depends = append(t.Depends, p.dependence(n)) })
 		},
@@ -275,6 +276,7 @@ func (p *dataParser) reference(n *yaml.Node) DataReference {
 		"children": func(n *yaml.Node) {
 			p.named(n, "children", func(name string, n *yaml.Node) { r.Children = append(r.Children, p.count(name, n)) })
 		},
+		"affinity": p.givenTo(&r.Affinity, "affinity"),
 	})
 	p.require(n, given, "a reference", "columns", "table", "to")
 	if len(r.Columns) != len(r.To) {
@@ -318,19 +320,54 @@ func (p *dataParser) dependence(n *yaml.Node) DataDependence {
 		"column":   p.textTo(&v.Column, "column"),
 		"on":       p.textTo(&v.On, "on"),
 		"strength": p.numberTo(&v.Strength, "strength"),
-		"given": func(n *yaml.Node) {
-			p.named(n, "given", func(name string, n *yaml.Node) {
-				g := DataGiven{Bucket: name}
-				p.fields(n, "a bucket", map[string]func(*yaml.Node){
-					"share": p.shareTo(&g.Share, "share"),
-					"then":  p.sharesTo(&g.Then, "then"),
-				})
-				v.Given = append(v.Given, g)
-			})
-		},
+		"given":    p.givenTo(&v.Given, "given"),
 	})
 	p.require(n, given, "a dependence", "column", "on")
 	return v
+}
+
+func (p *dataParser) givenTo(to *[]DataGiven, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		p.named(n, what, func(name string, n *yaml.Node) {
+			g := DataGiven{Bucket: name}
+			p.fields(n, "a bucket", map[string]func(*yaml.Node){
+				"share": p.shareTo(&g.Share, "share"),
+				"then":  p.sharesTo(&g.Then, "then"),
+			})
+			*to = append(*to, g)
+		})
+	}
+}
+
+func (p *dataParser) classes(n *yaml.Node) *DataClasses {
+	c := &DataClasses{}
+	given := p.fields(n, "classes", map[string]func(*yaml.Node){
+		"of":    p.textsTo(&c.Columns, "of"),
+		"usual": p.bucketsTo(&c.Usual, "usual"),
+		"list": func(n *yaml.Node) {
+			p.items(n, "list", func(n *yaml.Node) {
+				var k DataClass
+				p.require(n, p.fields(n, "a class", map[string]func(*yaml.Node){
+					"share": p.shareTo(&k.Share, "share"),
+					"is":    p.bucketsTo(&k.Is, "is"),
+					"open":  p.textsTo(&k.Open, "open"),
+				}), "a class", "share")
+				c.List = append(c.List, k)
+			})
+		},
+	})
+	p.require(n, given, "classes", "of", "usual", "list")
+	return c
+}
+
+func (p *dataParser) bucketsTo(to *[]DataBucket, what string) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		p.named(n, what, func(name string, n *yaml.Node) {
+			b := DataBucket{Column: name}
+			p.textTo(&b.Bucket, "a bucket")(n)
+			*to = append(*to, b)
+		})
+	}
 }
 
 // named calls do for each key of a mapping whose keys are names.

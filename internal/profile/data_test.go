@@ -222,7 +222,16 @@ func randomData(r *rand.Rand) *Data {
 			for k := range r.Int64N(4) {
 				ref.Children = append(ref.Children, DataCount{k, k, r.Float64(), float64(k)}, DataCount{10 * (k + 1), 10*k + 15, r.Float64(), r.Float64() * 9})
 			}
+			if r.IntN(2) == 0 {
+				ref.Affinity = []DataGiven{{Bucket: "c1", Share: r.Float64(), Then: g.shares()}}
+			}
 			t.References = append(t.References, ref)
+		}
+		if r.IntN(2) == 0 {
+			t.Classes = &DataClasses{Columns: []string{g.name(0), g.name(1)}, Usual: []DataBucket{{g.name(0), g.name(2)}}}
+			for range 1 + r.IntN(3) {
+				t.Classes.List = append(t.Classes.List, DataClass{Share: r.Float64(), Is: []DataBucket{{g.name(1), g.name(2)}}, Open: []string{g.name(0)}})
+			}
 		}
 		d.Tables = append(d.Tables, t)
 	}

@@ -115,6 +115,9 @@ func (t *DataTable) node() *yaml.Node {
 		}
 		m.set("references", list)
 	}
+	if t.Classes != nil {
+		m.set("classes", t.Classes.node())
+	}
 	if len(t.Depends) > 0 {
 		list := blockList()
 		for _, p := range t.Depends {
@@ -248,6 +251,9 @@ func (j *DataJSON) node(m *mapping) *yaml.Node {
 
 func (r *DataReference) node() *yaml.Node {
 	m := flow()
+	if len(r.Affinity) > 0 {
+		m = block()
+	}
 	m.set("columns", texts(r.Columns))
 	m.set("table", text(r.Table))
 	m.set("to", texts(r.To))
@@ -267,6 +273,48 @@ func (r *DataReference) node() *yaml.Node {
 		}
 		m.set("children", children.node())
 	}
+	if len(r.Affinity) > 0 {
+		m.set("affinity", givenNode(r.Affinity))
+	}
+	return m.node()
+}
+
+func (c *DataClasses) node() *yaml.Node {
+	m := block()
+	m.set("of", texts(c.Columns))
+	m.set("usual", bucketsNode(c.Usual))
+	list := blockList()
+	for _, k := range c.List {
+		f := flow()
+		f.share("share", k.Share)
+		if len(k.Is) > 0 {
+			f.set("is", bucketsNode(k.Is))
+		}
+		if len(k.Open) > 0 {
+			f.set("open", texts(k.Open))
+		}
+		list.Content = append(list.Content, f.node())
+	}
+	m.set("list", list)
+	return m.node()
+}
+
+func bucketsNode(buckets []DataBucket) *yaml.Node {
+	f := flow()
+	for _, b := range buckets {
+		f.add(b.Column, text(b.Bucket))
+	}
+	return f.node()
+}
+
+func givenNode(given []DataGiven) *yaml.Node {
+	m := block()
+	for _, g := range given {
+		f := flow()
+		f.share("share", g.Share)
+		f.shares("then", g.Then)
+		m.add(g.Bucket, f.node())
+	}
 	return m.node()
 }
 
@@ -276,14 +324,7 @@ func (p *DataDependence) node() *yaml.Node {
 	m.set("on", text(p.On))
 	m.share("strength", p.Strength)
 	if len(p.Given) > 0 {
-		given := block()
-		for _, g := range p.Given {
-			f := flow()
-			f.share("share", g.Share)
-			f.shares("then", g.Then)
-			given.add(g.Bucket, f.node())
-		}
-		m.set("given", given.node())
+		m.set("given", givenNode(p.Given))
 	}
 	return m.node()
 }

@@ -44,6 +44,11 @@ func (b *builder) reference(r *reference) {
 		}
 	}
 	r.children = b.children(r)
+	for _, t := range []*table{r.from, r.to} {
+		if t.profile.Classes != nil {
+			b.class(t)
+		}
+	}
 	r.prepare()
 }
 
@@ -125,6 +130,9 @@ func (b *builder) forest(t *table, name string, labels []string, shares []float6
 		b.nodes[key] = n
 		return n
 	}
+	if n := b.ofClass(t, name, key, seed, labels, shares); n != nil {
+		return n
+	}
 	dep := dependence(t.profile, name)
 	if dep == nil || b.open[key] {
 		return root()
@@ -154,6 +162,8 @@ func (b *builder) forest(t *table, name string, labels []string, shares []float6
 	var parent *node
 	var onLabels []string
 	switch {
+	case dep.On == "class" && t.profile.Classes != nil:
+		parent, onLabels = b.class(t), classLabels(t.profile.Classes)
 	case on != nil && !on.unique && !b.open[t.name+"."+dep.On]:
 		parent, onLabels = b.node(on), labelsOf(on)
 	case strings.HasPrefix(dep.On, "children("):

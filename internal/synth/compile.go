@@ -173,6 +173,9 @@ func (t *table) addColumns() {
 			c.profile.Meaning = string(words.Guess(t.name, sc.Name, sc.Type, sc.Comment))
 		}
 		c.limit = typeLimit(sc.Type)
+		if c.profile.Meaning == string(words.Country) && (c.limit.length == 2 || c.limit.length == 3) {
+			c.profile.Meaning = string(words.CountryCode)
+		}
 		t.byName[sc.Name] = len(t.columns)
 		t.columns = append(t.columns, c)
 		t.out = append(t.out, c.out)

@@ -28,6 +28,7 @@ type reference struct {
 	// self: a row of the same table, and never the row itself.
 	self    bool
 	orphans float64
+	affinity *affinity // nil: none
 	// bound are positions of columns whose values another reference decides: the
 	// parent must have the same there. groups finds such parents.
 	bound  []int
@@ -92,6 +93,9 @@ func (r *reference) prepare() {
 		// More children than the profile has parents with one: any parent will do.
 		r.any = permute(n, r.seed)
 	}
+	if found, ok := r.from.profile.Reference(r.fk.Columns); ok {
+		r.attract(found.Affinity)
+	}
 	r.order = permute(r.taken, r.seed)
 	if r.from.driving == r {
 		r.order = inOrder(r.taken, false)
@@ -149,6 +153,12 @@ func (r *reference) parent(row int64, attempt int) (int64, bool) {
 		parent = r.any.at(rank)
 	case r.slots == 0:
 		parent = below(mix(r.seed^uint64(row)^uint64(attempt)<<48), r.to.rows)
+	case attempt == 0 && r.affinity != nil:
+		class, rank, ok := r.ofClass(row)
+		if !ok {
+			return 0, false
+		}
+		parent = r.affinity.parent(class, rank)
 	case attempt == 0 || r.one || r.from.driving == r:
 		parent = r.ofSlot(r.slotOf(r.order.at(rank)))
 	case attempt < 12:
@@ -193,14 +203,15 @@ func (r *reference) ofSlot(slot int64) int64 {
 	}
 }
 
-// above keeps trees trees: the parent of a row stands before it. The first row,
-// which has nobody before it, refers to itself where it must refer to somebody.
+// above keeps trees trees: the parent of a row stands before it, and is one that
+// has children. The first row, which has nobody before it, refers to itself where
+// it must refer to somebody.
 func (r *reference) above(parent, row int64) int64 {
-	switch {
-	case parent < row:
-		return parent
-	case row == 0:
-		return 0
+	for try := uint64(0); parent >= row && try < 16 && r.slots > 0; try++ {
+		parent = r.ofSlot(below(mix(r.seed^mix(uint64(row)^try<<40)), max(r.starts[min(row/r.block, int64(len(r.starts)-1))], 1)))
 	}
-	return below(mix(r.seed^uint64(row)^uint64(parent)), row)
+	if parent < row {
+		return parent
+	}
+	return below(mix(r.seed^uint64(row)), max(row, 1))
 }

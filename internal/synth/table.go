@@ -23,6 +23,7 @@ type table struct {
 	out        []rows.Column
 	byName     map[string]int // of columns
 	references []*reference
+	class      *node // nil: the profile has no classes
 	// driving is the reference whose children stand together, in the order of
 	// their parents.
 	driving *reference

@@ -71,13 +71,19 @@ type names struct {
 	fold   bool // values that differ in case alone are equal
 	short  bool // the maker's texts do not fit
 	seed   uint64
+	// order shuffles the ordinals, so that neighbours do not look alike.
+	order permutation
 }
 
 func (m *names) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	from := len(v.Data)
+	if m.fold {
+		// What differs in case alone is equal here.
+		defer func() { lower(v.Data[from:]) }()
+	}
 	switch {
 	case m.made && !m.short:
-		v.Data = m.maker.AppendUnique(v.Data, uint64(at.rank))
+		v.Data = m.maker.AppendUnique(v.Data, uint64(m.order.at(at.rank)))
 		return
 	case m.format == "uuid":
 		var id [16]byte
@@ -125,7 +131,7 @@ func (m *names) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 
 // uniqueText makes the maker of a unique text.
 func uniqueText(c *column, locales []string, n int64) *names {
-	m := &names{limit: c.limit, seed: c.seed, fold: c.schema.CaseInsensitive}
+	m := &names{limit: c.limit, seed: c.seed, fold: c.schema.CaseInsensitive, order: permute(max(n, 1), mix(c.seed+7))}
 	if p := c.profile.Text; p != nil {
 		m.length = floats(p.Length)
 		for _, f := range p.Formats {

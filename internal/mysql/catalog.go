@@ -92,7 +92,7 @@ func (r *reader) readTables(ctx context.Context) error {
 func (r *reader) readTriggers(ctx context.Context) error {
 	return r.session.each(ctx, `
 		SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION FROM information_schema.TRIGGERS
-		WHERE EVENT_OBJECT_SCHEMA = DATABASE() ORDER BY TRIGGER_NAME`, func(row *sql.Rows) error {
+		WHERE EVENT_OBJECT_SCHEMA = DATABASE() ORDER BY EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER`, func(row *sql.Rows) error {
 		var table, name, timing, event string
 		if err := row.Scan(&table, &name, &timing, &event); err != nil {
 			return err

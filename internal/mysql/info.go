@@ -50,11 +50,9 @@ func (db *DB) Info(ctx context.Context) (measure.Info, error) {
 	if info.Now, err = time.Parse(time.RFC3339, now); err != nil {
 		return measure.Info{}, fmt.Errorf("ask for the time: %w", err)
 	}
-	for _, g := range rights {
-		if g.everywhere() && g.writes() {
-			info.CanWrite = append(info.CanWrite, "everything, in all databases")
-			break
-		}
+	all := slices.ContainsFunc(rights, func(g grant) bool { return g.everywhere() && g.writes() })
+	if all {
+		info.CanWrite = []string{"everything, in all databases"}
 	}
 	for _, t := range tables {
 		reads, writes := false, false
@@ -63,7 +61,7 @@ func (db *DB) Info(ctx context.Context) (measure.Info, error) {
 				reads, writes = reads || g.has("SELECT"), writes || g.writes()
 			}
 		}
-		if writes && len(info.CanWrite) < fewNames {
+		if writes && !all && len(info.CanWrite) < fewNames {
 			info.CanWrite = append(info.CanWrite, t)
 		}
 		if !reads {

@@ -1,0 +1,81 @@
+package mysql
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// progressEvery is how often progress is reported at most.
+const progressEvery = 100 * time.Millisecond
+
+// meter counts what workers have done and reports it now and then.
+type meter struct {
+	report func(Progress)
+
+	mu   sync.Mutex
+	now  Progress
+	last time.Time
+}
+
+func newMeter(report func(Progress)) *meter { return &meter{report: report} }
+
+func (m *meter) begin(p Phase, total int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now = Progress{Phase: p, Total: total, Bytes: m.now.Bytes}
+	m.tell()
+}
+
+func (m *meter) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now.Table = ""
+	m.tell()
+}
+
+func (m *meter) add(table string, done, bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now.Table = table
+	m.now.Done += done
+	m.now.Bytes += bytes
+	if time.Since(m.last) >= progressEvery {
+		m.tell()
+	}
+}
+
+func (m *meter) tell() {
+	if m.report == nil {
+		return
+	}
+	m.last = time.Now()
+	m.report(m.now)
+}
+
+// share lets workers do jobs 0 to jobs-1, each worker the next that nobody has
+// taken yet. The first error ends all of them, and is returned when they have
+// ended.
+func share(ctx context.Context, workers, jobs int, do func(ctx context.Context, worker, job int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for w := range min(workers, jobs) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= jobs {
+					return
+				}
+				if err := do(ctx, w, i); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}

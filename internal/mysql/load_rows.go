@@ -1,0 +1,219 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	driver "github.com/go-sql-driver/mysql"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+const (
+	// A table of more than splitRows rows is loaded over several connections, in
+	// chunks of chunkRows, each a statement of its own.
+	splitRows = 200_000
+	chunkRows = 100_000
+	// insertBytes is about how long an INSERT of many rows is.
+	insertBytes = 512 << 10
+)
+
+// chunk is a part of a table that one statement loads.
+type chunk struct {
+	table    int // index into loader.tables
+	from, to int64
+}
+
+// chunks divides all tables among n connections. Big tables come first, lest the
+// last one is alone at work.
+func (l *loader) chunks(n int) []chunk {
+	var big, rest []chunk
+	for i, t := range l.tables {
+		total := t.rows.Rows()
+		switch {
+		case total == 0:
+		case n == 1 || total <= splitRows || t.fire:
+			rest = append(rest, chunk{i, 0, total})
+		default:
+			for from := int64(0); from < total; from += chunkRows {
+				big = append(big, chunk{i, from, min(from+chunkRows, total)})
+			}
+		}
+	}
+	return append(big, rest...)
+}
+
+// loadAll loads all tables.
+func (l *loader) loadAll(ctx context.Context, sessions []*session) error {
+	loaded := make([]TableReport, len(l.tables))
+	for i, t := range l.tables {
+		loaded[i].Table = t.name
+	}
+	chunks := l.chunks(len(sessions))
+	var mu sync.Mutex
+	memory := make([]*buffers, len(sessions))
+	err := share(ctx, len(sessions), len(chunks), func(ctx context.Context, worker, i int) error {
+		if memory[worker] == nil {
+			memory[worker] = newBuffers()
+		}
+		c := chunks[i]
+		bytes, err := l.loadChunk(ctx, sessions[worker], c, memory[worker])
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		loaded[c.table].Rows += c.to - c.from
+		loaded[c.table].Bytes += bytes
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	l.report.Tables = loaded
+	for _, t := range loaded {
+		l.report.Rows += t.Rows
+		l.report.Bytes += t.Bytes
+	}
+	return nil
+}
+
+// readers counts the names under which the driver knows what it is to send.
+var readers atomic.Int64
+
+// loadChunk loads a chunk, and makes sure that every row of it is there.
+func (l *loader) loadChunk(ctx context.Context, s *session, c chunk, memory *buffers) (bytes int64, err error) {
+	t := l.tables[c.table]
+	doing := fmt.Sprintf("load table %q", t.name)
+	told := func(rows, bytes int64) { l.progress.add(t.name, rows, bytes) }
+	// Off, they let a server take rows of a unique index unseen. The primary key is
+	// checked in any case.
+	checks := "SET unique_checks = 1"
+	if t.onlyPrimary {
+		checks = "SET unique_checks = 0"
+	}
+	if err := s.exec(ctx, checks); err != nil {
+		return 0, failed(doing, err)
+	}
+	if !l.infile {
+		return l.insertChunk(ctx, s, c, memory, told)
+	}
+	lines := startStream(ctx, t, c, memory, told)
+	name := "rehearse-load-" + strconv.FormatInt(readers.Add(1), 10)
+	driver.RegisterReaderHandler(name, func() io.Reader { return lines })
+	result, err := s.conn.ExecContext(ctx, t.encoder.loadData(name, t.name))
+	driver.DeregisterReaderHandler(name)
+	if err := lines.close(); err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, err)
+	}
+	if err != nil {
+		return 0, failed(doing, err)
+	}
+	if err := s.warned(ctx, doing); err != nil {
+		return 0, err
+	}
+	if n, err := result.RowsAffected(); err != nil || n != c.to-c.from {
+		return 0, fmt.Errorf("%s: the server took %d of %d rows and does not say why", doing, n, c.to-c.from)
+	}
+	return lines.bytes.Load(), nil
+}
+
+// warned is the error that the last LOAD DATA LOCAL has made a warning of.
+func (s *session) warned(ctx context.Context, doing string) error {
+	var first error
+	n := 0
+	err := s.each(ctx, "SHOW WARNINGS", func(row *sql.Rows) error {
+		var level string
+		e := &driver.MySQLError{}
+		if err := row.Scan(&level, &e.Number, &e.Message); err != nil {
+			return err
+		}
+		if n++; first == nil {
+			first = e
+		}
+		return nil
+	})
+	if err != nil {
+		return failed(doing, err)
+	}
+	if n > 1 {
+		first = fmt.Errorf("%w (and %d more, or as many as the server tells)", first, n-1)
+	}
+	if first != nil {
+		return failed(doing, first)
+	}
+	return nil
+}
+
+// insertChunk loads a chunk where LOAD DATA LOCAL is not allowed.
+func (l *loader) insertChunk(ctx context.Context, s *session, c chunk, memory *buffers, told func(rows, bytes int64)) (bytes int64, err error) {
+	t := l.tables[c.table]
+	head := t.encoder.insert(t.name)
+	statement := append(memory.free[0][:0], head...)
+	limit := min(insertBytes, l.packet/2)
+	flush := func() error {
+		if len(statement) == len(head) {
+			return nil
+		}
+		bytes += int64(len(statement))
+		err := s.exec(ctx, string(statement))
+		statement = append(statement[:0], head...)
+		return err
+	}
+	err = c.batches(ctx, t, &memory.batch, func(i int) (int, error) {
+		before := len(statement)
+		if before > len(head) {
+			statement = append(statement, ',')
+		}
+		var err error
+		if statement, err = t.encoder.tuple(statement, &memory.batch, i); err != nil {
+			return 0, err
+		}
+		size := len(statement) - before
+		if len(statement) >= limit {
+			err = flush()
+		}
+		return size, err
+	}, told)
+	if err == nil {
+		err = flush()
+	}
+	memory.free[0] = statement[:0]
+	if err != nil {
+		return 0, failed(fmt.Sprintf("load table %q", t.name), err)
+	}
+	return bytes, nil
+}
+
+// failed is the error of a statement of a load, with a hint where a person can do
+// something about it.
+func failed(doing string, err error) error {
+	e := &rehearse.Error{Kind: rehearse.Invalid, Msg: doing, Err: err}
+	switch numberOf(err) {
+	case 0:
+		return fmt.Errorf("%s: %w", doing, err)
+	case 1062, 1586:
+		e.Msg += ": the rows break a unique key"
+		e.Hint = "Give the columns of this key a rule in the data plan, or drop it if production does not have it."
+	case 3819, 4025:
+		e.Msg += ": the rows break a CHECK"
+		e.Hint = "Give the columns of this constraint a rule in the data plan, or drop it if production does not have it."
+	case 1048, 1263, 1264, 1265, 1292, 1366, 1406, 3140, 1416:
+		e.Msg += ": a value does not fit its column"
+		e.Hint = "Give the column a rule in the data plan."
+	case 1021, 1114:
+		e.Kind, e.Msg, e.Hint = rehearse.Unavailable, doing+": the server's disk is full", "Free space on the server's disk, or load at a smaller scale."
+	case 1044, 1142, 1143, 1227, 1419:
+		e.Kind, e.Hint = rehearse.Unavailable, "Load as a user who owns the database: GRANT ALL on it."
+	case 1053, 1927, 1317:
+		e.Kind, e.Hint = rehearse.Unavailable, "See the server's log for why it ended the connection, and load again."
+	default:
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return e
+}

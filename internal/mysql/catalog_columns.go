@@ -14,7 +14,7 @@ type columnRow struct {
 	Length, Precision, Scale    int64
 	Fraction                    int64
 	CharacterWidth              int64 // of the widest character of the column's character set
-	Collation                   string
+	Charset, Collation          string
 	Nullable                    bool
 	Default                     sql.NullString
 	Extra, Expression, Comments string
@@ -22,7 +22,7 @@ type columnRow struct {
 
 const columnsQuery = `
 	SELECT c.TABLE_NAME, c.COLUMN_NAME, LOWER(c.DATA_TYPE), c.COLUMN_TYPE, COALESCE(c.CHARACTER_MAXIMUM_LENGTH, 0), COALESCE(c.NUMERIC_PRECISION, 0),
-		COALESCE(c.NUMERIC_SCALE, 0), COALESCE(c.DATETIME_PRECISION, 0), COALESCE(s.MAXLEN, 1), COALESCE(c.COLLATION_NAME, ''), c.IS_NULLABLE = 'YES',
+		COALESCE(c.NUMERIC_SCALE, 0), COALESCE(c.DATETIME_PRECISION, 0), COALESCE(s.MAXLEN, 1), COALESCE(c.CHARACTER_SET_NAME, ''), COALESCE(c.COLLATION_NAME, ''), c.IS_NULLABLE = 'YES',
 		c.COLUMN_DEFAULT, COALESCE(c.EXTRA, ''), COALESCE(c.GENERATION_EXPRESSION, ''), COALESCE(c.COLUMN_COMMENT, '')
 	FROM information_schema.COLUMNS c LEFT JOIN information_schema.CHARACTER_SETS s ON s.CHARACTER_SET_NAME = c.CHARACTER_SET_NAME
 	WHERE c.TABLE_SCHEMA = DATABASE() ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION`
@@ -30,7 +30,7 @@ const columnsQuery = `
 func (r *reader) readColumns(ctx context.Context) error {
 	return r.session.each(ctx, columnsQuery, func(row *sql.Rows) error {
 		var c columnRow
-		err := row.Scan(&c.Table, &c.Name, &c.DataType, &c.SQL, &c.Length, &c.Precision, &c.Scale, &c.Fraction, &c.CharacterWidth, &c.Collation,
+		err := row.Scan(&c.Table, &c.Name, &c.DataType, &c.SQL, &c.Length, &c.Precision, &c.Scale, &c.Fraction, &c.CharacterWidth, &c.Charset, &c.Collation,
 			&c.Nullable, &c.Default, &c.Extra, &c.Expression, &c.Comments)
 		if err != nil {
 			return err
@@ -71,6 +71,11 @@ func (r *reader) column(t *schema.Table, c columnRow) schema.Column {
 func typeOf(c columnRow) schema.Type {
 	t := schema.Type{SQL: c.SQL, Name: c.DataType, Kind: schema.Other}
 	t.Unsigned = strings.Contains(c.SQL, " unsigned")
+	switch c.Charset {
+	case "utf8mb4", "utf16", "utf16le", "utf32":
+	default:
+		t.Charset = c.Charset
+	}
 	switch c.DataType {
 	case "tinyint", "smallint", "mediumint", "int", "bigint":
 		t.Kind, t.Size = schema.Int, map[string]int{"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8}[c.DataType]

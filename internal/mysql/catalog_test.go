@@ -58,7 +58,7 @@ func TestCatalog(t *testing.T) {
 		{Name: "email", Type: schema.Type{SQL: "varchar(100)", Name: "varchar", Kind: schema.Text, Length: 100}, NotNull: true},
 		{Name: "note", Type: schema.Type{SQL: "text", Name: "text", Kind: schema.Text, Length: bounded / 4}, CaseInsensitive: true},
 		{Name: "small", Type: schema.Type{SQL: "tinytext", Name: "tinytext", Kind: schema.Text, Length: 255 / 4}, CaseInsensitive: true},
-		{Name: "long_note", Type: schema.Type{SQL: "longtext", Name: "longtext", Kind: schema.Text}, CaseInsensitive: true},
+		{Name: "long_note", Type: schema.Type{SQL: "longtext", Name: "longtext", Kind: schema.Text, Charset: "latin1"}, CaseInsensitive: true},
 		{Name: "hash", Type: schema.Type{SQL: "binary(20)", Name: "binary", Kind: schema.Bytes, Length: 20, Fixed: true}},
 		{Name: "salt", Type: schema.Type{SQL: "varbinary(16)", Name: "varbinary", Kind: schema.Bytes, Length: 16}},
 		{Name: "data", Type: schema.Type{SQL: "blob", Name: "blob", Kind: schema.Bytes, Length: bounded}},

@@ -152,8 +152,8 @@ func (db *DB) repair(ctx context.Context, s *session) (bool, error) {
 	}
 	for _, p := range steps {
 		if p.kind == "table" {
-			if err := s.exec(ctx, "TRUNCATE TABLE "+quote(p.table)); err != nil {
-				return false, fmt.Errorf("empty table %q: %w", p.table, err)
+			if err := s.truncate(ctx, p.table); err != nil {
+				return false, err
 			}
 			continue
 		}

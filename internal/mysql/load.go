@@ -197,7 +197,7 @@ func (l *loader) resolve(tables []rows.Table) error {
 		if rel == nil {
 			return &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("the database has no table %q", name), Hint: "Run the project's migrations before loading."}
 		}
-		t := &table{rows: r, name: name, encoder: newEncoder(r.Columns()), fire: slices.Contains(l.FireTriggers, name)}
+		t := &table{rows: r, name: name, encoder: newEncoder(rel.table, r.Columns()), fire: slices.Contains(l.FireTriggers, name)}
 		_, primary := rel.table.Primary()
 		t.onlyPrimary = primary && len(rel.table.Keys) == 1
 		l.tables = append(l.tables, t)
@@ -209,11 +209,11 @@ func (l *loader) resolve(tables []rows.Table) error {
 func (l *loader) mustBeEmpty(ctx context.Context, s *session) error {
 	var full []string
 	for _, t := range l.tables {
-		found, err := s.texts(ctx, "SELECT '' FROM "+quote(t.name)+" LIMIT 1")
+		empty, err := s.empty(ctx, t.name)
 		if err != nil {
-			return fmt.Errorf("look whether table %q is empty: %w", t.name, err)
+			return err
 		}
-		if len(found) > 0 {
+		if !empty {
 			full = append(full, t.name)
 		}
 	}
@@ -228,6 +228,28 @@ func (l *loader) mustBeEmpty(ctx context.Context, s *session) error {
 		list += fmt.Sprintf(" and %d more", more)
 	}
 	return &rehearse.Error{Kind: rehearse.Invalid, Msg: "the database has rows already, in " + list, Hint: "Load into an empty database, or let the load empty the tables first."}
+}
+
+// empty reports whether a table has no rows.
+func (s *session) empty(ctx context.Context, table string) (bool, error) {
+	found, err := s.texts(ctx, "SELECT '' FROM "+quote(table)+" LIMIT 1")
+	if err != nil {
+		return false, fmt.Errorf("look whether table %q is empty: %w", table, err)
+	}
+	return len(found) == 0, nil
+}
+
+// truncate empties a table. An empty one is left alone, since a TRUNCATE makes the
+// table's file anew, which takes longer than loading a small one.
+func (s *session) truncate(ctx context.Context, table string) error {
+	empty, err := s.empty(ctx, table)
+	if err != nil || empty {
+		return err
+	}
+	if err := s.exec(ctx, "TRUNCATE TABLE "+quote(table)); err != nil {
+		return failed(fmt.Sprintf("empty table %q", table), err)
+	}
+	return nil
 }
 
 // run is the load from the first change on.

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,9 +24,13 @@ type encoder struct {
 	wrap []string
 }
 
-func newEncoder(columns []rows.Column) *encoder {
+func newEncoder(t *schema.Table, columns []rows.Column) *encoder {
 	e := &encoder{columns: columns, wrap: make([]string, len(columns))}
+	auto := -1
 	for i, c := range columns {
+		if column, _ := t.Column(c.Name); column != nil && column.Identity != "" {
+			auto = i
+		}
 		switch {
 		case c.Kind == rows.Bytes:
 			e.wrap[i] = "UNHEX(%s)"
@@ -34,6 +39,11 @@ func newEncoder(columns []rows.Column) *encoder {
 		case spatial(c.Type):
 			e.wrap[i] = "ST_GeomFromText(%s)"
 		}
+	}
+	if auto >= 0 && slices.ContainsFunc(e.wrap, func(w string) bool { return w != "" }) {
+		// MariaDB's LOAD DATA … SET forgets that an AUTO_INCREMENT of 0 came with the
+		// line, and makes a number, unless the column is in SET too.
+		e.wrap[auto] = "%s"
 	}
 	return e
 }

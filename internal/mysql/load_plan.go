@@ -141,8 +141,8 @@ func (p plan) begin(ctx context.Context, s *session, l *loader) error {
 	}
 	if l.Truncate {
 		for _, t := range l.tables {
-			if err := s.exec(ctx, "TRUNCATE TABLE "+quote(t.name)); err != nil {
-				return failed(fmt.Sprintf("empty table %q", t.name), err)
+			if err := s.truncate(ctx, t.name); err != nil {
+				return err
 			}
 		}
 	}

@@ -133,6 +133,9 @@ type Type struct {
 	Scale     int `json:"scale,omitempty"`
 	// Fraction is how many digits of a second times keep; -1: all six.
 	Fraction int `json:"fraction,omitempty"`
+	// Charset is the character set of a MySQL column's texts, as in "latin1" or
+	// "utf8mb3", where it does not have every character of Unicode.
+	Charset string `json:"charset,omitempty"`
 	// Labels of enums, in order.
 	Labels []string `json:"labels,omitempty"`
 	// Elem is the element's type of arrays, the bound's of ranges.

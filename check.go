@@ -16,10 +16,12 @@ const (
 	CheckErrorSwallowed    CheckKind = "error_swallowed"
 	CheckUndeclaredCall    CheckKind = "undeclared_call"
 	CheckLogErrors         CheckKind = "log_errors"
-	CheckExpect            CheckKind = "expect" // an expression
+	CheckPlanRegression    CheckKind = "plan_regression" // of databases, not of telemetry
+	CheckExpect            CheckKind = "expect"          // an expression
 )
 
-// Check is one question to a leg's telemetry. Fields that a kind does not use are
+// Check is one question to a leg's telemetry, or to the plans of its databases'
+// statements. Fields that a kind does not use are
 // empty.
 type Check struct {
 	Name      string      `json:"name"`
@@ -27,6 +29,7 @@ type Check struct {
 	Operation string      `json:"operation,omitempty"` // only traces whose operation matches; * stands for anything
 	Service   ServiceName `json:"service,omitempty"`
 	Link      LinkID      `json:"link,omitempty"`
+	Dataset   string      `json:"dataset,omitempty"` // of plan_regression; empty: each that a profile describes
 	// Limit is the bound: a count, or seconds for those that bound a time.
 	Limit float64 `json:"limit"`
 	// Percent is of max_duration: 95 for p95; 100 is every one.

@@ -103,7 +103,6 @@ type PlansResult struct {
 	Service    ServiceName   `json:"service"`
 	Dataset    string        `json:"dataset"`
 	Statements int           `json:"statements"` // that the profile has
-	Compared   int           `json:"compared"`   // that have a plan on both sides
 	Elapsed    Duration      `json:"elapsed"`
 	Findings   []PlanFinding `json:"findings,omitempty"`
 	Notes      []string      `json:"notes,omitempty"`

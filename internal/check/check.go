@@ -32,7 +32,7 @@ func Default(kind rehearse.CheckKind) (rehearse.Check, bool) {
 	case rehearse.CheckExpect:
 		c.Over = "all"
 	case rehearse.CheckMaxCalls, rehearse.CheckPoolExhausted, rehearse.CheckErrorSwallowed,
-		rehearse.CheckUndeclaredCall, rehearse.CheckLogErrors:
+		rehearse.CheckUndeclaredCall, rehearse.CheckLogErrors, rehearse.CheckPlanRegression:
 	default:
 		return rehearse.Check{}, false
 	}

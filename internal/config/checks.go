@@ -21,8 +21,8 @@ type Telemetry struct {
 	Disk      Bytes `yaml:"disk"`      // 0: not given
 }
 
-// Check is one question to telemetry: a kind and what it is asked of. The kind
-// alone is asked of everything.
+// Check is one question to telemetry, or to databases: a kind and what it is asked
+// of. The kind alone is asked of everything.
 type Check struct {
 	Kind rehearse.CheckKind `yaml:"-"`
 	Of   Ref                `yaml:"-"` // the expression of expect, else what Subject takes apart
@@ -75,10 +75,22 @@ func (c Check) Subject() (link rehearse.LinkID, operation string, service rehear
 	if c.Kind == rehearse.CheckExpect {
 		link, operation, service = "", "", ""
 	}
+	if c.Kind == rehearse.CheckPlanRegression {
+		service = "" // it is a dataset's name
+	}
 	if c.Operation != "" {
 		operation = c.Operation
 	}
 	return link, operation, service
+}
+
+// Dataset is what plan_regression is asked of; empty for everything, and for other
+// kinds.
+func (c Check) Dataset() string {
+	if c.Kind != rehearse.CheckPlanRegression || c.Of.Name == everything {
+		return ""
+	}
+	return c.Of.Name
 }
 
 // Bounds is the percentile that max_duration bounds, and by what; 100 is every
@@ -120,6 +132,7 @@ const (
 	ofLink       subject = "link"
 	ofOperation  subject = "operation"
 	ofService    subject = "service"
+	ofDataset    subject = "dataset" // written as a service is
 )
 
 func subjectOf(s string) subject {
@@ -172,6 +185,8 @@ var checkForms = []checkForm{
 		doc: "No service calls another that nothing in the project's files says it calls.", example: `"*"`},
 	{kind: rehearse.CheckLogErrors, of: []subject{ofEverything, ofService}, takes: "limit", limit: aCount,
 		doc: "At most `limit` log records are errors.", example: "docgen"},
+	{kind: rehearse.CheckPlanRegression, of: []subject{ofEverything, ofDataset},
+		doc: "No statement of production's, as the dataset's profile has them, gets a worse plan by the dataset's migrations.", example: "customers"},
 	{kind: rehearse.CheckExpect, takes: "operation over",
 		doc: "This expression holds, in the subset of TraceQL that [checks.md](checks.md#expressions) has.", example: `'{ kind = server } >> { status = error } | count() = 0'`},
 }
@@ -276,6 +291,9 @@ func wholeCheck(n *yaml.Node) string {
 	}
 	of := child(n, kinds[0]).Value
 	sort := subjectOf(of)
+	if sort == ofService && slices.Contains(f.of, ofDataset) {
+		sort = ofDataset
+	}
 	switch {
 	case f.of == nil:
 	case !slices.Contains(f.of, sort):
@@ -328,6 +346,8 @@ func (s subject) phrase() string {
 		return "an operation"
 	case ofService:
 		return "a service"
+	case ofDataset:
+		return "a dataset"
 	}
 	return `"*", for everything`
 }

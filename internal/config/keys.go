@@ -30,7 +30,7 @@ var format = object(
 	key{name: "rehearsal", kind: list(step), standard: "nothing is run", example: "[{suite: e2e}, {load: peak, for: 20s}]",
 		doc: "The steps of the rehearsal, in order."},
 	key{name: "checks", kind: list(checkEntry), standard: "none", example: `[log_errors, {n_plus_one: "docgen:db", limit: 5}]`,
-		doc: "What must hold of the traces and logs of every leg, see [checks.md](checks.md). A kind alone is asked of everything."},
+		doc: "What must hold of the traces, logs and query plans of every leg, see [checks.md](checks.md). A kind alone is asked of everything."},
 	key{name: "telemetry", kind: telemetry, standard: "all of it is kept, up to these bounds",
 		doc: "How telemetry is collected, see [telemetry.md](telemetry.md)."},
 )

@@ -33,9 +33,10 @@ type Table struct {
 //
 // The connection is a superuser's, and is in no transaction. The database was
 // filled and analysed before. dataDir is the data directory of its server as this
-// process sees it; its files must be writable. Tables and columns that only one
-// side knows stay as they are and are in the notes. Indexes that the profile does
-// not know get the size that they would have at production's number of rows.
+// process sees it; its files must be writable. Where it is empty, the server's own
+// host makes them longer, which takes a shell and dd. Tables and columns that only
+// one side knows stay as they are and are in the notes. Indexes that the profile
+// does not know get the size that they would have at production's number of rows.
 //
 // Tables are locked while Apply runs. When it fails, statistics are as they were;
 // files may have become longer, which harms nothing.
@@ -96,7 +97,7 @@ func (a *applier) run(ctx context.Context) error {
 		if err := a.prepare(ctx, r); err != nil {
 			return fmt.Errorf("prepare table %q: %w", t.Name, err)
 		}
-		table, its, err := a.table(t, r)
+		table, its, err := a.table(ctx, t, r)
 		if err != nil {
 			return fmt.Errorf("size of table %q: %w", t.Name, err)
 		}
@@ -125,7 +126,7 @@ func (a *applier) prepare(ctx context.Context, r *relation) error {
 
 // table makes the files of a table and its indexes as long as production's, and
 // says which sizes the catalogue is to have.
-func (a *applier) table(t *profile.DataTable, r *relation) (Table, []size, error) {
+func (a *applier) table(ctx context.Context, t *profile.DataTable, r *relation) (Table, []size, error) {
 	grows := 1.0
 	if r.tuples > 0 {
 		grows = float64(t.Rows) / r.tuples
@@ -134,7 +135,7 @@ func (a *applier) table(t *profile.DataTable, r *relation) (Table, []size, error
 	if r.partitioned() {
 		return out, []size{{relation: r, rows: float64(t.Rows), pages: int64(r.pages)}}, nil
 	}
-	blocks, err := a.lengthen(r, wanted(t.Pages, r, grows))
+	blocks, err := a.lengthen(ctx, r, wanted(t.Pages, r, grows))
 	if err != nil {
 		return Table{}, nil, err
 	}
@@ -152,7 +153,7 @@ func (a *applier) table(t *profile.DataTable, r *relation) (Table, []size, error
 		pages := wanted(known[i.name], i, grows)
 		if !i.extensible() {
 			a.note("Index %s is of a kind (%s) whose files must not be extended: its size is in the catalogue alone.", i.name, i.method)
-		} else if pages, err = a.lengthen(i, pages); err != nil {
+		} else if pages, err = a.lengthen(ctx, i, pages); err != nil {
 			return Table{}, nil, err
 		}
 		rows := float64(t.Rows)
@@ -183,11 +184,15 @@ func wanted(production int64, r *relation, grows float64) int64 {
 
 // lengthen makes a relation's files hold so many pages, and says how many they
 // hold: more, where they had more.
-func (a *applier) lengthen(r *relation, pages int64) (int64, error) {
+func (a *applier) lengthen(ctx context.Context, r *relation, pages int64) (int64, error) {
 	if pages <= r.blocks {
 		return r.blocks, nil
 	}
-	if err := a.server.extend(r, pages); err != nil {
+	if a.server.dir == "" {
+		if err := a.ask(ctx, r, pages); err != nil {
+			return 0, err
+		}
+	} else if err := a.server.extend(r, pages); err != nil {
 		return 0, err
 	}
 	a.report.Extended += (pages - r.blocks) * a.server.block

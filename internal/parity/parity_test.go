@@ -77,6 +77,12 @@ func history(rows, accounts int) string {
 
 func TestApply(t *testing.T) {
 	p, want := production(t)
+	for _, test := range []struct{ name, dir string }{{"by its directory", testdb.PostgresDir()}, {"by the server", ""}} {
+		t.Run(test.name, func(t *testing.T) { testApply(t, test.dir, p, want) })
+	}
+}
+
+func testApply(t *testing.T, dir string, p *profile.Data, want []*parity.Plan) {
 	url := mini(t)
 	conn := connect(t, url)
 
@@ -90,7 +96,7 @@ func TestApply(t *testing.T) {
 		t.Errorf("only these have another plan or cost in the small database before Apply, too few for the rest to show anything:\n%s", strings.Join(off, "\n"))
 	}
 
-	report, err := parity.Apply(t.Context(), conn, testdb.PostgresDir(), p)
+	report, err := parity.Apply(t.Context(), conn, dir, p)
 	if err != nil {
 		t.Fatal(err)
 	}

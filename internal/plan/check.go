@@ -23,6 +23,7 @@ func (m *maker) makeChecks() []rehearse.Check {
 			continue
 		}
 		c.Link, c.Operation, c.Service = asked.Subject()
+		c.Dataset = asked.Dataset()
 		c.MinSamples = asked.MinSamples
 		if asked.Limit != nil {
 			c.Limit = float64(*asked.Limit)
@@ -86,6 +87,9 @@ func (m *maker) expression(e config.Ref) string {
 func (m *maker) checkSubject(c rehearse.Check, line int) {
 	if c.Link != "" && !slices.Contains(m.links, string(c.Link)) {
 		m.unknown("link", string(c.Link), line, m.links, "rehearse plan lists the links there are.")
+	}
+	if _, ok := m.cfg.Data.Get(c.Dataset); c.Dataset != "" && !ok {
+		m.unknown("dataset", c.Dataset, line, m.cfg.Data.Names(), "Datasets are defined under data.")
 	}
 	if c.Service != "" {
 		m.serviceNamed(string(c.Service), line)

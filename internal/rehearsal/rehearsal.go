@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -49,6 +50,12 @@ type Options struct {
 	FillKey func(service rehearse.Service) ([]string, error)
 	// Migrate runs the migrations of a service's dataset; see environment.Options.
 	Migrate func(ctx context.Context, service rehearse.Service, at driver.Filling) (rehearse.MigrationResult, error)
+	// Churn writes to the database of a service whose dataset asks for it, until ctx
+	// ends. May be nil when none does.
+	Churn func(ctx context.Context, service rehearse.Service, at driver.Filling, seed uint64) rehearse.ChurnResult
+	// ComparePlans compares how two databases plan the statements of a service's profile:
+	// base has not had the migrations, head has. May be nil when no check asks.
+	ComparePlans func(ctx context.Context, service rehearse.Service, base, head driver.Filling) rehearse.PlansResult
 }
 
 // Observer is told how a rehearsal goes, for people to watch. Nil callbacks are
@@ -161,6 +168,8 @@ type leg struct {
 
 	telemetry *telemetry.Store
 	quiet     bool // when the last step had ended
+	// apartIDs are the environments beside the leg's own; see apart.
+	apartIDs []rehearse.EnvironmentID
 }
 
 // rehearseLeg runs one leg to its end. It returns an error when the leg could
@@ -267,7 +276,10 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 		}
 	}
 	l.hush(ctx)
-	return l.links()
+	if err := l.links(); err != nil {
+		return err
+	}
+	return l.plans(ctx)
 }
 
 // downTime is how long services get to end politely, in all.
@@ -287,7 +299,7 @@ func (l *leg) left(ctx context.Context, record *environment.Record) []string {
 		left = append(left, "it could not be asked: "+err.Error())
 	}
 	for _, r := range found {
-		if r.Environment == record.ID {
+		if r.Environment == record.ID || slices.Contains(l.apartIDs, r.Environment) {
 			left = append(left, r.Kind+" "+r.Name)
 		}
 	}

@@ -78,7 +78,11 @@ func (l *leg) load(ctx context.Context, s *rehearse.LoadStep) error {
 	if l.o.Observe.Load != nil {
 		o.OnProgress = func(p load.Progress) { l.o.Observe.Load(s.Name, p) }
 	}
+	still := l.churn(ctx, s.Name)
 	result, err := load.Run(ctx, o)
+	if churned := still(); churned != nil {
+		return churned
+	}
 	if result == nil {
 		return fmt.Errorf("load %q: %w", s.Name, err)
 	}

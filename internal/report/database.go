@@ -130,7 +130,7 @@ func plansText(p rehearse.PlansResult) string {
 	if n := len(p.Findings); n > 0 {
 		worse = verb(n, "statement", "has a finding", "have findings")
 	}
-	return fmt.Sprintf("%d of %s compared with production's statistics, without the change's migrations and with them: %s.", p.Compared, many(int64(p.Statements), "statement"), worse)
+	return fmt.Sprintf("%s compared with production's statistics, without the change's migrations and with them: %s.", many(int64(p.Statements), "statement"), worse)
 }
 
 // lines are a view as text, a paragraph each.

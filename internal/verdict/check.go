@@ -7,11 +7,16 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/check"
 )
 
-// judgeChecks asks the plan's checks of the leg's telemetry.
+// judgeChecks asks the plan's checks of the leg's telemetry, and of what its
+// databases said.
 func judgeChecks(plan *rehearse.Plan, ev *rehearse.Evidence) []rehearse.Finding {
 	var findings []rehearse.Finding
 	telemetry := whileUp(ev)
 	for _, c := range plan.Checks {
+		if c.Kind == rehearse.CheckPlanRegression {
+			findings = append(findings, judgePlans(c, plan, ev))
+			continue
+		}
 		findings = append(findings, check.Run(c, plan, telemetry))
 	}
 	return findings

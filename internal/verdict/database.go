@@ -93,3 +93,52 @@ func migrationsBlock(s rehearse.Service, r *rehearse.MigrationResult) rehearse.F
 
 // failedMigration is the kind of finding that says that a migration failed.
 const failedMigration = "migration_failed"
+
+// judgeChurn finds whether there were other writers during a load where the plan
+// wants some: without them the load ran under other conditions than were asked for.
+func judgeChurn(plan *rehearse.Plan, step string, ev *rehearse.Evidence) []rehearse.Finding {
+	var findings []rehearse.Finding
+	for _, s := range plan.Services {
+		if s.Data == nil || s.Data.Churn <= 0 {
+			continue
+		}
+		check := fmt.Sprintf("%s: other writers of %s", step, s.Name)
+		i := slices.IndexFunc(ev.Records, func(rec rehearse.Record) bool {
+			return rec.Churn != nil && rec.Churn.Step == step && rec.Churn.Service == s.Name
+		})
+		if i < 0 {
+			findings = append(findings, missing(check, step, "The evidence does not say what was written beside the load."))
+			continue
+		}
+		findings = append(findings, churned(check, step, *ev.Records[i].Churn))
+	}
+	return findings
+}
+
+// enough is from how many writes on that were asked for there must be some.
+const enough = 10
+
+func churned(check, step string, c rehearse.ChurnResult) rehearse.Finding {
+	f := rehearse.Finding{Outcome: rehearse.Pass, Check: check, Step: step, Evidence: []string{"evidence.jsonl"}}
+	var conflicts int64
+	for _, n := range c.Conflicts {
+		conflicts += n
+	}
+	f.Got = count(int(c.Writes()), "write")
+	if conflicts > 0 {
+		f.Got += ", " + count(int(conflicts), "conflict")
+	}
+	switch expected := c.Wanted * c.Elapsed.Seconds() / 3600; {
+	case c.Failed != "":
+		f.Outcome, f.Got = rehearse.Unverified, "did not run"
+		f.Detail = "Nothing was written beside the load: " + sentence(c.Failed)
+	case c.Wanted == 0:
+		f.Outcome = rehearse.Unverified
+		f.Detail = strings.Join(append([]string{"The data profile speaks of no writes to tables that are here."}, c.Notes...), " ")
+		f.Hint = "Take data." + c.Dataset + ".churn out of rehearse.yaml, or give the profile's tables their churn."
+	case c.Writes() == 0 && expected >= enough:
+		f.Outcome = rehearse.Unverified
+		f.Detail = strings.Join(append([]string{fmt.Sprintf("None of about %.0f writes came about.", expected)}, c.Errors...), " ")
+	}
+	return f
+}

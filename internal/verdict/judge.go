@@ -27,6 +27,7 @@ func Judge(leg string, ev *rehearse.Evidence) rehearse.Verdict {
 		switch {
 		case step.Load != nil:
 			v.Findings = append(v.Findings, judgeLoad(*step.Load, ev)...)
+			v.Findings = append(v.Findings, judgeChurn(plan, step.Load.Name, ev)...)
 		case step.Suite != nil:
 			v.Findings = append(v.Findings, judgeSuite(*step.Suite, ev))
 		}

@@ -28,7 +28,7 @@ import (
 // environments, which must come first: that is what rehearse starts itself as.
 func TestMain(m *testing.M) {
 	process.Main()
-	testscript.Main(m, map[string]func(){
+	testscript.Main(withServers{m}, map[string]func(){
 		"rehearse":  func() { os.Exit(Main()) },
 		"webserver": func() { os.Exit(webserver()) },
 		"fetch":     func() { os.Exit(fetch()) },
@@ -53,6 +53,8 @@ func TestScripts(t *testing.T) {
 			"crash":    crash,
 			"capture":  capture,
 			"truncate": truncate,
+			"database": databases(t),
+			"sql":      sql,
 		},
 	})
 }

@@ -69,13 +69,14 @@ plans are printed.`,
 	f.IntVar(&s.worst, "worst", 10, "how many of the places to list where most is lost")
 	f.BoolVar(&s.all, "all", false, "print every single score")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")
-	_ = c.MarkFlagRequired("against")
 	return c
 }
 
 // profile checks the command line and reads the profile, if it names one.
 func (s *dataCheck) profile(cmd *cobra.Command, args []string) (*profile.Data, error) {
 	switch {
+	case s.against == "":
+		return nil, usageError("--against does not say which database is checked")
 	case s.least < 0 || s.least > 1:
 		return nil, usageError("--min is %g, and should be from 0 to 1", s.least)
 	case s.worst < 0:

@@ -17,6 +17,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/recipe"
 )
 
 func (a *app) dataCloneCommand() *cobra.Command {
@@ -73,62 +74,38 @@ func alone(p *rehearse.Plan, name string) (*rehearse.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if databaseOf(s) == nil || len(s.Ports) == 0 {
-		return nil, &rehearse.Error{
-			Kind: rehearse.Invalid, Msg: fmt.Sprintf("service %q is no database that rehearse knows", name),
-			Hint: "Clones are for services of the images postgres, mysql and mariadb; rehearse up starts the others.",
-		}
+	account, err := recipe.AccountOf(s)
+	if err != nil {
+		return nil, &rehearse.Error{Kind: rehearse.Invalid, Err: err}
 	}
 	s.Needs = nil
 	only := *p
 	only.Services, only.Steps, only.Checks = []rehearse.Service{s}, nil, nil
 	only.Links = []rehearse.LinkSpec{{
 		ID: rehearse.MakeLinkID(rehearse.Ingress, s.Name), Client: rehearse.Ingress, Upstream: s.Name,
-		Names: []string{name}, Ports: []int{s.Ports[0].Number}, Declared: true,
+		Names: []string{name}, Ports: []int{account.Port}, Declared: true,
 	}}
 	return &only, nil
 }
 
-// databaseOf is the URL of a service's database, without a host; nil where the
-// service is none that has one.
-func databaseOf(s rehearse.Service) *url.URL {
-	any := func(names ...string) string {
-		for _, n := range names {
-			if v := s.Env[n]; v != "" {
-				return v
-			}
-		}
-		return ""
+// accountURL is the URL of an account's database, at a host.
+func accountURL(account recipe.Account, host string) string {
+	u := url.URL{Scheme: "postgres", Host: host, User: url.User(account.User), Path: "/" + account.Database, RawQuery: "sslmode=disable"}
+	if account.Engine != "postgres" {
+		u.Scheme, u.RawQuery = "mysql", ""
 	}
-	switch s.Recipe {
-	case "postgres":
-		user := first(any("POSTGRES_USER"), "postgres")
-		return databaseURL("postgres", user, any("POSTGRES_PASSWORD"), first(any("POSTGRES_DB"), user), "sslmode=disable")
-	case "mariadb":
-		user, password := any("MARIADB_USER", "MYSQL_USER"), any("MARIADB_PASSWORD", "MYSQL_PASSWORD")
-		if user == "" {
-			user, password = "root", any("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD")
-		}
-		return databaseURL("mysql", user, password, any("MARIADB_DATABASE", "MYSQL_DATABASE"), "")
+	if account.Password != "" {
+		u.User = url.UserPassword(account.User, account.Password)
 	}
-	return nil
-}
-
-func databaseURL(scheme, user, password, database, query string) *url.URL {
-	u := &url.URL{Scheme: scheme, User: url.User(user), Path: "/" + database, RawQuery: query}
-	if password != "" {
-		u.User = url.UserPassword(user, password)
-	}
-	return u
+	return u.String()
 }
 
 // reached is the database's URL in a standing environment.
 func reached(s standing, service rehearse.Service) (string, error) {
 	for _, v := range s.Services {
 		if at, err := url.Parse(v.URL); err == nil && v.Service == service.Name && at.Host != "" {
-			u := databaseOf(service)
-			u.Host = at.Host
-			return u.String(), nil
+			account, err := recipe.AccountOf(service)
+			return accountURL(account, at.Host), err
 		}
 	}
 	return "", fmt.Errorf("environment %s does not say where service %q is reached", s.ID, service.Name)

@@ -78,7 +78,6 @@ for the schema of the database that --schema-from names, which is only read.`,
 	f.IntVar(&s.connections, "connections", 2, "how many connections load at the same time")
 	f.StringVar(&s.now, "now", "", "what dates and times are relative to: now, a date or a time (default: when the profile was taken)")
 	f.BoolVar(&s.asJSON, "json", false, "print what was made as JSON")
-	_ = c.MarkFlagRequired("to")
 	_ = c.MarkFlagFilename("plan", "yaml", "yml")
 	_ = c.MarkFlagDirname("to")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
@@ -90,7 +89,7 @@ func (s *dataGenerate) files(cmd *cobra.Command, args []string) (*dataset.Files,
 	changed := cmd.Flags().Changed
 	switch {
 	case s.to == "":
-		return nil, usageError("--to names neither a database nor a directory")
+		return nil, usageError("--to does not say where the rows go: the URL of a database, or a directory")
 	case s.spec.Scale <= 0:
 		return nil, usageError("--scale is %g, and should be above 0", s.spec.Scale)
 	case s.spec.Rows < 0 || changed("rows") && s.spec.Rows == 0:

@@ -99,14 +99,14 @@ about again. A model that fails is a warning; the profile is written all the sam
 
 // place decides which file is written.
 func (s *dataProfile) place(databaseURL string) error {
-	if s.file != "" || s.dry || s.printSQL {
-		return nil
+	if s.file != "" || s.dry || s.printSQL || !isURL(databaseURL) {
+		return nil // or whoever opens the database says what is wrong with the URL
 	}
 	name := s.name
 	if name == "" {
 		name = databaseName(databaseURL)
 	}
-	if name == "" && isURL(databaseURL) {
+	if name == "" {
 		return usageError("the URL names no database to call the profile after: say --name")
 	}
 	if strings.ContainsRune(name, filepath.Separator) || strings.HasPrefix(name, ".") {

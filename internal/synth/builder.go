@@ -337,13 +337,40 @@ func (c *column) makeBuckets() (buckets []bucket, shares []float64) {
 		return buckets, shares
 	}
 	if q := c.tenths(); q && !c.unique {
+		shape := c.curve(nil, rest)
 		for k := range 10 {
-			add(bucket{label: "q" + strconv.Itoa(k+1), tenth: k}, rest/10)
+			add(bucket{label: "q" + strconv.Itoa(k+1), tenth: k}, rest*(shape.tenth(k+1)-shape.tenth(k)))
 		}
 	} else {
 		add(bucket{label: "rest", tenth: -1}, rest)
 	}
 	return buckets, shares
+}
+
+// curve makes the curve of the column's quantiles, which are of its rest.
+func (c *column) curve(q []float64, rest float64) curve {
+	p := c.table.program.o.Profile
+	if p == nil {
+		return curve{q: q}
+	}
+	if q == nil {
+		q = make([]float64, 4) // of which only the number matters
+	}
+	n := float64(c.table.profile.Rows)
+	if s := float64(p.Source.Sample); s > 0 && n > 3*s {
+		n = s
+	}
+	return newCurve(q, p.Privacy.K, n*rest)
+}
+
+// rest is the share of the column's rows that neither are NULL nor have a listed
+// value.
+func (c *column) rest() float64 {
+	left := 1 - c.profile.Null
+	for _, v := range c.profile.Values {
+		left -= v.Share
+	}
+	return max(left, 0)
 }
 
 // tenths reports whether the column's rest is divided by its quantiles.
@@ -541,7 +568,7 @@ func (c *column) excluded() bool {
 func (c *column) numbers() maker {
 	m := &numbers{limit: c.limit, kind: c.out.Kind, factor: pow10[c.out.Scale]}
 	if n := c.profile.Numbers; n != nil && len(n.Quantiles) > 0 {
-		m.q = n.Quantiles
+		m.curve = c.curve(n.Quantiles, c.rest())
 		if c.out.Kind == rows.Float {
 			m.step = n.Step
 			if n.Step == 0 && n.Scale > 0 && n.Scale <= 6 {
@@ -584,6 +611,7 @@ func (c *column) times() maker {
 			m.q = append(m.q, float64(now)+micros)
 		}
 	}
+	m.curve = c.curve(m.q, c.rest())
 	if c.out.Kind != rows.Date {
 		m.unit = max(units[n.Unit], 1)
 		if f := c.schema.Type.Fraction; f >= 0 && f < 6 {
@@ -666,7 +694,7 @@ func (c *column) makeUnique(locales []string, n int64) *rehearse.Error {
 		}
 		l := c.limit
 		l.min, l.max = l.min*pow10[c.out.Scale], l.max*pow10[c.out.Scale]
-		m := newIncreasing(q, n, 1, l)
+		m := newIncreasing(c.curve(q, c.rest()), n, 1, l)
 		m.real = c.out.Kind == rows.Float
 		c.make = m
 	case rows.Date, rows.Time, rows.Timestamp:
@@ -675,7 +703,7 @@ func (c *column) makeUnique(locales []string, n int64) *rehearse.Error {
 		if c.out.Kind != rows.Date {
 			step = m.unit
 		}
-		c.make = newIncreasing(m.q, n, step, limit{min: math.Inf(-1), max: math.Inf(1)})
+		c.make = newIncreasing(m.curve, n, step, limit{min: math.Inf(-1), max: math.Inf(1)})
 	case rows.UUID:
 		c.make = &uniqueUUIDs{seed: c.seed}
 	case rows.Bytes:

@@ -23,13 +23,69 @@ func quantile(q []float64, u float64) float64 {
 	return q[k] + (x-float64(k))*(q[k+1]-q[k])
 }
 
-// position is where in the quantiles a row stands.
-func position(at place, tenth int) float64 {
-	u := (float64(at.rank) + 0.5) / float64(at.n)
-	if tenth >= 0 {
-		u = (float64(tenth) + u) / 10
+// position is which share of its bucket's rows stand before a row.
+func position(at place) float64 { return (float64(at.rank) + 0.5) / float64(at.n) }
+
+// curve is a distribution by its quantiles. A profile gives them from the K-th row
+// to the K-th last, so that a share of the rows lies beyond either end: there the
+// curve goes on as it was going, but no number changes its sign.
+type curve struct {
+	q    []float64
+	tail float64
+}
+
+// newCurve makes the curve of quantiles that were measured on n rows.
+func newCurve(q []float64, k int, n float64) curve {
+	c := curve{q: q}
+	if k > 0 && n >= 2*float64(k) && len(q) > 3 {
+		c.tail = min(float64(k)/n, 0.45)
 	}
-	return u
+	return c
+}
+
+// tenth is the share of rows up to the i-th tenth of the quantiles.
+func (c *curve) tenth(i int) float64 {
+	switch i {
+	case 0:
+		return 0
+	case 10:
+		return 1
+	}
+	return c.tail + (1-2*c.tail)*float64(i)/10
+}
+
+// at is the value below which a share of the rows is.
+func (c *curve) at(u float64) float64 {
+	n := len(c.q)
+	if c.tail == 0 {
+		return quantile(c.q, u)
+	}
+	w := (u - c.tail) / (1 - 2*c.tail)
+	switch {
+	case w < 0:
+		x := c.q[0] + w*(c.q[1]-c.q[0])*float64(n-1)
+		if c.q[0] >= 0 {
+			x = max(x, 0)
+		}
+		return x
+	case w > 1:
+		x := c.q[n-1] + (w-1)*(c.q[n-1]-c.q[n-2])*float64(n-1)
+		if c.q[n-1] <= 0 {
+			x = min(x, 0)
+		}
+		return x
+	}
+	return quantile(c.q, w)
+}
+
+// of is the value of a row of a tenth, or of all where there are no tenths.
+func (c *curve) of(at place, tenth int) float64 {
+	u := position(at)
+	if tenth >= 0 {
+		low := c.tenth(tenth)
+		u = low + u*(c.tenth(tenth+1)-low)
+	}
+	return c.at(u)
 }
 
 // limit is what a type and the constraints of a column allow.
@@ -106,7 +162,7 @@ func typeLimit(t schema.Type) limit {
 
 // numbers makes whole numbers, decimals and floats along quantiles.
 type numbers struct {
-	q      []float64
+	curve
 	limit  limit
 	kind   rows.Kind
 	factor float64 // of the column's scale
@@ -114,7 +170,7 @@ type numbers struct {
 }
 
 func (m *numbers) put(v *rows.Vector, i int, at place, tenth int, _ uint64) {
-	x := quantile(m.q, position(at, tenth))
+	x := m.of(at, tenth)
 	x = min(max(x, m.limit.min), m.limit.max)
 	if m.kind == rows.Float {
 		if m.step > 0 {
@@ -132,15 +188,15 @@ func (m *numbers) put(v *rows.Vector, i int, at place, tenth int, _ uint64) {
 
 // times makes dates, times of day and timestamps along quantiles.
 type times struct {
-	q     []float64 // in the vector's unit
-	unit  int64     // of which values are multiples
+	curve       // in the vector's unit
+	unit  int64 // of which values are multiples
 	limit limit
 	// shift moves a value within its week, so that hours are as busy as they are.
 	week []float64
 }
 
 func (m *times) put(v *rows.Vector, i int, at place, tenth int, r uint64) {
-	x := int64(quantile(m.q, position(at, tenth)))
+	x := int64(m.of(at, tenth))
 	if m.week != nil {
 		x = m.inWeek(x, r)
 	}

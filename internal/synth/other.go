@@ -52,7 +52,7 @@ func (l *limit) size(n int) int {
 func (m *blobs) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	n := 16
 	if len(m.length) > 0 {
-		n = int(quantile(m.length, position(at, -1)) + 0.5)
+		n = int(quantile(m.length, position(at)) + 0.5)
 	}
 	n = m.limit.size(n)
 	for ; n >= 8; n -= 8 {
@@ -74,7 +74,7 @@ type arrays struct {
 func (m *arrays) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	n := 2
 	if len(m.length) > 0 {
-		n = int(quantile(m.length, position(at, -1)) + 0.5)
+		n = int(quantile(m.length, position(at)) + 0.5)
 	} else {
 		n = int(r >> 50 & 3)
 	}

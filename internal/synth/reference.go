@@ -26,8 +26,8 @@ type reference struct {
 	// one: no parent has two children, by a key of the child's.
 	one bool
 	// self: a row of the same table, and never the row itself.
-	self    bool
-	orphans float64
+	self     bool
+	orphans  float64
 	affinity *affinity // nil: none
 	// bound are positions of columns whose values another reference decides: the
 	// parent must have the same there. groups finds such parents.

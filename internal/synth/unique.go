@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/rehearse-dev/rehearse/internal/rows"
@@ -14,23 +15,34 @@ import (
 // increasing makes numbers and times that differ from one another: along the
 // quantiles where these leave room for every one, else from base on in steps.
 type increasing struct {
-	q    []float64 // in the vector's unit, in steps
-	base int64
-	step int64
-	real bool // Floats
+	curve // in the vector's unit, in steps
+	base  int64
+	step  int64
+	real  bool // Floats
 }
 
-func newIncreasing(q []float64, n, step int64, l limit) *increasing {
+func newIncreasing(c curve, n, step int64, l limit) *increasing {
+	q := slices.Clone(c.q)
 	m := &increasing{step: max(step, 1), base: 1}
 	for i := range q {
 		q[i] = math.Floor(q[i] / float64(m.step))
 	}
 	room := len(q) > 1
 	for k := 0; room && k+1 < len(q); k++ {
-		room = q[k+1]-q[k] >= float64(n-1)/float64(len(q)-1)
+		room = (q[k+1]-q[k])*(1-2*c.tail) >= float64(n-1)/float64(len(q)-1)
 	}
 	if room {
-		m.q = q
+		m.curve = curve{q, c.tail}
+		// Beyond the quantiles there may be no room, as above a lookup table's 1.
+		if low, high := m.at(0), m.at(1); low < math.Ceil(l.min/float64(m.step)) || high > l.max/float64(m.step) || low <= 0 && q[0] > 0 {
+			m.tail = 0
+			for k := 0; k+1 < len(q); k++ {
+				if q[k+1]-q[k] < float64(n-1)/float64(len(q)-1) {
+					m.q = nil
+				}
+			}
+			m.base = int64(q[0])
+		}
 	} else if len(q) > 0 {
 		m.base = int64(q[0])
 	}
@@ -50,7 +62,7 @@ func (m *increasing) value(at place) int64 {
 	if at.n < 2 {
 		return int64(m.q[0]) * m.step
 	}
-	return int64(math.Floor(quantile(m.q, float64(at.rank)/float64(at.n-1)))) * m.step
+	return int64(math.Floor(m.at(float64(at.rank)/float64(at.n-1)))) * m.step
 }
 
 func (m *increasing) put(v *rows.Vector, i int, at place, _ int, _ uint64) {
@@ -84,7 +96,10 @@ func (m *names) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	switch {
 	case m.made && !m.short:
 		v.Data = m.maker.AppendUnique(v.Data, uint64(m.order.at(at.rank)))
-		return
+		if m.limit.length == 0 || runes(v.Data[from:]) <= m.limit.length {
+			return
+		}
+		v.Data = v.Data[:from]
 	case m.format == "uuid":
 		var id [16]byte
 		appendUUID(id[:0], mix(m.seed^uint64(at.rank)), mix(m.seed+1)<<40|uint64(at.rank))
@@ -93,7 +108,7 @@ func (m *names) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	case m.format == "hex":
 		n := 32
 		if len(m.length) > 0 {
-			n = int(quantile(m.length, position(at, -1)) + 0.5)
+			n = int(quantile(m.length, position(at)) + 0.5)
 		}
 		v.Data = fmt.Appendf(v.Data, "%016x", mix(m.seed^uint64(at.rank)))
 		for len(v.Data)-from < n {
@@ -110,7 +125,7 @@ func (m *names) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	}
 	chars := 12
 	if len(m.length) > 0 {
-		chars = int(quantile(m.length, position(at, -1)) + 0.5)
+		chars = int(quantile(m.length, position(at)) + 0.5)
 	}
 	if m.limit.length > 0 {
 		chars = min(chars, m.limit.length)
@@ -142,10 +157,8 @@ func uniqueText(c *column, locales []string, n int64) *names {
 	}
 	if maker, ok := words.For(words.Meaning(c.profile.Meaning), locales); ok {
 		m.maker, m.made = maker, true
-		for _, ordinal := range []uint64{0, 1, uint64(max(n-1, 0)), uint64(n) / 2, uint64(n) / 3} {
-			if c.limit.length > 0 && runes(maker.AppendUnique(nil, ordinal)) > c.limit.length {
-				m.short = true
-			}
+		for ordinal := int64(0); c.limit.length > 0 && ordinal < n && !m.short; ordinal += max(n/5000, 1) {
+			m.short = runes(maker.AppendUnique(nil, uint64(ordinal))) > c.limit.length
 		}
 	}
 	return m
@@ -161,7 +174,7 @@ type uniqueBlobs struct {
 func (m *uniqueBlobs) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	n := 16
 	if len(m.length) > 0 {
-		n = int(quantile(m.length, position(at, -1)) + 0.5)
+		n = int(quantile(m.length, position(at)) + 0.5)
 	}
 	n = m.limit.size(n)
 	if n < 8 {

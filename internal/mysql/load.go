@@ -13,8 +13,8 @@ import (
 
 // Options are how to load.
 type Options struct {
-	// Connections is how many load at the same time; 0: 2. There is one more that
-	// does the rest.
+	// Connections is how many load at the same time, each a table; 0: 2. There is
+	// one more that does the rest.
 	Connections int
 	// Truncate empties the tables first. Otherwise it is an error when one of them
 	// has rows.

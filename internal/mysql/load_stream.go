@@ -35,13 +35,13 @@ func newBuffers() *buffers {
 
 // batches fills one batch after the other with the rows of a chunk, and calls each
 // for every row; it returns how long the row is, encoded.
-func (c chunk) batches(ctx context.Context, t *table, b *rows.Batch, each func(i int) (int, error), told func(rows, bytes int64)) error {
+func (c chunk) batches(ctx context.Context, b *rows.Batch, each func(i int) (int, error), told func(rows, bytes int64)) error {
 	for from, n := c.from, min(64, batchRows); from < c.to; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		n = int(min(int64(n), c.to-from))
-		if err := t.rows.Fill(b, from, n); err != nil {
+		if err := c.table.rows.Fill(b, from, n); err != nil {
 			return fmt.Errorf("make rows %d to %d: %w", from+1, from+int64(n), err)
 		}
 		encoded := 0
@@ -76,7 +76,7 @@ type stream struct {
 	bytes   atomic.Int64
 }
 
-func startStream(ctx context.Context, t *table, c chunk, b *buffers, told func(rows, bytes int64)) *stream {
+func startStream(ctx context.Context, c chunk, b *buffers, told func(rows, bytes int64)) *stream {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &stream{cancel: cancel, full: make(chan []byte, len(b.free)), free: make(chan []byte, len(b.free)), done: make(chan struct{})}
 	for _, buffer := range b.free {
@@ -85,7 +85,7 @@ func startStream(ctx context.Context, t *table, c chunk, b *buffers, told func(r
 	go func() {
 		defer close(s.done)
 		defer close(s.full)
-		s.err = s.run(ctx, t, c, b, told)
+		s.err = s.run(ctx, c, b, told)
 	}()
 	return s
 }
@@ -101,15 +101,15 @@ func (s *stream) close() error {
 	return s.err
 }
 
-func (s *stream) run(ctx context.Context, t *table, c chunk, b *buffers, told func(rows, bytes int64)) error {
+func (s *stream) run(ctx context.Context, c chunk, b *buffers, told func(rows, bytes int64)) error {
 	buffer, err := s.next(ctx)
 	if err != nil {
 		return err
 	}
-	err = c.batches(ctx, t, &b.batch, func(i int) (int, error) {
+	err = c.batches(ctx, &b.batch, func(i int) (int, error) {
 		before := len(buffer)
 		var err error
-		if buffer, err = t.encoder.line(buffer, &b.batch, i); err != nil {
+		if buffer, err = c.table.encoder.line(buffer, &b.batch, i); err != nil {
 			return 0, err
 		}
 		size := len(buffer) - before

@@ -314,6 +314,35 @@ func TestLoadFails(t *testing.T) {
 	}
 }
 
+// A server that takes rows in bulk, as unique_checks = 0 lets MariaDB do where there
+// is no other key, still sees that a primary key comes twice, or a row breaks a
+// CHECK.
+func TestLoadOfLonelyKey(t *testing.T) {
+	url := testdb.MariaDB(t)
+	testdb.MariaDBSQL(t, url, "CREATE TABLE lonely (id int PRIMARY KEY, v int CHECK (v < 5000))")
+	db := open(t, url)
+	for _, tt := range []struct {
+		id, v func(i int64) int64
+		want  string
+	}{
+		{func(i int64) int64 { return i % 4999 }, func(i int64) int64 { return 0 }, "unique key"},
+		{func(i int64) int64 { return 5000 - i }, func(i int64) int64 { return i + 1 }, "CHECK"},
+		{func(i int64) int64 { return (i * 7) % 5000 }, func(i int64) int64 { return i }, ""},
+	} {
+		d := dataset{schema: db.Schema(), tables: []rows.Table{fill(t, db.Schema(), "lonely", 5000, func(b *rows.Batch, at int, i int64) error {
+			b.Columns[0].Ints[at], b.Columns[1].Ints[at] = tt.id(i), tt.v(i)
+			return nil
+		})}}
+		_, err := db.Load(t.Context(), mysql.Options{}, d)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("got %v, want %q", err, tt.want)
+		}
+	}
+	if got := ask(t, url, "SELECT count(*) FROM lonely"); got[0] != "5000" {
+		t.Errorf("got %s rows, want 5000", got[0])
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	url := testdb.MariaDB(t)
 	testdb.MariaDBSQL(t, url, shopSQL+"INSERT INTO region (name) VALUES ('old')")

@@ -318,7 +318,7 @@ func (t *table) accept(ctx context.Context) rehearse.Problems {
 		}
 		n := int(min(chunk, t.rows-from))
 		b.Reset(t.out, n)
-		t.fill(&b, from, n, func(int64) int { return 0 })
+		t.fill(&b, from, n, nil)
 		for i := range n {
 			row := from + int64(i)
 			failed := t.broken(&b, i, row)

@@ -102,7 +102,7 @@ func (c *column) put(v *rows.Vector, i int, row int64, attempt int) {
 	case b.value != nil:
 		c.set(v, i, b.value)
 	default:
-		c.make.put(v, i, at, b.tenth, mix(c.seed^mix(uint64(row)^uint64(attempt)<<48)))
+		c.make.put(v, i, at, b.tenth, random(c.seed, row, attempt))
 	}
 	if c.low != nil {
 		c.notBelow(v, i, row, attempt)
@@ -112,6 +112,35 @@ func (c *column) put(v *rows.Vector, i int, row int64, attempt int) {
 	}
 	if c.artifacts != nil && attempt == 0 {
 		c.oddly(v, i, row)
+	}
+}
+
+// plain reports whether nothing but the column's own node and maker decides its
+// values.
+func (c *column) plain() bool {
+	return c.ref == nil && c.low == nil && c.bounds == nil && c.artifacts == nil && c.node.on == nil && c.node.dealt()
+}
+
+// putPlain is put for the first attempts at rows of a plain column.
+func (c *column) putPlain(v *rows.Vector, from int64, n int) {
+	d := c.node
+	perm, cum, total := &d.perms[0], d.cum[0], d.total
+	texts := isText(c.out.Kind)
+	for i := range n {
+		row := from + int64(i)
+		q := perm.at(row)
+		k := search(cum, q)
+		switch b := &c.buckets[k]; {
+		case b.null:
+			v.Null[i] = true
+		case b.value != nil:
+			c.set(v, i, b.value)
+		default:
+			c.make.put(v, i, place{bucket: k, rank: q - cum[k], n: total[k]}, b.tenth, random(c.seed, row, 0))
+		}
+		if texts {
+			v.End()
+		}
 	}
 }
 

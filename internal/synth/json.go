@@ -67,8 +67,8 @@ func appendJSON(dst []byte, s *profile.DataJSON, r uint64, depth int) []byte {
 		if s.Numbers != nil && len(s.Numbers.Quantiles) > 0 {
 			x, scale = quantile(s.Numbers.Quantiles, unit(mix(r+3))), s.Numbers.Scale
 		}
-		if scale == 0 {
-			x = math.RoundToEven(x)
+		if scale == 0 && math.Abs(x) < 1e15 {
+			return strconv.AppendInt(dst, int64(math.RoundToEven(x)), 10)
 		}
 		return strconv.AppendFloat(dst, x, 'f', scale, 64)
 	case kind == "bool":

@@ -195,7 +195,7 @@ func (d *node) drawn(row int64, attempt int) place {
 // search finds the bucket of the q-th row: the last whose start is not above q
 // and that has a row.
 func search(cum []int64, q int64) int {
-	if len(cum) <= 9 {
+	if len(cum) <= 6 {
 		c := 0
 		for c+2 < len(cum) && cum[c+1] <= q {
 			c++

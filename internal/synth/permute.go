@@ -24,6 +24,11 @@ func seedOf(seed uint64, names ...string) uint64 {
 	return h
 }
 
+// random is 64 bits of an attempt at a row's own.
+func random(seed uint64, row int64, attempt int) uint64 {
+	return mix(seed ^ uint64(row)*0xd1342543de82ef95 ^ uint64(attempt)<<48)
+}
+
 // unit is 64 bits as a number from 0 up to 1.
 func unit(r uint64) float64 { return float64(r>>11) / (1 << 53) }
 
@@ -75,9 +80,7 @@ func (p *permutation) at(i int64) int64 {
 	for {
 		x = (x ^ p.c) * p.a & p.mask
 		x ^= x >> p.shift
-		x = x * p.b & p.mask
-		x ^= x >> p.shift
-		x = (x*p.a + p.c) & p.mask
+		x = (x*p.b + p.c) & p.mask
 		if x ^= x >> p.shift; x < uint64(p.n) {
 			return int64(x)
 		}

@@ -54,7 +54,7 @@ func (t *table) Fill(b *rows.Batch, from int64, n int) error {
 	}
 	b.Reset(t.out, n)
 	if len(t.attempts) == 0 {
-		t.fill(b, from, n, func(int64) int { return 0 })
+		t.fill(b, from, n, nil)
 	} else {
 		t.fill(b, from, n, t.attempt)
 	}
@@ -64,10 +64,17 @@ func (t *table) Fill(b *rows.Batch, from int64, n int) error {
 func (t *table) fill(b *rows.Batch, from int64, n int, attempt func(row int64) int) {
 	for ci, c := range t.columns {
 		v := &b.Columns[ci]
+		if attempt == nil && c.plain() {
+			c.putPlain(v, from, n)
+			continue
+		}
 		texts := isText(c.out.Kind)
 		for i := range n {
-			row := from + int64(i)
-			c.put(v, i, row, attempt(row))
+			row, which := from+int64(i), 0
+			if attempt != nil {
+				which = attempt(row)
+			}
+			c.put(v, i, row, which)
 			if texts {
 				v.End()
 			}

@@ -158,9 +158,9 @@ var dataset = kind{name: "mapping", check: somethingToLoad, keys: []key{
 	{name: "after", kind: list(text), standard: "none", example: "[accounts.sql]",
 		doc: "SQL files and scripts that are loaded after the rows are generated."},
 	{name: "migrations", kind: list(text), standard: "none", example: "[migrations/0042_index.sql]",
-		doc: "SQL files of the change itself. They run on every environment's own copy of the data before other services start, are watched while they run, and what they lock and rewrite is a finding."},
+		doc: "SQL files of the change itself. They run on every environment's own copy of the data, before services that depend on it start, are watched while they run, and what they lock and rewrite is a finding."},
 	{name: "churn", kind: factor, standard: "nothing changes but by your services", example: "1",
-		doc: "Let the profile's write mix run during the rehearsal's loads, at this many times production's rate."},
+		doc: "Let the profile's write mix run during the rehearsal's loads, at this many times production's rate. It stands for production's other writers and goes through no link."},
 }}
 
 var traffic = object(

@@ -30,10 +30,15 @@ func (e *Environment) Database(name rehearse.ServiceName) (driver.Filling, error
 	}, nil
 }
 
+// migrates says whether migrations are still to run.
+func (s *service) migrates() bool {
+	return !s.migrated && s.spec.Data != nil && len(s.spec.Data.Migrations) > 0
+}
+
 // migrate runs the migrations of the service's dataset, once for each fresh copy
 // of it. It is called by the goroutine in run alone.
 func (s *service) migrate(life context.Context) error {
-	if s.migrated || s.spec.Data == nil || len(s.spec.Data.Migrations) == 0 {
+	if !s.migrates() {
 		return nil
 	}
 	if s.env.o.Migrate == nil {

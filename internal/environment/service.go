@@ -28,8 +28,8 @@ type service struct {
 	spec rehearse.Service
 	log  *serviceLog
 
-	// started is closed when its process has been started for the first time, or
-	// it is settled without.
+	// started is closed when its process has been started for the first time and has
+	// no migrations to run, or it is settled.
 	started chan struct{}
 	// settled is closed when the service is ready, completed, or has failed for
 	// good before; failure is valid after that.
@@ -219,7 +219,9 @@ func (s *service) startOnce(life context.Context, begun, deadline time.Time) (dr
 	s.mu.Lock()
 	s.proc = p
 	s.mu.Unlock()
-	s.noteStart()
+	if !s.migrates() {
+		s.noteStart()
+	}
 	defer out.flush()
 	defer errs.flush()
 	if life.Err() == nil && !s.spec.Job {

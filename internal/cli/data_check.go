@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"github.com/rehearse-dev/rehearse"
@@ -209,7 +208,7 @@ func (a *app) checkPlans(ctx context.Context, p *profile.Data, s dataCheck) erro
 	}
 	defer head.Close(context.WithoutCancel(ctx))
 	if s.with == "" {
-		return a.printPlans(explained(ctx, head, p.Statements), s)
+		return a.printPlans(explained(p.Statements, func(sql string) (*parity.Plan, error) { return parity.Explain(ctx, head, sql) }), s)
 	}
 	base, err := postgres.Connect(ctx, postgres.Config{URL: s.with})
 	if err != nil {
@@ -235,11 +234,11 @@ func (a *app) checkPlans(ctx context.Context, p *profile.Data, s dataCheck) erro
 }
 
 // explained are the plans of statements; what has none says why.
-func explained(ctx context.Context, conn *pgx.Conn, statements []profile.DataStatement) []planJSON {
+func explained(statements []profile.DataStatement, explain func(sql string) (*parity.Plan, error)) []planJSON {
 	out := []planJSON{}
 	for _, st := range statements {
 		row := planJSON{SQL: st.SQL, Calls: st.Calls}
-		plan, err := parity.Explain(ctx, conn, st.SQL)
+		plan, err := explain(st.SQL)
 		if err != nil {
 			row.Kind, row.What = parity.Unexplained, err.Error()
 		}

@@ -238,10 +238,6 @@ func (a *app) loadData(ctx context.Context, db dataset.Database, program *synth.
 	shown := filling{watch: watch}
 	report, err := db.Load(ctx, load.Options{Connections: s.connections, Truncate: s.truncate, Progress: shown.show}, program)
 	watch.close()
-	if rehearse.KindOf(context.Cause(ctx)) == rehearse.Interrupted && err != nil {
-		fmt.Fprintln(a.stderr, "The tables are empty, and every constraint and index is back.")
-		return err
-	}
 	if err != nil {
 		return withTruncate(err)
 	}
@@ -341,7 +337,12 @@ same database does that by itself.`,
 		Example: "  rehearse data repair postgres://postgres@localhost/shop",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			done, err := dataset.Repair(cmd.Context(), args[0])
+			db, err := dataset.Open(cmd.Context(), args[0], nil)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			done, err := db.Repair(cmd.Context())
 			if err != nil {
 				return err
 			}

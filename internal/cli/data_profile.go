@@ -167,6 +167,12 @@ func (a *app) profileData(ctx context.Context, databaseURL string, s dataProfile
 	if err != nil {
 		return mayUse(ctx, db, err)
 	}
+	if len(reading.Tables) == 0 {
+		return &rehearse.Error{
+			Kind: rehearse.Invalid, Msg: "there is no table to read" + spaced(strings.Join(reading.Notes, " ")),
+			Hint: "Look at the database's name, what the role may read, and the patterns of --table and --exclude.",
+		}
+	}
 	if s.printSQL || s.dry {
 		return a.printReading(reading, s)
 	}

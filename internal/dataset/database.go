@@ -22,6 +22,9 @@ type Database interface {
 	Catalog(ctx context.Context) (*schema.Schema, error)
 	// Load fills the schema's tables, see [load.Load].
 	Load(ctx context.Context, o load.Options, d rows.Dataset) (load.Report, error)
+	// Repair undoes a load that was cut short, see [load.Repair]. It reports whether
+	// there was anything to do.
+	Repair(ctx context.Context) (bool, error)
 	Close()
 }
 
@@ -55,6 +58,14 @@ type postgresDatabase struct {
 }
 
 func (d *postgresDatabase) Load(ctx context.Context, o load.Options, set rows.Dataset) (load.Report, error) {
-	o.Connect = func(ctx context.Context) (*pgx.Conn, error) { return postgres.Connect(ctx, d.config) }
+	o.Connect = d.connect
 	return load.Load(ctx, o, set)
+}
+
+func (d *postgresDatabase) Repair(ctx context.Context) (bool, error) {
+	return load.Repair(ctx, d.connect)
+}
+
+func (d *postgresDatabase) connect(ctx context.Context) (*pgx.Conn, error) {
+	return postgres.Connect(ctx, d.config)
 }

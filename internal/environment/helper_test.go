@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/driver/memory"
 	"github.com/rehearse-dev/rehearse/internal/environment"
 )
@@ -52,6 +53,7 @@ type stage struct {
 	record   *environment.Record
 	begun    time.Time
 	openLog  func(rehearse.ServiceName) (io.WriteCloser, error)
+	migrate  func(context.Context, rehearse.Service, driver.Filling) (rehearse.MigrationResult, error)
 
 	mu     sync.Mutex
 	events []event
@@ -89,7 +91,7 @@ func (s *stage) up(t *testing.T, ctx context.Context, services []rehearse.Servic
 	s.begun = time.Now()
 	return environment.Up(ctx, environment.Options{
 		ID: s.record.ID, Plan: &rehearse.Plan{Project: "stage", Services: services, Links: links},
-		Driver: s.driver, Dir: s.record.Place(), Journal: s.record, OpenLog: s.openLog,
+		Driver: s.driver, Dir: s.record.Place(), Journal: s.record, OpenLog: s.openLog, Migrate: s.migrate,
 		OnEvent: func(ev rehearse.ServiceEvent) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -64,7 +64,7 @@ func (s *stage) upOn(t *testing.T, d driver.Driver, services []rehearse.Service)
 		t.Fatal(err)
 	}
 	e, err := environment.Up(t.Context(), environment.Options{
-		ID: s.record.ID, Plan: &rehearse.Plan{Project: "stage", Services: services}, Driver: d, Dir: s.record.Place(), Journal: s.record,
+		ID: s.record.ID, Plan: &rehearse.Plan{Project: "stage", Services: services}, Driver: d, Dir: s.record.Place(), Journal: s.record, Migrate: s.migrate,
 		OnEvent: func(ev rehearse.ServiceEvent) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -67,7 +67,7 @@ func newMigrationView(r rehearse.MigrationResult) migrationView {
 		v.Rows = append(v.Rows, statementRow(s))
 	}
 	for _, b := range r.Blocked {
-		v.Lines = append(v.Lines, fmt.Sprintf("A %s of %s waited for %s, because of %s.", b.Access, b.Table, short(b.Longest, true), cut(plain(b.By), 100)))
+		v.Lines = append(v.Lines, fmt.Sprintf("A %s of %s waited for %s, because of %s.", b.Access, b.Table, short(b.Longest, true), cut(oneLine(b.By), 100)))
 	}
 	for _, w := range r.Rewritten {
 		v.Lines = append(v.Lines, fmt.Sprintf("%s was written anew: %s became %s.", w.Table, bytesText(w.Before), bytesText(w.After)))
@@ -101,8 +101,11 @@ func statementRow(s rehearse.MigrationStatement) []string {
 	for _, l := range s.Locks {
 		locks = append(locks, fmt.Sprintf("%s on %s for %s", l.Mode, l.Table, short(l.Held, true)))
 	}
-	return []string{cut(plain(strings.Join(strings.Fields(s.SQL), " ")), 120), short(s.Elapsed, true), estimate, or(strings.Join(locks, ", "), "–")}
+	return []string{cut(oneLine(s.SQL), 120), short(s.Elapsed, true), estimate, or(strings.Join(locks, ", "), "–")}
 }
+
+// oneLine is a statement without its breaks.
+func oneLine(sql string) string { return plain(strings.Join(strings.Fields(sql), " ")) }
 
 // churnText tells of what was written beside a load.
 func churnText(c rehearse.ChurnResult) string {
@@ -118,7 +121,11 @@ func churnText(c rehearse.ChurnResult) string {
 	if conflicts != nil {
 		text += "; failed of " + strings.Join(conflicts, ", ")
 	}
-	return strings.Join(append([]string{text + "."}, slices.Concat(c.Errors, c.Notes)...), " ")
+	text += "."
+	if len(c.Errors) > 0 {
+		text += " For example, " + strings.Join(c.Errors, "; ") + "."
+	}
+	return strings.Join(append([]string{text}, c.Notes...), " ")
 }
 
 // plansText says in a sentence what became of a service's plans.
@@ -185,7 +192,7 @@ func (t *terminal) planFinding(f rehearse.PlanFinding) {
 	for _, line := range wrap(plain(f.What), t.opt.Width-2) {
 		fmt.Fprintln(t, "  "+line)
 	}
-	fmt.Fprintln(t, t.paint(dim, "    "+cut(plain(strings.Join(strings.Fields(f.SQL), " ")), t.opt.Width-4)))
+	fmt.Fprintln(t, t.paint(dim, "    "+cut(oneLine(f.SQL), t.opt.Width-4)))
 	for _, tree := range []struct{ head, text string }{{"before the change", f.Before}, {"with it", f.After}} {
 		if tree.text == "" {
 			continue
@@ -229,13 +236,14 @@ func mdDatabases(w io.Writer, l leg) {
 		fmt.Fprintf(w, "\n<details><summary>Query plans of %s in %s</summary>\n\n%s\n\n", md(p.Service), md(l.Name), md(p.Summary))
 		items(p.Notes)
 		for _, f := range p.Findings {
-			fmt.Fprintf(w, "- %s <code>%s</code>\n", md(f.What), md(strings.Join(strings.Fields(f.SQL), " ")))
+			fmt.Fprintf(w, "- %s <code>%s</code>\n", md(f.What), md(oneLine(f.SQL)))
 			for _, tree := range []struct{ head, text string }{{"Before the change", f.Before}, {"With it", f.After}} {
 				if tree.text != "" {
-					fmt.Fprintf(w, "\n  %s:\n", tree.head)
+					fmt.Fprintf(w, "\n  %s:\n\n  ```\n", tree.head)
 					for line := range strings.Lines(tree.text) {
-						fmt.Fprintf(w, "      %s\n", plain(strings.TrimRight(line, "\n")))
+						fmt.Fprintf(w, "  %s\n", plain(strings.ReplaceAll(strings.TrimRight(line, "\n"), "`", "'")))
 					}
+					fmt.Fprint(w, "  ```\n")
 				}
 			}
 		}

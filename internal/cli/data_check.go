@@ -66,7 +66,7 @@ plans are printed.`,
 	f.BoolVar(&s.plans, "plans", false, "compare the plans of the profile's statements")
 	f.Float64Var(&s.least, "min", 0, "the least score that passes, from 0 to 1 (default: every score does)")
 	f.IntVar(&s.worst, "worst", 10, "how many of the places to list where most is lost")
-	f.BoolVar(&s.all, "all", false, "print every single score")
+	f.BoolVar(&s.all, "all", false, "print every single score, and those of each table")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")
 	return c
 }
@@ -145,7 +145,11 @@ func (a *app) printLikeness(r *likeness.Report, s dataCheck) error {
 		if !p.Counts {
 			kind = "beside"
 		}
-		t.add(kind, score(p.Score), p.Name, plural(int64(len(p.Items)), "score"))
+		of := plural(int64(len(p.Items)), "score")
+		if p.HeldScore != nil {
+			of += fmt.Sprintf("; %s over the %d that a profile can hold", score(*p.HeldScore), p.Held)
+		}
+		t.add(kind, score(p.Score), p.Name, of)
 	}
 	for _, g := range r.Gates {
 		outcome := "holds"
@@ -158,6 +162,11 @@ func (a *app) printLikeness(r *likeness.Report, s dataCheck) error {
 		t.add("lost", score(l.Score), l.Place, l.Metric+spaced(l.What))
 	}
 	if s.all {
+		for _, scored := range r.Tables {
+			for _, of := range scored.Scores {
+				t.add("table", score(of.Score), scored.Name, of.Property)
+			}
+		}
 		for _, p := range r.Properties {
 			for _, i := range p.Items {
 				t.add("item", score(i.Score), i.Place(), i.Metric)

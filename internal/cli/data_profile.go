@@ -52,8 +52,9 @@ read are printed. Tables that the role may not read are left out, and named.
 
 With --plan-with a language model is asked once what the columns mean, and its
 answer is written to profiles/NAME.plan.yaml, for review as well. It is sent names,
-types and comments, and never a value. Only tables that have changed are asked
-about again. A model that fails is a warning; the profile is written all the same.`,
+types, comments and constraints, and never what is in a row. Only tables that have
+changed are asked about again. A model that fails is a warning; the profile is
+written all the same.`,
 		Example: `  rehearse data profile postgres://reader@db.example/shop
   rehearse data profile postgres://reader@db.example/shop --dry-run
   rehearse data profile postgres://reader@db.example/shop --name customers --exclude 'audit.*' --k 50

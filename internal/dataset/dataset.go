@@ -82,9 +82,13 @@ func Key(s Spec) ([]string, error) {
 // Compile makes the program of a dataset for a schema. Notes say where the files
 // and the schema differ.
 func Compile(ctx context.Context, s *schema.Schema, f *Files) (program *synth.Program, notes []string, err error) {
-	o := synth.Options{Profile: f.Profile, Scale: f.Spec.Scale, Seed: f.Spec.Seed, Rows: f.Spec.Rows, Now: f.Spec.Now}
+	return compile(ctx, s, f, nil)
+}
+
+func compile(ctx context.Context, s *schema.Schema, f *Files, kept map[string]synth.Kept) (program *synth.Program, notes []string, err error) {
+	o := synth.Options{Kept: kept, Profile: f.Profile, Scale: f.Spec.Scale, Seed: f.Spec.Seed, Rows: f.Spec.Rows, Now: f.Spec.Now}
 	if f.Profile != nil {
-		notes = differences(f.Profile, s)
+		notes = differences(f.Profile, s, kept)
 	}
 	if f.Plan != nil {
 		plan, problems := llm.Validate(f.Plan, s, meanings(), fits)
@@ -103,7 +107,7 @@ func Compile(ctx context.Context, s *schema.Schema, f *Files) (program *synth.Pr
 
 // differences says, a sentence each, what the schema has that the profile does
 // not know, and what it lacks.
-func differences(p *profile.Data, s *schema.Schema) []string {
+func differences(p *profile.Data, s *schema.Schema, kept map[string]synth.Kept) []string {
 	if p.Source.Schema == s.Fingerprint() {
 		return nil
 	}
@@ -113,6 +117,10 @@ func differences(p *profile.Data, s *schema.Schema) []string {
 			continue
 		}
 		in, ok := p.Table(t.QName())
+		if k, stays := kept[t.QName()]; stays {
+			out = append(out, fmt.Sprintf("Table %s is not in the profile: it stays as it is, with %d rows.", t.QName(), k.Rows))
+			continue
+		}
 		if !ok {
 			out = append(out, fmt.Sprintf("Table %s is not in the profile.", t.QName()))
 			continue
@@ -170,13 +178,19 @@ type Report struct {
 	Notes []string
 }
 
-// Fill makes a dataset for a database's own schema and loads it.
+// Fill makes a dataset for a database's own schema and loads it. With a profile,
+// the tables that it describes are filled, and the others stay as they are, as the
+// team's own seeds have left them. Without one, all tables without rows are.
 func Fill(ctx context.Context, db Database, f *Files, o load.Options) (Report, error) {
 	s, err := db.Catalog(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	program, notes, err := Compile(ctx, s, f)
+	kept, err := keep(ctx, db, s, f)
+	if err != nil {
+		return Report{}, err
+	}
+	program, notes, err := compile(ctx, s, f, kept)
 	if err != nil {
 		return Report{Notes: notes}, err
 	}

@@ -69,9 +69,11 @@ func (m *maker) dataset(s *rehearse.Service, ref config.Ref) {
 		return
 	}
 	d := e.Value
-	flat := !m.in.Leg.Has(rehearse.FacetData) && len(d.Staging) > 0
+	// What staging has is its own files, or where rows are generated for
+	// production, the files without these.
+	flat := !m.in.Leg.Has(rehearse.FacetData) && (len(d.Staging) > 0 || d.Generates())
 	files := d.SQL
-	if flat {
+	if flat && len(d.Staging) > 0 {
 		files = d.Staging
 	}
 	if !d.Generates() && len(d.Migrations) == 0 {

@@ -33,8 +33,19 @@ type Options struct {
 	Rules map[string][]schema.Check
 	// Locales of names and addresses; empty: by the scripts that the profile saw.
 	Locales []string
+	// Kept are tables that hold rows already, which stay as they are: of each, the
+	// columns that other tables refer to. They are not among the program's tables.
+	Kept map[string]Kept
 	// Rows of a table for which the profile says nothing; 0: 1000 before scaling.
 	Rows int64
+}
+
+// Kept is what is known of a table that is left alone.
+type Kept struct {
+	Rows int64
+	// Values of columns by name, in the server's text form; nil is NULL. All have
+	// the same order of rows.
+	Values map[string][][]byte
 }
 
 // Program is a compiled dataset.
@@ -54,9 +65,11 @@ func (p *Program) Schema() *schema.Schema { return p.schema }
 
 // Tables gives the tables, each behind those that it refers to.
 func (p *Program) Tables() []rows.Table {
-	out := make([]rows.Table, len(p.tables))
-	for i, t := range p.tables {
-		out[i] = t
+	var out []rows.Table
+	for _, t := range p.tables {
+		if !t.kept {
+			out = append(out, t)
+		}
 	}
 	return out
 }
@@ -101,11 +114,23 @@ func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error)
 		t.profile = p.profileOf(t)
 	}
 	for _, t := range p.tables {
+		if k, ok := o.Kept[t.name]; ok {
+			if err := t.keep(k); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		t.addColumns()
-		t.addReferences()
 	}
 	for _, t := range p.tables {
-		t.size()
+		if !t.kept {
+			t.addReferences()
+		}
+	}
+	for _, t := range p.tables {
+		if !t.kept {
+			t.size()
+		}
 	}
 	b := &builder{p: p, nodes: map[string]*node{}, open: map[string]bool{}}
 	for _, t := range p.tables {
@@ -116,6 +141,9 @@ func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error)
 	var problems rehearse.Problems
 	for _, t := range p.tables {
 		for _, c := range t.columns {
+			if t.kept {
+				continue
+			}
 			if err := b.column(c); err != nil {
 				problems = append(problems, err)
 			}
@@ -125,6 +153,9 @@ func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error)
 		return nil, err
 	}
 	for _, t := range p.tables {
+		if t.kept {
+			continue
+		}
 		t.addOrders()
 		t.addRules()
 		if err := t.accept(ctx); err != nil {
@@ -140,6 +171,9 @@ func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error)
 // profileOf is what the profile says of a table, or what its schema suggests. The
 // result is the program's own.
 func (p *Program) profileOf(t *table) *profile.DataTable {
+	if k, ok := p.o.Kept[t.name]; ok {
+		return &profile.DataTable{Name: t.name, Rows: k.Rows}
+	}
 	if p.o.Profile != nil {
 		if found, ok := p.o.Profile.Table(t.name); ok {
 			out := *found
@@ -381,6 +415,9 @@ func (t *table) lookup() bool {
 func (p *Program) Sequences() []rows.Sequence {
 	var out []rows.Sequence
 	for _, t := range p.tables {
+		if t.kept {
+			continue
+		}
 		for _, c := range t.columns {
 			if c.schema.Sequence == "" && c.schema.Identity == "" || c.out.Kind != rows.Int || c.ref != nil {
 				continue

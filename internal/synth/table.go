@@ -17,6 +17,7 @@ type table struct {
 	name           string
 	seed           uint64
 	rows           int64
+	kept           bool // its rows are there already
 	decided, small bool // whether it is a lookup table
 
 	columns    []*column // all that are written

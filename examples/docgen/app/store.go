@@ -29,6 +29,9 @@ type Listing struct {
 // listLimit is how many documents a listing holds at most.
 const listLimit = 20
 
+// labelWidth is how many characters of a name fit on a delivery note's label.
+const labelWidth = 20
+
 // What a store answers besides documents. Whether a call ran out of time is
 // told by its context.
 var (

@@ -22,11 +22,11 @@ func (s *fixedStore) Create(ctx context.Context, template string, customer int) 
 		     c AS (SELECT id, name, city FROM customers WHERE id = $2),
 		     d AS (
 		         INSERT INTO documents (template_id, customer_id, body)
-		         SELECT t.id, c.id, replace(replace(t.body, '{customer}', c.name), '{city}', c.city)
+		         SELECT t.id, c.id, replace(replace(t.body, '{customer}', CASE WHEN $1 = 'delivery-note' THEN left(c.name, $3) ELSE c.name END), '{city}', c.city)
 		         FROM t, c
 		         RETURNING id, body, created_at
 		     )
-		SELECT d.id, c.name, d.body, d.created_at FROM d, c`, template, customer).
+		SELECT d.id, c.name, d.body, d.created_at FROM d, c`, template, customer, labelWidth).
 		Scan(&d.ID, &d.Name, &d.Body, &d.CreatedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return d, errUnknown

@@ -40,7 +40,7 @@ func (s *legacyStore) Create(ctx context.Context, template string, customer int)
 		return d, s.giveUp(ctx, conn, tx, "read the customer", err)
 	}
 
-	d.Body = render(body, d.Name, city)
+	d.Body = render(body, onLabel(template, d.Name), city)
 	err = tx.QueryRow(ctx,
 		`INSERT INTO documents (template_id, customer_id, body) VALUES ($1, $2, $3) RETURNING id, created_at`,
 		templateID, customer, d.Body).Scan(&d.ID, &d.CreatedAt)
@@ -132,6 +132,15 @@ func (s *legacyStore) List(ctx context.Context, customer int) (Listing, error) {
 		return l, fmt.Errorf("list the documents: %w", err)
 	}
 	return l, nil
+}
+
+// onLabel is a customer's name as it goes on the template: delivery notes are
+// printed on labels, which have room for 20 characters.
+func onLabel(template, name string) string {
+	if template == "delivery-note" && len(name) > labelWidth {
+		return name[:labelWidth]
+	}
+	return name
 }
 
 // render fills in a template.

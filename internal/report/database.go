@@ -61,6 +61,9 @@ var statementColumns = []string{"statement", "took", "at production's size (esti
 func newMigrationView(r rehearse.MigrationResult) migrationView {
 	v := migrationView{Service: string(r.Service), Summary: migrationText(r)}
 	for _, f := range r.Findings {
+		if f.Kind == "migration_failed" && r.Failed != "" {
+			continue // the summary has it
+		}
 		v.Findings = append(v.Findings, string(f.Severity)+": "+f.What)
 	}
 	for _, s := range r.Statements {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ func (m withServers) Run() int { return testdb.Main(m.M) }
 // NAME_READER to that of a role that may only read, and runs the files in it. The
 // database goes with the test.
 func databases(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	var reader sync.Once // a role is of all databases of the server
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) == 0 {
 			ts.Fatalf("usage: database NAME [FILE...]")
@@ -40,13 +42,7 @@ func databases(t *testing.T) func(*testscript.TestScript, bool, []string) {
 		url := testdb.Postgres(t)
 		ts.Setenv(args[0], url)
 		ts.Setenv(args[0]+"_READER", strings.Replace(url, "postgres@", "rehearse_script_reader@", 1))
-		runSQL(ts, url, `DO $$ BEGIN
-			PERFORM pg_advisory_lock(7);
-			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rehearse_script_reader') THEN
-				CREATE ROLE rehearse_script_reader LOGIN IN ROLE pg_read_all_data;
-			END IF;
-			PERFORM pg_advisory_unlock(7);
-		END $$`)
+		reader.Do(func() { runSQL(ts, url, "CREATE ROLE rehearse_script_reader LOGIN IN ROLE pg_read_all_data") })
 		for _, file := range args[1:] {
 			runSQL(ts, url, ts.ReadFile(file))
 		}

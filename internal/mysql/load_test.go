@@ -163,7 +163,7 @@ func load(t testing.TB, db *mysql.DB, o mysql.Options, d rows.Dataset) mysql.Rep
 // Rows are the same over one connection and several, by LOAD DATA and by INSERT, and
 // what was taken away is back.
 func TestLoad(t *testing.T) {
-	const accounts = 3000
+	const accounts = 1000
 	var first []string
 	for _, tt := range []struct {
 		name    string
@@ -269,15 +269,15 @@ func TestLoadTypes(t *testing.T) {
 
 // Rows that break something leave the tables empty and everything as it was.
 func TestLoadFails(t *testing.T) {
-	const accounts = 2000
+	const accounts = 400
 	broken := errors.New("broken")
 	tests := map[string]struct {
 		put  func(b *rows.Batch, at int, i int64) error // after the shop's own
 		want string
 	}{
-		"unique":    {func(b *rows.Batch, at int, i int64) error { b.Columns[0].Ints[at] = i % 1999; return nil }, "break a unique key"},
+		"unique":    {func(b *rows.Batch, at int, i int64) error { b.Columns[0].Ints[at] = i % (accounts - 1); return nil }, "break a unique key"},
 		"check":     {func(b *rows.Batch, at int, i int64) error { b.Columns[6].Ints[at] = i % 11; return nil }, "break a CHECK"},
-		"reference": {func(b *rows.Batch, at int, i int64) error { b.Columns[1].Ints[at] = i % 21; return nil }, `95 of the rows of account break the foreign key "in_region"`},
+		"reference": {func(b *rows.Batch, at int, i int64) error { b.Columns[1].Ints[at] = i % 21; return nil }, `19 of the rows of account break the foreign key "in_region"`},
 		"range":     {func(b *rows.Batch, at int, i int64) error { b.Columns[1].Ints[at] = 70000; return nil }, "does not fit"},
 		"dataset":   {func(b *rows.Batch, at int, i int64) error { return broken }, "broken"},
 	}
@@ -371,13 +371,13 @@ func TestLoadCancelled(t *testing.T) {
 	testdb.MariaDBSQL(t, url, shopSQL)
 	db := open(t, url)
 	want := definitions(t, url)
-	d := shop(t, db.Schema(), 100_000)
+	d := shop(t, db.Schema(), 30_000)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	account := d.tables[1].(*filled)
 	put := account.put
 	account.put = func(b *rows.Batch, at int, i int64) error {
-		if i == 50_000 {
+		if i == 15_000 {
 			cancel()
 		}
 		return put(b, at, i)

@@ -37,16 +37,19 @@ func table(t testing.TB, s *schema.Schema, name string) *schema.Table {
 
 // foreign are schemas that come with Debian's packages, as scripts/ci-setup.sh has
 // unpacked them.
-var foreign = map[string]string{
-	"icingadb":        "icingadb/schema/mysql/schema.sql",
-	"request-tracker": "request-tracker5/etc/schema.mysql",
+var foreign = map[string][]string{
+	"icingadb":        {"icingadb/schema/mysql/schema.sql"},
+	"mediawiki":       {"mediawiki/maintenance/tables-generated.sql", "mediawiki/maintenance/tables.sql"},
+	"request-tracker": {"request-tracker5/etc/schema.mysql"},
 }
 
 func loadForeign(t testing.TB, url, name string) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("../../bin/schemas/usr/share", foreign[name]))
-	if err != nil {
-		t.Fatalf("%v: run scripts/ci-setup.sh", err)
+	for _, file := range foreign[name] {
+		b, err := os.ReadFile(filepath.Join("../../bin/schemas/usr/share", file))
+		if err != nil {
+			t.Fatalf("%v: run scripts/ci-setup.sh", err)
+		}
+		testdb.MariaDBSQL(t, url, string(b))
 	}
-	testdb.MariaDBSQL(t, url, string(b))
 }

@@ -191,7 +191,8 @@ func spaced(s string) string {
 }
 
 // score has four digits: what two samples of one table differ by is in the third.
-func score(x float64) string { return fmt.Sprintf("%.4f", x) }
+// Rounding may have left it a trifle below 0.
+func score(x float64) string { return fmt.Sprintf("%.4f", max(x, 0)) }
 
 // planJSON is one statement with its plan.
 type planJSON struct {

@@ -77,6 +77,7 @@ func TestFull(t *testing.T) {
 				Kind: rehearse.CheckExpect, Of: Ref{`{ kind = server } >> { span.db.system.name = "postgresql" } | count() <= 3`, 65},
 				Over: "p95", MinSamples: 20,
 			},
+			{Kind: rehearse.CheckPlanRegression, Of: Ref{"customers", 66}},
 		},
 		Telemetry: Telemetry{Propagate: given(true), Memory: 64 << 20, Disk: 1 << 30},
 	}
@@ -189,12 +190,14 @@ func TestProblems(t *testing.T) {
 			`f:7: checks[5]: is a list, not a mapping`,
 			`f:8: checks[6]: a check needs a kind and what it is asked of, as in {pool_exhausted: "web:db"}; "*" is everything`,
 		}},
-		{"what a check is asked of", "checks:\n  - {pool_exhausted: web}\n  - {log_errors: web:db}\n  - {n_plus_one: 'a:b:c'}\n  - {max_calls: web GET /, operation: web GET /, limit: 3}\n  - {n_plus_one: web:db, max_calls: web:db}\n", []string{
+		{"what a check is asked of", "checks:\n  - {pool_exhausted: web}\n  - {log_errors: web:db}\n  - {n_plus_one: 'a:b:c'}\n  - {max_calls: web GET /, operation: web GET /, limit: 3}\n  - {n_plus_one: web:db, max_calls: web:db}\n  - {plan_regression: web:db}\n  - {plan_regression: customers, limit: 3}\n", []string{
 			`f:2: checks[0]: pool_exhausted is asked of a link or "*", for everything; "web" is a service`,
 			`f:3: checks[1]: log_errors is asked of a service or "*", for everything; "web:db" is a link`,
 			`f:4: checks[2]: "a:b:c" is not a link; write CLIENT:UPSTREAM, as in "web:db"`,
 			`f:5: checks[3]: the operation is given twice`,
 			`f:6: checks[4]: a check asks one thing, but there are n_plus_one and max_calls; make a check of each`,
+			`f:7: checks[5]: plan_regression is asked of a dataset or "*", for everything; "web:db" is a link`,
+			`f:8: checks[6]: plan_regression takes no limit`,
 		}},
 		{"bounds of a check", "checks:\n  - {max_duration: '*'}\n  - {max_duration: '*', p95: 1s, max: 2s}\n  - {max_duration: '*', limit: 2s}\n  - {n_plus_one: '*', limit: 0}\n  - {chatty_link: '*', limit: 5}\n  - {pool_exhausted: '*', limit: 5}\n  - {max_calls: '*'}\n  - {expect: '{ }', over: most, min_samples: 0}\n  - {no_timeout: '*', limit: soon}\n  - {max_duration: '*', p95: 0s}\n", []string{
 			`f:2: checks[0]: max_duration needs a bound: one of p50, p90, p95, p99, max`,

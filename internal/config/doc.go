@@ -84,6 +84,7 @@
 //	  - {max_duration: docgen POST /documents, p95: 400ms}   # or of an operation
 //	  - {chatty_link: "*", limit: 250ms}
 //	  - {expect: '{ kind = server } >> { span.db.system.name = "postgresql" } | count() <= 3', over: p95, min_samples: 20}
+//	  - plan_regression: customers    # or of a dataset, by the plans of its statements
 //
 //	telemetry: {propagate: true, memory: 64MiB, disk: 1GiB}
 package config

@@ -143,7 +143,7 @@ var link = kind{
 var dataset = kind{name: "mapping", check: somethingToLoad, keys: []key{
 	{name: "sql", kind: list(text), standard: "none", example: "[schema.sql, seed.sql]",
 		doc: "SQL files, scripts and `.sql.gz` files, loaded in this order after the image's own initialisation, relative to the project directory. Before any rows are generated."},
-	{name: "staging", kind: list(text), standard: "the same dataset", example: "[small.sql]",
+	{name: "staging", kind: list(text), standard: "`sql` alone, without generated rows", example: "[small.sql]",
 		doc: "What is loaded instead of all this when the data facet is flat: the data that staging has."},
 	{name: "profile", kind: text, standard: "nothing is generated", example: "profiles/customers.data.yaml",
 		doc: "The data profile from which rows are generated for every table, see [data.md](data.md)."},

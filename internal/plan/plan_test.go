@@ -289,6 +289,7 @@ checks:
   - {expect: '{ nme = "x" }'}
   - log_errors
   - {log_errors: "*", limit: 3}
+  - plan_regression: custmers
 `)
 	in.Traffic["night"] = profile{}
 	_, err := Make(in)
@@ -313,6 +314,7 @@ checks:
 		`rehearse.yaml:26: "{ name = \"x\" ": column 14: the expression ends where there should be } to close the condition`,
 		`rehearse.yaml:27: "{ nme = \"x\" }": column 3: there is no field nme; did you mean name?`,
 		`rehearse.yaml:29: the check "log_errors" is already in line 28`,
+		"rehearse.yaml:30: unknown dataset custmers; did you mean customers?",
 	}
 	if d := cmp.Diff(want, strings.Split(err.Error(), "\n")); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
@@ -325,8 +327,8 @@ func TestChecks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(want.Checks) != 6 {
-		t.Fatalf("got %d checks, want 6", len(want.Checks))
+	if len(want.Checks) != 7 {
+		t.Fatalf("got %d checks, want 7", len(want.Checks))
 	}
 	for _, leg := range []rehearse.Leg{rehearse.Staging(), rehearse.Only(rehearse.FacetData)} {
 		got, err := Make(docgen(t, leg))

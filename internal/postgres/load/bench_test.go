@@ -51,15 +51,16 @@ func (p part) Fill(b *rows.Batch, from int64, n int) error {
 
 // BenchmarkLoadTen loads the table of ten columns from end to end, ANALYZE
 // included, next to what else can load the same rows in the same minute: the
-// server reading ready files, as many as there are connections, from its own
-// disk and from a client; and pgx's CopyFrom. All peers run ANALYZE too. Ratios
+// server reading ready files, as many as the peers have connections, from its own
+// disk and from a client; and pgx's CopyFrom. We load a table over one connection
+// always. All peers run ANALYZE too. Ratios
 // are of rows per second; above 1 we are faster.
 func BenchmarkLoadTen(b *testing.B) {
 	url := testdb.Postgres(b)
 	c := open(b, url)
 	all := ten(benchRows)
 	for _, connections := range []int{1, 2} {
-		b.Run(fmt.Sprintf("connections=%d", connections), func(b *testing.B) {
+		b.Run(fmt.Sprintf("peers=%d", connections), func(b *testing.B) {
 			var files []string
 			for i := range connections {
 				per := int64(benchRows / connections)
@@ -87,7 +88,7 @@ func BenchmarkLoadTen(b *testing.B) {
 			var copied []time.Duration
 			times := alternate(b, c, []func(){
 				func() {
-					report, err := load.Load(b.Context(), load.Options{Connect: connector(b, url), Connections: connections}, dataset{tables: []rows.Table{all}})
+					report, err := load.Load(b.Context(), load.Options{Connect: connector(b, url)}, dataset{tables: []rows.Table{all}})
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -237,7 +238,7 @@ func BenchmarkLoadPgbench(b *testing.B) {
 	url := testdb.Postgres(b)
 	c := open(b, url)
 	for _, connections := range []int{1, 2} {
-		b.Run(fmt.Sprintf("connections=%d", connections), func(b *testing.B) {
+		b.Run(fmt.Sprintf("peers=%d", connections), func(b *testing.B) {
 			var ours, theirs []time.Duration
 			for range b.N {
 				mustExec(b, c, "CHECKPOINT")
@@ -249,7 +250,7 @@ func BenchmarkLoadPgbench(b *testing.B) {
 				mustExec(b, c, "CHECKPOINT")
 				start = time.Now()
 				mustExec(b, c, pgbenchSQL)
-				if _, err := load.Load(b.Context(), load.Options{Connect: connector(b, url), Connections: connections}, pgbenchRows(scale)); err != nil {
+				if _, err := load.Load(b.Context(), load.Options{Connect: connector(b, url)}, pgbenchRows(scale)); err != nil {
 					b.Fatal(err)
 				}
 				ours = append(ours, time.Since(start))

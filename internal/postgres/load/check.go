@@ -147,7 +147,7 @@ func (l *loader) rehearseTable(ctx context.Context, c *pgx.Conn, t *table, memor
 			return fmt.Errorf("try rows of table %q: %w", t.name, err)
 		}
 	}
-	s := startStream(ctx, t.encoder, t.rows, 0, min(rehearsedRows, t.rows.Rows()), memory, nil)
+	s := startStream(ctx, t.encoder, t.rows, min(rehearsedRows, t.rows.Rows()), memory, nil)
 	_, err = c.PgConn().CopyFrom(ctx, s, t.encoder.statement(name, ""))
 	if err := s.close(); err != nil {
 		return fmt.Errorf("try rows of table %q: %w", t.name, err)
@@ -167,5 +167,5 @@ func (l *loader) rehearseTable(ctx context.Context, c *pgx.Conn, t *table, memor
 			e.SchemaName = s
 		}
 	}
-	return copyError(ctx, c, t, 0, 0, err)
+	return copyError(ctx, c, t, 0, err)
 }

@@ -1,72 +1,47 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 )
 
-const (
-	// A table of more than splitRows rows is loaded over several connections, in
-	// chunks of chunkRows, each a COPY of its own.
-	splitRows = 200_000
-	chunkRows = 100_000
-	// A table of fewer than freezeRows rows is not worth a transaction in which it
-	// is emptied first.
-	freezeRows = 5_000
-)
+// A table of fewer than freezeRows rows is not worth a transaction in which it is
+// emptied first.
+const freezeRows = 5_000
 
-// chunk is a part of a table that one COPY loads.
-type chunk struct {
-	table    int // index into loader.tables
-	from, to int64
-}
-
-// chunks divides all tables among n connections. Big tables come first, lest the
-// last one is alone at work.
-func (l *loader) chunks(n int) []chunk {
-	var big, rest []chunk
-	for i, t := range l.tables {
-		total := t.rows.Rows()
-		switch {
-		case total == 0:
-		case n == 1 || total <= splitRows || t.fire:
-			rest = append(rest, chunk{i, 0, total})
-		default:
-			for from := int64(0); from < total; from += chunkRows {
-				big = append(big, chunk{i, from, min(from+chunkRows, total)})
-			}
-		}
-	}
-	return append(big, rest...)
-}
-
-// copyAll loads all tables.
+// copyAll loads all tables, each over one connection, big ones first, lest the last
+// one is alone at work. Several connections to one table do not pay: only one that
+// has emptied it in its own transaction may freeze its rows and write no WAL, and
+// that is worth more than a second processor.
 func (l *loader) copyAll(ctx context.Context, conns []*pgx.Conn) error {
 	loaded := make([]TableReport, len(l.tables))
 	for i, t := range l.tables {
 		loaded[i].Table = t.name
 	}
-	chunks := l.chunks(len(conns))
-	var mu sync.Mutex
+	order := make([]int, len(l.tables))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(l.tables[b].rows.Rows(), l.tables[a].rows.Rows()) })
 	memory := make([]*buffers, len(conns))
-	err := share(ctx, len(conns), len(chunks), func(ctx context.Context, worker, i int) error {
+	err := share(ctx, len(conns), len(order), func(ctx context.Context, worker, i int) error {
 		if memory[worker] == nil {
 			memory[worker] = newBuffers()
 		}
-		c := chunks[i]
-		rows, bytes, err := l.copy(ctx, conns[worker], c, memory[worker])
-		if err != nil {
-			return err
+		to := &loaded[order[i]]
+		t := l.tables[order[i]]
+		if t.rows.Rows() == 0 {
+			return nil
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		loaded[c.table].Rows += rows
-		loaded[c.table].Bytes += bytes
-		return nil
+		var err error
+		to.Rows, to.Bytes, err = l.copy(ctx, conns[worker], t, memory[worker])
+		return err
 	})
 	if err != nil {
 		return err
@@ -79,15 +54,14 @@ func (l *loader) copyAll(ctx context.Context, conns []*pgx.Conn) error {
 	return nil
 }
 
-// copy loads a chunk.
-func (l *loader) copy(ctx context.Context, conn *pgx.Conn, c chunk, memory *buffers) (rows, bytes int64, err error) {
-	t := l.tables[c.table]
+// copy loads a table.
+func (l *loader) copy(ctx context.Context, conn *pgx.Conn, t *table, memory *buffers) (rows, bytes int64, err error) {
 	statement := t.encoder.statement(t.sql, "")
 	before, after := "", ""
 	switch {
 	case t.fire && l.replica:
 		before, after = "SET session_replication_role = origin", "SET session_replication_role = replica"
-	case t.plain && !t.fire && c.from == 0 && c.to == t.rows.Rows() && c.to >= freezeRows:
+	case t.plain && !t.fire && t.rows.Rows() >= freezeRows:
 		// The server writes no WAL where wal_level allows it, and no hint bits when
 		// rows are read first, in a table that was emptied in the same transaction.
 		before, after = "BEGIN; TRUNCATE "+t.sql, "COMMIT"
@@ -98,13 +72,13 @@ func (l *loader) copy(ctx context.Context, conn *pgx.Conn, c chunk, memory *buff
 			return 0, 0, failed(ctx, conn, fmt.Sprintf("load table %q", t.name), err)
 		}
 	}
-	s := startStream(ctx, t.encoder, t.rows, c.from, c.to, memory, func(rows, bytes int64) { l.progress.add(t.name, rows, bytes) })
+	s := startStream(ctx, t.encoder, t.rows, t.rows.Rows(), memory, func(rows, bytes int64) { l.progress.add(t.name, rows, bytes) })
 	tag, err := conn.PgConn().CopyFrom(ctx, s, statement)
 	if err := s.close(); err != nil {
 		return 0, 0, fmt.Errorf("load table %q: %w", t.name, err)
 	}
 	if err != nil {
-		return 0, 0, copyError(ctx, conn, t, c.from, s.rows.Load(), err)
+		return 0, 0, copyError(ctx, conn, t, s.rows.Load(), err)
 	}
 	if after != "" {
 		if _, err := conn.Exec(ctx, after); err != nil {

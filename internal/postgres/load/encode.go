@@ -176,7 +176,7 @@ func identifier(t *schema.Table) string {
 // COPY file. It returns how many bytes that were. The same table gives the same
 // bytes.
 func Encode(ctx context.Context, t rows.Table, w io.Writer) (int64, error) {
-	s := startStream(ctx, newEncoder(t.Columns()), t, 0, t.Rows(), newBuffers(), nil)
+	s := startStream(ctx, newEncoder(t.Columns()), t, t.Rows(), newBuffers(), nil)
 	n, err := io.Copy(w, s)
 	if failed := s.close(); failed != nil {
 		err = failed

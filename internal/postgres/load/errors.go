@@ -30,15 +30,15 @@ func errInterrupted(err error) error {
 // "COPY orders, line 17, column amount".
 var lineIn = regexp.MustCompile(`\bline (\d+)`)
 
-// copyError says what stopped the COPY of rows from+1 and on of a table, of which
-// sent rows had been handed over.
-func copyError(ctx context.Context, conn *pgx.Conn, t *table, from, sent int64, err error) error {
-	where := fmt.Sprintf("load table %q, at about row %d", t.name, from+sent)
+// copyError says what stopped the COPY of a table, of which sent rows had been
+// handed over.
+func copyError(ctx context.Context, conn *pgx.Conn, t *table, sent int64, err error) error {
+	where := fmt.Sprintf("load table %q, at about row %d", t.name, sent)
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
 		if m := lineIn.FindStringSubmatch(e.Where); m != nil {
 			line, _ := strconv.ParseInt(m[1], 10, 64)
-			where = fmt.Sprintf("load table %q, row %d", t.name, from+line)
+			where = fmt.Sprintf("load table %q, row %d", t.name, line)
 		}
 	}
 	return failed(ctx, conn, where, err)

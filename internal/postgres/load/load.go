@@ -3,7 +3,7 @@
 // constraint holds.
 //
 // Most people call [Load]. It takes away foreign keys, and the indexes and keys of
-// big tables, streams every table by COPY over several connections, puts
+// big tables, streams the tables by COPY, several at a time, puts
 // everything back, in parallel, and validates each foreign key, so that what was
 // loaded is as the schema wants it. [Encode] writes COPY files instead.
 //
@@ -15,8 +15,7 @@
 // for comments on what was put back.
 //
 // Caveats: a load wants the database for itself. It is fastest as a superuser,
-// who may keep triggers from firing for a session. With several connections the
-// rows of a big table lie in the table in an order that differs from load to load.
+// who may keep triggers from firing for a session.
 package load
 
 import (
@@ -34,7 +33,7 @@ import (
 type Options struct {
 	// Connect opens a connection to the database.
 	Connect func(context.Context) (*pgx.Conn, error)
-	// Connections is how many load at the same time; 0: 2. There is one more that
+	// Connections is how many tables are loaded at the same time; 0: 2. There is one more that
 	// does the rest.
 	Connections int
 	// Truncate empties the tables first. Otherwise it is an error when one of them

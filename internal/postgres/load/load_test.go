@@ -168,8 +168,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// A table that is divided among connections has each row once.
-func TestSplit(t *testing.T) {
+// A big table is loaded once, whatever the number of connections.
+func TestBig(t *testing.T) {
 	url := testdb.Postgres(t)
 	testdb.SQL(t, url, tenSQL)
 	const n = 250_001

@@ -40,10 +40,10 @@ func newBuffers() *buffers {
 //	                ▲                  │
 //	                └────── free ──────┘
 type stream struct {
-	table    rows.Table
-	encoder  *encoder
-	buffers  *buffers
-	from, to int64
+	table   rows.Table
+	encoder *encoder
+	buffers *buffers
+	total   int64
 
 	full, free chan []byte
 	done       chan struct{}
@@ -59,9 +59,10 @@ type stream struct {
 	told func(rows, bytes int64)
 }
 
-func startStream(ctx context.Context, e *encoder, t rows.Table, from, to int64, b *buffers, told func(rows, bytes int64)) *stream {
+// startStream streams the first rows of a table, total of them.
+func startStream(ctx context.Context, e *encoder, t rows.Table, total int64, b *buffers, told func(rows, bytes int64)) *stream {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &stream{table: t, encoder: e, buffers: b, from: from, to: to, cancel: cancel, told: told,
+	s := &stream{table: t, encoder: e, buffers: b, total: total, cancel: cancel, told: told,
 		full: make(chan []byte, len(b.free)), free: make(chan []byte, len(b.free)), done: make(chan struct{})}
 	for _, buffer := range b.free {
 		s.free <- buffer[:0]
@@ -92,8 +93,8 @@ func (s *stream) run(ctx context.Context) error {
 	}
 	buffer = s.encoder.head(buffer)
 	batch := &s.buffers.batch
-	for from, n := s.from, min(64, batchRows); from < s.to; {
-		n = int(min(int64(n), s.to-from))
+	for from, n := int64(0), min(64, batchRows); from < s.total; {
+		n = int(min(int64(n), s.total-from))
 		if err := s.table.Fill(batch, from, n); err != nil {
 			return fmt.Errorf("make rows %d to %d: %w", from+1, from+int64(n), err)
 		}

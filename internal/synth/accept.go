@@ -30,6 +30,15 @@ func (t *table) addRules() {
 	for _, x := range t.schema.Exclusions {
 		t.addExclusion(x)
 	}
+	for _, r := range t.tested {
+		t.addTested(r)
+	}
+	for _, r := range t.references {
+		if r.bound != nil {
+			r.group()
+			t.addFound(r)
+		}
+	}
 	if t.schema.Partitioned != nil {
 		t.addBounds()
 	}
@@ -173,7 +182,7 @@ func (t *table) addKey(k schema.Key) {
 			}
 		}
 	}
-	r := rule{what: "UNIQUE " + k.Name, last: true}
+	r := rule{what: "UNIQUE " + k.Name}
 	var parts []keyPart
 	for _, p := range k.Parts {
 		part := keyPart{prefix: p.Prefix}
@@ -210,24 +219,29 @@ func (t *table) addKey(k schema.Key) {
 	}
 	seen := map[uint64]struct{}{}
 	var buf []byte
+	var found uint64 // of the row that was tested last
+	var counts bool
 	now := time.UnixMicro(t.program.now).UTC()
+	r.keep = func() {
+		if counts {
+			seen[found] = struct{}{}
+		}
+	}
 	r.holds = func(b *rows.Batch, i int, row int64) bool {
-		if !where(b, i, row) {
+		if counts = where(b, i, row); !counts {
 			return true
 		}
 		buf = buf[:0]
 		for _, p := range parts {
 			var null bool
 			if buf, null = t.appendPart(buf, p, b, i, now); null && !k.NullsEqual {
+				counts = false
 				return true
 			}
 		}
-		h := hash(buf)
-		if _, there := seen[h]; there {
-			return false
-		}
-		seen[h] = struct{}{}
-		return true
+		found = hash(buf)
+		_, there := seen[found]
+		return !there
 	}
 	t.rules = append(t.rules, r)
 }
@@ -304,37 +318,41 @@ func (t *table) addExclusion(x schema.Exclusion) {
 // accept tests every row where there are rules, and finds for each row that
 // breaks one an attempt that does not.
 func (t *table) accept(ctx context.Context) rehearse.Problems {
-	if len(t.rules) == 0 {
+	var own []*reference // to the table itself, which are bound
+	chunk := int64(1024)
+	for _, r := range t.references {
+		if r.self {
+			chunk = 1 // what a row takes from those before it depends on their attempts
+			if r.bound != nil {
+				own = append(own, r)
+			}
+		}
+	}
+	if len(t.rules) == 0 && own == nil {
 		return nil
 	}
-	// Keys remember what they have seen, so they are asked only when all else holds.
-	slices.SortStableFunc(t.rules, func(a, b rule) int { return order(a.last) - order(b.last) })
-	const chunk = 1024
+	// Keys cost more than the rest, so they are asked only when all else holds.
+	slices.SortStableFunc(t.rules, func(a, b rule) int { return order(a.keep != nil) - order(b.keep != nil) })
 	var b, one rows.Batch
 	broken := map[string]int64{}
 	for from := int64(0); from < t.rows; from += chunk {
-		if err := ctx.Err(); err != nil {
-			return rehearse.Problems{{Kind: rehearse.Interrupted, Msg: err.Error()}}
+		if from%1024 == 0 && ctx.Err() != nil {
+			return rehearse.Problems{{Kind: rehearse.Interrupted, Msg: ctx.Err().Error()}}
 		}
 		n := int(min(chunk, t.rows-from))
 		b.Reset(t.out, n)
 		t.fill(&b, from, n, nil)
 		for i := range n {
 			row := from + int64(i)
-			failed := t.broken(&b, i, row)
-			if failed == nil {
-				continue
-			}
-			attempt := 1
-			for ; attempt <= lastAttempt; attempt++ {
+			failed, attempt := t.broken(&b, i, row), 0
+			for failed != nil && attempt < lastAttempt {
+				if len(broken) > 0 && attempt > forcedAttempts {
+					break // it is lost; do not look long for each row
+				}
+				attempt++
 				one.Reset(t.out, 1)
 				t.fill(&one, row, 1, func(int64) int { return attempt })
-				if failed = t.broken(&one, 0, row); failed == nil {
-					break
-				}
-				if len(broken) > 0 && attempt > forcedAttempts {
-					attempt = lastAttempt // it is lost; do not look long for each row
-				}
+				failed = t.broken(&one, 0, row)
 			}
 			if failed != nil {
 				broken[failed.what]++
@@ -343,14 +361,24 @@ func (t *table) accept(ctx context.Context) rehearse.Problems {
 				}
 				continue
 			}
-			if t.attempts == nil {
-				t.attempts = map[int64]uint16{}
+			for k := range t.rules {
+				if keep := t.rules[k].keep; keep != nil {
+					keep()
+				}
 			}
-			t.attempts[row] = uint16(attempt)
+			if attempt > 0 {
+				if t.attempts == nil {
+					t.attempts = map[int64]uint16{}
+				}
+				t.attempts[row] = uint16(attempt)
+			}
+			for _, r := range own {
+				r.join(row)
+			}
 		}
 	}
 	for i := range t.rules {
-		t.rules[i].holds = nil // and what they have seen
+		t.rules[i].holds, t.rules[i].keep = nil, nil // and what they have seen
 	}
 	return t.unsatisfied(broken)
 }

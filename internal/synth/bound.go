@@ -12,19 +12,37 @@ import (
 func (r *reference) bind(positions []int) { r.bound = positions }
 
 // group finds the parents for each combination of values of the bound columns.
+// Those of the same table are found row by row, as they are accepted.
 func (r *reference) group() {
 	r.groups = map[string][]int32{}
-	key := newKeyReader(r.to, pickInts(r.targets, r.bound))
-	for i := range r.to.rows {
-		k := string(key.read(i, r.to.attempt(i)))
-		r.groups[k] = append(r.groups[k], int32(i))
+	r.key = newKeyReader(r.to, pickInts(r.targets, r.bound))
+	if !r.self {
+		for i := range r.to.rows {
+			r.join(i)
+		}
 	}
+}
+
+// join adds a parent to its group.
+func (r *reference) join(parent int64) {
+	k := r.key.read(parent, r.to.attempt(parent))
+	if all, ok := r.groups[string(k)]; ok {
+		r.groups[string(k)] = append(all, int32(parent))
+		return
+	}
+	r.groups[string(k)] = []int32{int32(parent)}
 }
 
 // boundParent picks a parent that has the row's own values in the bound columns.
 func (r *reference) boundParent(row int64, attempt int) (int64, bool) {
 	key := newKeyReader(r.from, pickInts(r.columns, r.bound))
 	fitting := r.groups[string(key.read(row, attempt))]
+	if r.self {
+		before, _ := slices.BinarySearch(fitting, int32(row))
+		if fitting = fitting[:before]; before == 0 {
+			return row, r.required() // the first of its kind
+		}
+	}
 	if len(fitting) == 0 {
 		return 0, false
 	}
@@ -63,11 +81,46 @@ func implied(t *table, r *reference) bool {
 	return false
 }
 
-// check says that a reference is left to chance.
-func (r *reference) check(t *table) {
-	if !r.fk.Inferred {
-		t.program.note("Table %s: the columns of %s follow other references; whether they lead to a row of %s is left to these.", t.name, r.fk.Name, r.to.name)
+// addTested adds a reference whose columns are all decided elsewhere: a row finds
+// its parent by chance, among the keys that there are.
+func (t *table) addTested(r *reference) {
+	there := map[uint64]struct{}{}
+	key := newKeyReader(r.to, r.targets)
+	for i := range r.to.rows {
+		there[hash(key.read(i, r.to.attempt(i)))] = struct{}{}
 	}
+	var buf []byte
+	t.rules = append(t.rules, rule{
+		what: "FOREIGN KEY " + r.fk.Name, columns: r.columns,
+		holds: func(b *rows.Batch, i int, _ int64) bool {
+			buf = buf[:0]
+			for _, ci := range r.columns {
+				if b.Columns[ci].Null[i] {
+					return true
+				}
+				buf = appendKeyPart(buf, t.columns[ci], &b.Columns[ci], i)
+			}
+			_, ok := there[hash(buf)]
+			return ok
+		},
+	})
+}
+
+// addFound adds that a reference which others bind finds a parent, where it must.
+func (t *table) addFound(r *reference) {
+	if !r.required() {
+		return
+	}
+	own := -1 // a column that is the reference's own
+	for k, ci := range r.columns {
+		if !slices.Contains(r.bound, k) {
+			own = ci
+		}
+	}
+	t.rules = append(t.rules, rule{
+		what: "FOREIGN KEY " + r.fk.Name, columns: r.columns,
+		holds: func(b *rows.Batch, i int, _ int64) bool { return !b.Columns[own].Null[i] },
+	})
 }
 
 // keyReader makes one text of the values that some columns of a row have.

@@ -131,7 +131,9 @@ func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error)
 		if !t.kept {
 			t.size()
 		}
+		t.sized = true
 	}
+	p.leaveEmpty()
 	b := &builder{p: p, nodes: map[string]*node{}, open: map[string]bool{}}
 	for _, t := range p.tables {
 		for _, r := range t.references {
@@ -258,7 +260,7 @@ func (t *table) addReferences() {
 		}
 		var taken, open []int
 		for k, c := range r.columns {
-			if t.columns[c].ref != nil {
+			if t.columns[c].ref != nil || leadsTo(to.columns[r.targets[k]], t.columns[c]) {
 				taken = append(taken, k)
 			} else {
 				open = append(open, k)
@@ -266,8 +268,8 @@ func (t *table) addReferences() {
 		}
 		switch {
 		case len(open) == 0:
-			if !implied(t, r) {
-				r.check(t)
+			if !implied(t, r) && !fk.Inferred {
+				t.tested = append(t.tested, r)
 			}
 			continue
 		case len(taken) > 0:
@@ -287,6 +289,18 @@ func (t *table) addReferences() {
 		t.references = append(t.references, r)
 	}
 	t.driving = t.drives()
+}
+
+// leadsTo reports whether a column is another, or takes its value from it in the
+// end.
+func leadsTo(c, other *column) bool {
+	for c != other {
+		if c.ref == nil {
+			return false
+		}
+		c = c.ref.to.columns[c.target]
+	}
+	return true
 }
 
 // drives picks the reference whose children stand together: the one whose column
@@ -335,6 +349,7 @@ func (t *table) size() {
 			continue
 		}
 		most := int64(1)
+		counted := map[*reference]bool{}
 		for _, name := range cols {
 			c := t.columnNamed(name)
 			if c == nil || c.schema.Type.Kind == "" {
@@ -346,8 +361,12 @@ func (t *table) size() {
 				break
 			}
 			each := capacity(c.schema.Type, c.limit)
-			if c.ref != nil && c.ref.to != t {
-				each = min(each, c.ref.to.rows)
+			if c.ref != nil && c.ref.to.sized {
+				if counted[c.ref] {
+					continue // what a reference leads to has been counted
+				}
+				counted[c.ref] = true
+				each = c.ref.to.rows
 			}
 			if each > 0 && most > math.MaxInt64/each {
 				most = math.MaxInt64
@@ -360,10 +379,20 @@ func (t *table) size() {
 			t.rows = most
 		}
 	}
-	for _, r := range t.references {
-		if r.to.rows == 0 && r.to != t && r.required() && t.rows > 0 {
-			t.program.note("Table %s is empty: every row would have to refer to one of %s, which is.", t.name, r.to.name)
-			t.rows = 0
+}
+
+// leaveEmpty empties the tables whose rows would have to refer to a table that is
+// empty.
+func (p *Program) leaveEmpty() {
+	for again := true; again; {
+		again = false
+		for _, t := range p.tables {
+			for _, r := range t.references {
+				if r.to.rows == 0 && r.to != t && r.required() && t.rows > 0 {
+					p.note("Table %s is empty: every row would have to refer to one of %s, which is.", t.name, r.to.name)
+					t.rows, again = 0, true
+				}
+			}
 		}
 	}
 }

@@ -33,6 +33,7 @@ type reference struct {
 	// parent must have the same there. groups finds such parents.
 	bound  []int
 	groups map[string][]int32
+	key    *keyReader // of parents, while groups are made
 
 	// starts has for every block of parents the number of slots before it. It is
 	// made when it is first needed, which Compile sees to.
@@ -86,9 +87,6 @@ func (r *reference) prepare() {
 	}
 	r.starts = append(r.starts, sum)
 	r.slots = sum
-	if r.bound != nil {
-		r.group()
-	}
 	if r.one && r.slots < r.taken {
 		// More children than the profile has parents with one: any parent will do.
 		r.any = permute(n, r.seed)
@@ -150,6 +148,9 @@ func (r *reference) parent(row int64, attempt int) (int64, bool) {
 	var parent int64
 	switch {
 	case r.any.n > 0:
+		if rank >= r.any.n {
+			return 0, false // everybody has one
+		}
 		parent = r.any.at(rank)
 	case r.slots == 0:
 		parent = below(mix(r.seed^uint64(row)^uint64(attempt)<<48), r.to.rows)

@@ -19,12 +19,14 @@ type table struct {
 	rows           int64
 	kept           bool // its rows are there already
 	decided, small bool // whether it is a lookup table
+	sized          bool // rows is known
 
 	columns    []*column // all that are written
 	out        []rows.Column
 	byName     map[string]int // of columns
 	references []*reference
-	class      *node // nil: the profile has no classes
+	tested     []*reference // whose columns others decide, all of them
+	class      *node        // nil: the profile has no classes
 	// driving is the reference whose children stand together, in the order of
 	// their parents.
 	driving *reference
@@ -93,7 +95,9 @@ type rule struct {
 	columns []int  // of table.columns, that may be changed to satisfy it
 	// holds tests row i of a batch, which has the given number in its table.
 	holds func(b *rows.Batch, i int, row int64) bool
-	last  bool // it remembers the rows that it has let pass
+	// keep remembers the row that holds was asked for last, which all rules let
+	// pass; nil: nothing is to be remembered.
+	keep func()
 }
 
 func pow(u, power float64) float64 {

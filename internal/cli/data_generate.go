@@ -15,7 +15,6 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/export"
 	"github.com/rehearse-dev/rehearse/internal/postgres"
 	"github.com/rehearse-dev/rehearse/internal/postgres/load"
-	"github.com/rehearse-dev/rehearse/internal/schema"
 	"github.com/rehearse-dev/rehearse/internal/synth"
 )
 
@@ -190,7 +189,11 @@ func (a *app) generateData(ctx context.Context, files *dataset.Files, s dataGene
 	}
 	out := generateJSON{To: redacted(s.to), Profile: s.spec.Profile, Plan: s.spec.PlanFile, Scale: s.spec.Scale, Seed: s.spec.Seed}
 	began := time.Now()
-	program, err := a.compileData(ctx, db.Schema(), files, &out)
+	compile := func() (*synth.Program, []string, error) { return dataset.Compile(ctx, db.Schema(), files) }
+	if isURL(s.to) {
+		compile = func() (*synth.Program, []string, error) { return dataset.CompileFor(ctx, db, files) }
+	}
+	program, err := a.compileData(ctx, compile, &out)
 	if err != nil {
 		return err
 	}
@@ -215,13 +218,13 @@ func redacted(to string) string {
 }
 
 // compileData makes the program, and lists where files and schema differ.
-func (a *app) compileData(ctx context.Context, sc *schema.Schema, files *dataset.Files, out *generateJSON) (*synth.Program, error) {
+func (a *app) compileData(ctx context.Context, compile func() (*synth.Program, []string, error), out *generateJSON) (*synth.Program, error) {
 	began := time.Now()
 	watch := a.newProgress()
 	watch.mu.Lock()
 	watch.show("  plan rows that satisfy every constraint")
 	watch.mu.Unlock()
-	program, notes, err := dataset.Compile(ctx, sc, files)
+	program, notes, err := compile()
 	watch.close()
 	a.printNotes(notes)
 	if ctx.Err() != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/measure"
+	"github.com/rehearse-dev/rehearse/internal/mysql"
 	"github.com/rehearse-dev/rehearse/internal/postgres"
 	"github.com/rehearse-dev/rehearse/internal/postgres/load"
 	"github.com/rehearse-dev/rehearse/internal/rows"
@@ -45,6 +46,16 @@ func Open(ctx context.Context, url string, dial Dial) (Database, error) {
 			return nil, err
 		}
 		return &postgresDatabase{db, config}, nil
+	case "mysql", "mariadb":
+		db, err := mysql.OpenWith(ctx, mysql.Config{URL: url, Dial: dial})
+		if err != nil {
+			return nil, err
+		}
+		if _, err := db.Catalog(ctx); err != nil {
+			db.Close()
+			return nil, err
+		}
+		return &mysqlDatabase{db}, nil
 	}
 	return nil, &rehearse.Error{
 		Kind: rehearse.Invalid, Msg: "this is no URL of a database that rehearse speaks to: " + postgres.Redact(url),
@@ -68,4 +79,12 @@ func (d *postgresDatabase) Repair(ctx context.Context) (bool, error) {
 
 func (d *postgresDatabase) connect(ctx context.Context) (*pgx.Conn, error) {
 	return postgres.Connect(ctx, d.config)
+}
+
+type mysqlDatabase struct{ *mysql.DB }
+
+func (d *mysqlDatabase) Load(ctx context.Context, o load.Options, set rows.Dataset) (load.Report, error) {
+	return d.DB.Load(ctx, mysql.Options{
+		Connections: o.Connections, Truncate: o.Truncate, FireTriggers: o.FireTriggers, IndexRows: o.IndexRows, Progress: o.Progress,
+	}, set)
 }

@@ -172,30 +172,26 @@ func fits(meaning string, t schema.Type) bool {
 	return true
 }
 
-// Report is what a fill did.
-type Report struct {
-	load.Report
-	Notes []string
+// CompileFor makes the program of a dataset for a database. With a profile, the
+// tables that it describes are filled, and the others stay as they are, as the
+// team's own seeds have left them. Without one, all tables without rows are.
+func CompileFor(ctx context.Context, db Database, f *Files) (program *synth.Program, notes []string, err error) {
+	kept, err := keep(ctx, db, db.Schema(), f)
+	if err != nil {
+		return nil, nil, err
+	}
+	return compile(ctx, db.Schema(), f, kept)
 }
 
-// Fill makes a dataset for a database's own schema and loads it. With a profile,
-// the tables that it describes are filled, and the others stay as they are, as the
-// team's own seeds have left them. Without one, all tables without rows are.
-func Fill(ctx context.Context, db Database, f *Files, o load.Options) (Report, error) {
-	s, err := db.Catalog(ctx)
+// Fill makes a dataset for a database, see [CompileFor], and loads it.
+func Fill(ctx context.Context, db Database, f *Files, o load.Options) (load.Report, error) {
+	program, notes, err := CompileFor(ctx, db, f)
 	if err != nil {
-		return Report{}, err
-	}
-	kept, err := keep(ctx, db, s, f)
-	if err != nil {
-		return Report{}, err
-	}
-	program, notes, err := compile(ctx, s, f, kept)
-	if err != nil {
-		return Report{Notes: notes}, err
+		return load.Report{Notes: notes}, err
 	}
 	done, err := db.Load(ctx, o, program)
-	return Report{Report: done, Notes: notes}, err
+	done.Notes = append(notes, done.Notes...)
+	return done, err
 }
 
 // URL is the URL of a database that is reached by a function.

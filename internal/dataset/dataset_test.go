@@ -30,7 +30,7 @@ func open(t *testing.T, url string) dataset.Database {
 	return db
 }
 
-func fill(t *testing.T, db dataset.Database, f *dataset.Files) dataset.Report {
+func fill(t *testing.T, db dataset.Database, f *dataset.Files) load.Report {
 	t.Helper()
 	r, err := dataset.Fill(t.Context(), db, f, load.Options{Truncate: true})
 	if err != nil {

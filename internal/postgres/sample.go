@@ -137,7 +137,7 @@ func (k *catalogue) statement(q measure.Query) (string, error) {
 			continue
 		}
 		joins = append(joins, join)
-		columns = append(columns, "coalesce("+alias+".n, 0)")
+		columns = append(columns, "coalesce("+alias+".rehearse_children, 0)")
 	}
 	var b strings.Builder
 	b.WriteString("COPY (\n  SELECT " + strings.Join(columns, ", ") + "\n  FROM " + rel.from() + " AS t")
@@ -233,12 +233,12 @@ func (r *relation) count(ref schema.ForeignKey, alias string, whole bool) string
 		for i, c := range ref.Columns {
 			keys[i] = quote(c) + " IS NOT NULL"
 		}
-		return "LEFT JOIN (SELECT " + quoted(ref.Columns) + ", count(*) AS n FROM " + r.from() + " WHERE " + strings.Join(keys, " AND ") +
+		return "LEFT JOIN (SELECT " + quoted(ref.Columns) + ", count(*) AS rehearse_children FROM " + r.from() + " WHERE " + strings.Join(keys, " AND ") +
 			" GROUP BY " + quoted(ref.Columns) + ") AS " + alias + " ON " + equal(alias, ref.Columns, "t", ref.To)
 	}
 	for _, leading := range r.leading {
 		if len(leading) >= len(ref.Columns) && sameSet(leading[:len(ref.Columns)], ref.Columns) {
-			return "CROSS JOIN LATERAL (SELECT count(*) AS n FROM " + r.from() + " AS r WHERE " + equal("r", ref.Columns, "t", ref.To) + ") AS " + alias
+			return "CROSS JOIN LATERAL (SELECT count(*) AS rehearse_children FROM " + r.from() + " AS r WHERE " + equal("r", ref.Columns, "t", ref.To) + ") AS " + alias
 		}
 	}
 	return ""

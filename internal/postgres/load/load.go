@@ -50,47 +50,23 @@ type Options struct {
 	Progress func(Progress)
 }
 
-// Phase is a part of a load.
-type Phase string
+// What loaders of all engines say alike.
+type (
+	Phase       = rows.Phase
+	Progress    = rows.Progress
+	Report      = rows.Report
+	PhaseReport = rows.PhaseReport
+	TableReport = rows.TableReport
+)
 
 // The phases, in order.
 const (
-	PhaseCheck      Phase = "check"      // are tables empty, would constraints hold
-	PhaseLoad       Phase = "load"       // rows
-	PhaseIndexes    Phase = "indexes"    // indexes and keys
-	PhaseReferences Phase = "references" // foreign keys, validated
-	PhaseAnalyze    Phase = "analyze"
+	PhaseCheck      = rows.PhaseCheck
+	PhaseLoad       = rows.PhaseLoad
+	PhaseIndexes    = rows.PhaseIndexes
+	PhaseReferences = rows.PhaseReferences
+	PhaseAnalyze    = rows.PhaseAnalyze
 )
-
-// Progress is how far a load is.
-type Progress struct {
-	Phase Phase
-	// Table is one that is at work, by QName.
-	Table string
-	// Done and Total count rows while loading, and steps in other phases.
-	Done, Total int64
-	// Bytes have been encoded so far.
-	Bytes int64
-}
-
-// Report is what a load did.
-type Report struct {
-	Rows, Bytes int64
-	Phases      []PhaseReport
-	Tables      []TableReport // in the dataset's order
-}
-
-// PhaseReport is how long a phase took.
-type PhaseReport struct {
-	Phase Phase
-	Took  time.Duration
-}
-
-// TableReport is what was loaded into a table.
-type TableReport struct {
-	Table       string // QName
-	Rows, Bytes int64
-}
 
 const (
 	defaultConnections = 2
@@ -233,7 +209,7 @@ func (l *loader) phase(name Phase, total int64, f func() error) error {
 		return err
 	}
 	l.progress.end()
-	l.report.Phases = append(l.report.Phases, PhaseReport{name, time.Since(start)})
+	l.report.Phases = append(l.report.Phases, PhaseReport{Phase: name, Took: time.Since(start)})
 	return nil
 }
 

@@ -21,7 +21,9 @@ type Database interface {
 	measure.Source
 	// Catalog reads the schema anew.
 	Catalog(ctx context.Context) (*schema.Schema, error)
-	// Load fills the schema's tables, see [load.Load].
+	// Renew lets samples see what has changed since the first.
+	Renew()
+	// Load fills the schema's tables, see [load.Load]. Samples see the rows.
 	Load(ctx context.Context, o load.Options, d rows.Dataset) (load.Report, error)
 	// Repair undoes a load that was cut short, see [load.Repair]. It reports whether
 	// there was anything to do.
@@ -69,6 +71,7 @@ type postgresDatabase struct {
 }
 
 func (d *postgresDatabase) Load(ctx context.Context, o load.Options, set rows.Dataset) (load.Report, error) {
+	defer d.Renew()
 	o.Connect = d.connect
 	return load.Load(ctx, o, set)
 }
@@ -84,6 +87,7 @@ func (d *postgresDatabase) connect(ctx context.Context) (*pgx.Conn, error) {
 type mysqlDatabase struct{ *mysql.DB }
 
 func (d *mysqlDatabase) Load(ctx context.Context, o load.Options, set rows.Dataset) (load.Report, error) {
+	defer d.Renew()
 	return d.DB.Load(ctx, mysql.Options{
 		Connections: o.Connections, Truncate: o.Truncate, FireTriggers: o.FireTriggers, IndexRows: o.IndexRows, Progress: o.Progress,
 	}, set)

@@ -187,6 +187,9 @@ func TestSame(t *testing.T) {
 	if two := sum(5, 3); one != two {
 		t.Error("three connections give other rows than one")
 	}
+	if len(one) < 1000 {
+		t.Errorf("got %q", one)
+	}
 	if one == sum(6, 1) {
 		t.Error("another seed gives the same rows")
 	}

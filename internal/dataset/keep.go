@@ -13,6 +13,7 @@ import (
 // keep finds the tables that stay as they are, and reads of them what the others
 // refer to.
 func keep(ctx context.Context, db Database, s *schema.Schema, f *Files) (map[string]synth.Kept, error) {
+	defer db.Renew() // a snapshot that stays open would be in a load's way
 	out := map[string]synth.Kept{}
 	for _, t := range s.Tables {
 		if t.PartitionOf != nil {

@@ -32,6 +32,7 @@ var commands = map[string]string{
 	"internal/driver/process/reap_unix.go":       "the supervisors wait for their children",
 	"internal/driver/process/plain_unix.go":      "starts a supervisor with this process's environment and stderr",
 	"internal/driver/process/namespace_linux.go": "starts a supervisor with this process's stderr",
+	"internal/testdb/testdb.go":                  "starts servers for tests with this process's environment",
 	"internal/driver/drivertest/program.go":      "the program that the conformance suite runs as a service",
 }
 

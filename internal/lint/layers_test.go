@@ -22,6 +22,9 @@ type room struct {
 var house = []room{
 	{pkg: "."},
 
+	// For tests: real servers.
+	{pkg: "internal/testdb"},
+
 	// Leaves: one thing each, none knows of another.
 	{pkg: "internal/schema"},
 	{pkg: "internal/compose"},
@@ -89,16 +92,17 @@ var house = []room{
 	{pkg: "internal/driver/process", imports: in("driver packet recipe snapshot"),
 		why: "images run from the host's binaries, and wires are made of packets, only here"},
 
+	{pkg: "internal/database", imports: in("churn dataset driver migration parity profile recipe schema"),
+		why: "what a rehearsal does to a running database: migrations, other writers, plans"},
 	{pkg: "internal/environment", imports: in("authority driver link otlp recipe spans telemetry toxiproxy"),
 		why: "a recipe's query is how readiness is asked, whatever the driver; every environment answers Toxiproxy's API and takes telemetry"},
 	{pkg: "internal/rehearsal", imports: in("diagnosis driver environment evidence load otlp report suite telemetry trace verdict"),
 		why: "the one package that knows the order of a rehearsal"},
-	{pkg: "internal/cli", imports: in("authority compose config control dataset diagnosis driver driver/process environment evidence export likeness link llm load measure otlp parity plan postgres postgres/load profile recipe rehearsal report schema snapshot spans synth telemetry toxiproxy trace words"),
+	{pkg: "internal/cli", imports: in("authority compose config control database dataset diagnosis driver driver/process environment evidence export likeness link llm load measure otlp parity plan postgres postgres/load profile recipe rehearsal report schema snapshot spans synth telemetry toxiproxy trace words"),
 		why: "wires everything together; the only importer of concrete drivers"},
 	{pkg: "cmd/rehearse", imports: in("cli")},
 
 	// Only tests.
-	{pkg: "internal/testdb"},
 	{pkg: "internal/lint"},
 	{pkg: "internal/bench"},
 	{pkg: "internal/linkbench", imports: in("link spans telemetry")},

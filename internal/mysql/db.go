@@ -100,14 +100,23 @@ func readVersion(version string) (maria bool, release string, tooOld bool) {
 func (db *DB) Close() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	for _, s := range []*session{db.sampling} {
-		if s != nil {
-			s.close()
-		}
+	if db.sampling != nil {
+		db.sampling.close()
 	}
 	db.sampling = nil
 	// Connections that a kill took are broken already.
 	_ = db.pool.Close()
+}
+
+// Renew ends the snapshot that samples are taken from: the next one sees what has
+// changed since.
+func (db *DB) Renew() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.sampling != nil {
+		db.sampling.close()
+	}
+	db.sampling = nil
 }
 
 // Schema is what [DB.Catalog] has read last; nil before.

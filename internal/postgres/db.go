@@ -73,6 +73,19 @@ func (db *DB) Close() {
 	db.sampling = nil
 }
 
+// Renew ends the snapshot that samples are taken from: the next one sees what has
+// changed since.
+func (db *DB) Renew() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.sampling != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		_ = db.sampling.Close(ctx)
+	}
+	db.sampling = nil
+}
+
 // Schema is what [DB.Catalog] has read last; nil before.
 func (db *DB) Schema() *schema.Schema {
 	db.mu.Lock()

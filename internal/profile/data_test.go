@@ -94,7 +94,7 @@ var approximately = cmp.Comparer(func(a, b float64) bool {
 // The example of the documentation is one, and is written as it stands there, but
 // for quotes.
 func TestDocumentedData(t *testing.T) {
-	source, err := os.ReadFile("data_doc.go")
+	source, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestDocumentedData(t *testing.T) {
 			example.WriteString(text)
 		}
 	}
-	d, err := ParseData("data_doc.go", []byte(example.String()))
+	d, err := ParseData("doc.go", []byte(example.String()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,8 +98,12 @@ func TestDocumentedData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, text, found := strings.Cut(string(source), "# The data profile")
+	if !found {
+		t.Fatal("doc.go has no part on the data profile")
+	}
 	var example strings.Builder
-	for line := range strings.Lines(string(source)) {
+	for line := range strings.Lines(text) {
 		if text, ok := strings.CutPrefix(line, "//\t"); ok {
 			example.WriteString(text)
 		}

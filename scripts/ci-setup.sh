@@ -12,6 +12,7 @@ needed=(
 	"redis-server redis-server"
 	"nats-server nats-server"
 	"mariadbd mariadb-server"
+	"mkfs.xfs xfsprogs"
 	"memcached memcached"
 	"nginx nginx-light"
 	"rabbitmq-server rabbitmq-server"
@@ -67,6 +68,30 @@ if [ ${#missing[@]} -gt 0 ]; then
 	else
 		echo "ci-setup: not a Debian. The tests also want what Debian calls: ${missing[*]}" >&2
 		echo "ci-setup: tests that need one of them are skipped, and make test says so and fails" >&2
+	fi
+fi
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# Schemas that nobody here wrote, out of Debian's packages, which are unpacked and
+# not installed: bin/schemas/usr/share.
+schemas=(zabbix-server-pgsql icingadb mediawiki request-tracker5 bacula-director-pgsql)
+if [ "$(cat bin/schemas/.unpacked 2>/dev/null)" != "${schemas[*]}" ]; then
+	if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+		echo "ci-setup: unpacking the schemas of ${schemas[*]}"
+		packages=$(mktemp -d)
+		# apt's own user may want to write here.
+		chmod 755 "$packages"
+		(cd "$packages" && apt-get download -qq "${schemas[@]}" 2>/dev/null) ||
+			{ as_root apt-get update -qq && (cd "$packages" && apt-get download -qq "${schemas[@]}" 2>/dev/null); }
+		rm -rf bin/schemas && mkdir -p bin/schemas
+		for package in "$packages"/*.deb; do
+			dpkg-deb --fsys-tarfile "$package" | tar -x -C bin/schemas --wildcards './usr/share/*schema*' './usr/share/*.sql*' './usr/share/dbconfig-common/*' './usr/share/mediawiki/maintenance/*' './usr/share/request-tracker5/etc/*' 2>/dev/null || true
+		done
+		rm -rf "$packages"
+		echo "${schemas[*]}" >bin/schemas/.unpacked
+	else
+		echo "ci-setup: not a Debian. Tests of foreign schemas want these packages of Debian's: ${schemas[*]}" >&2
 	fi
 fi
 

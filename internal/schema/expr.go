@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -25,14 +24,7 @@ func ParseExpr(engine Engine, text string) (*Expr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expression %q: %w", text, err)
 	}
-	e := &Expr{root: root}
-	root.walk(func(n *node) {
-		if n.op == opColumn && !slices.Contains(e.columns, n.text) {
-			e.columns = append(e.columns, n.text)
-		}
-	})
-	e.pool.New = func() any { return &evaluation{} }
-	return e, nil
+	return newExpr(root), nil
 }
 
 // Columns are the columns that the expression reads, in the order in which they

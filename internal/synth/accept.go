@@ -2,11 +2,9 @@ package synth
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/rows"
@@ -15,6 +13,16 @@ import (
 
 // addRules finds what a table's rows must be tested against.
 func (t *table) addRules() {
+	t.generated = map[string]*schema.Expr{}
+	for i := range t.schema.Columns {
+		c := &t.schema.Columns[i]
+		if c.Generated == "" {
+			continue
+		}
+		if e, err := schema.ParseExpr(t.program.schema.Engine, c.Generated); err == nil {
+			t.generated[c.Name] = e
+		}
+	}
 	checks := slices.Concat(t.schema.Checks, t.program.o.Rules[t.name])
 	for _, ck := range checks {
 		t.addCheck(ck, "")
@@ -39,14 +47,15 @@ func (t *table) addRules() {
 			t.addFound(r)
 		}
 	}
-	if t.schema.Partitioned != nil {
-		t.addBounds()
-	}
+	t.addBounds()
 	for _, r := range t.rules {
 		for k, ci := range r.columns {
 			c := t.columns[ci]
 			if c.ruled == 0 {
 				c.ruled = k + 1
+			}
+			if c.ref != nil && c.ref.ruled == 0 && !c.schema.NotNull {
+				c.ref.ruled = k + 1
 			}
 			c.nullable = !c.schema.NotNull && !c.limit.notNull
 		}
@@ -59,33 +68,33 @@ func (t *table) addCheck(ck schema.Check, domain string) {
 	if ck.NotValid {
 		return
 	}
-	e, err := schema.ParseExpr(t.program.schema.Engine, ck.Expr)
+	text := ck.Expr
+	if domain != "" {
+		text = ofBase(text, t.columnNamed(domain).schema.Type)
+	}
+	e, err := schema.ParseExpr(t.program.schema.Engine, text)
 	if err != nil {
 		t.program.note("Table %s: CHECK %s (%s) is left to the server: %v.", t.name, ck.Name, ck.Expr, err)
 		return
 	}
 	r := rule{what: fmt.Sprintf("CHECK %s: %s", ck.Name, ck.Expr)}
-	named := map[string]int{}
-	for _, name := range e.Columns() {
-		own := name
-		if domain != "" {
-			own = domain
+	if domain == "" {
+		var ok bool
+		if r.columns, ok = t.reads(e); !ok {
+			t.program.note("Table %s: CHECK %s (%s) is left to the server: it is on a generated column whose expression is not understood.", t.name, ck.Name, ck.Expr)
+			return
 		}
-		ci, ok := t.byName[own]
-		if !ok {
-			return // a generated column's; the server computes it
-		}
-		named[name] = ci
-		r.columns = append(r.columns, ci)
+		t.addEquations(e)
+	} else {
+		r.columns = []int{t.byName[domain]}
 	}
-	now := time.UnixMicro(t.program.now).UTC()
+	now := t.program.time()
 	r.holds = func(b *rows.Batch, i int, _ int64) bool {
 		v, err := e.Eval(func(name string) schema.Value {
-			ci, ok := named[name]
-			if !ok {
-				return schema.Value{}
+			if domain != "" {
+				name = domain
 			}
-			return exprValue(t.out[ci], &b.Columns[ci], i)
+			return t.value(name, b, i)
 		}, now)
 		return err != nil || !v.IsFalse()
 	}
@@ -98,6 +107,41 @@ func (t *table) addCheck(ck schema.Check, domain string) {
 		}
 	}
 	t.rules = append(t.rules, r)
+}
+
+// reads are the columns that an expression reads, those that generated columns are
+// computed from among them; ok is false where one cannot be computed.
+func (t *table) reads(e *schema.Expr) (columns []int, ok bool) {
+	for _, name := range e.Columns() {
+		ci, written := t.byName[name]
+		if written {
+			columns = append(columns, ci)
+			continue
+		}
+		computed := t.generated[name]
+		if computed == nil {
+			return nil, false
+		}
+		more, ok := t.reads(computed)
+		if !ok {
+			return nil, false
+		}
+		columns = append(columns, more...)
+	}
+	return columns, true
+}
+
+// value is a column's value in a row, as expressions take it.
+func (t *table) value(name string, b *rows.Batch, i int) schema.Value {
+	if ci, ok := t.byName[name]; ok {
+		return exprValue(t.out[ci], &b.Columns[ci], i)
+	}
+	if e := t.generated[name]; e != nil {
+		if v, err := e.Eval(func(name string) schema.Value { return t.value(name, b, i) }, t.program.time()); err == nil {
+			return v
+		}
+	}
+	return schema.Value{}
 }
 
 // labelled: an enum's value must be one of its labels.
@@ -164,155 +208,9 @@ func exprValue(c rows.Column, v *rows.Vector, i int) schema.Value {
 	return schema.OtherOf(string(appendText(nil, c, v, i)))
 }
 
-// addKey adds a key of which construction alone does not make sure.
-func (t *table) addKey(k schema.Key) {
-	where := func(*rows.Batch, int, int64) bool { return true }
-	if k.Where != "" {
-		e, err := schema.ParseExpr(t.program.schema.Engine, k.Where)
-		if err == nil {
-			now := time.UnixMicro(t.program.now).UTC()
-			where = func(b *rows.Batch, i int, _ int64) bool {
-				v, err := e.Eval(func(name string) schema.Value {
-					if ci, ok := t.byName[name]; ok {
-						return exprValue(t.out[ci], &b.Columns[ci], i)
-					}
-					return schema.Value{}
-				}, now)
-				return err != nil || !v.IsNull() && !v.IsFalse()
-			}
-		}
-	}
-	r := rule{what: "UNIQUE " + k.Name}
-	var parts []keyPart
-	for _, p := range k.Parts {
-		part := keyPart{prefix: p.Prefix}
-		if p.Expr == "" {
-			ci, ok := t.byName[p.Column]
-			if !ok {
-				return // generated: its source is another key's or nobody's
-			}
-			part.columns = []int{ci}
-		} else if e, err := schema.ParseExpr(t.program.schema.Engine, p.Expr); err == nil {
-			part.expr = e
-			for _, name := range e.Columns() {
-				if ci, ok := t.byName[name]; ok {
-					part.columns = append(part.columns, ci)
-				}
-			}
-		} else {
-			// Values that differ where the expression is not understood are taken to
-			// differ in it too; the server has the last word.
-			for ci, c := range t.columns {
-				if mentionsOnly(t.schema, p.Expr, c.schema.Name) {
-					part.columns = []int{ci}
-				}
-			}
-		}
-		parts = append(parts, part)
-		r.columns = append(r.columns, part.columns...)
-	}
-	for _, ci := range r.columns {
-		c := t.columns[ci]
-		if c.unique && len(c.artifacts) == 0 || c.ref != nil && c.ref.one && len(c.ref.columns) == 1 && c.ref.exact() {
-			return
-		}
-	}
-	seen := map[uint64]struct{}{}
-	var buf []byte
-	var found uint64 // of the row that was tested last
-	var counts bool
-	now := time.UnixMicro(t.program.now).UTC()
-	r.keep = func() {
-		if counts {
-			seen[found] = struct{}{}
-		}
-	}
-	r.holds = func(b *rows.Batch, i int, row int64) bool {
-		if counts = where(b, i, row); !counts {
-			return true
-		}
-		buf = buf[:0]
-		for _, p := range parts {
-			var null bool
-			if buf, null = t.appendPart(buf, p, b, i, now); null && !k.NullsEqual {
-				counts = false
-				return true
-			}
-		}
-		found = hash(buf)
-		_, there := seen[found]
-		return !there
-	}
-	t.rules = append(t.rules, r)
-}
-
-// keyPart is one part of a key: an expression, or a column.
-type keyPart struct {
-	expr    *schema.Expr
-	columns []int
-	prefix  int
-}
-
-func (t *table) appendPart(dst []byte, p keyPart, b *rows.Batch, i int, now time.Time) (out []byte, null bool) {
-	if p.expr != nil {
-		v, err := p.expr.Eval(func(name string) schema.Value {
-			if ci, ok := t.byName[name]; ok {
-				return exprValue(t.out[ci], &b.Columns[ci], i)
-			}
-			return schema.Value{}
-		}, now)
-		if err == nil {
-			return append(append(dst, v.String()...), 0, 1), v.IsNull()
-		}
-	}
-	for _, ci := range p.columns {
-		v := &b.Columns[ci]
-		null = null || v.Null[i]
-		from := len(dst)
-		dst = appendKeyPart(dst, t.columns[ci], v, i)
-		if p.prefix > 0 && len(dst)-from > p.prefix+2 {
-			dst = append(dst[:from+fit(dst[from:len(dst)-2], p.prefix)], 0, 1)
-		}
-	}
-	return dst, null
-}
-
-// hash is 64 bits of a key. Two keys that share them by chance cost one row
-// another attempt.
-func hash(b []byte) uint64 {
-	h := uint64(len(b))
-	for len(b) >= 8 {
-		h = mix(h ^ binary.LittleEndian.Uint64(b))
-		b = b[8:]
-	}
-	for _, c := range b {
-		h = (h ^ uint64(c)) * 0x100000001b3
-	}
-	return mix(h)
-}
-
 // exact: each row takes a slot of its own.
 func (r *reference) exact() bool {
 	return !r.self && r.bound == nil && (r.slots >= r.taken || r.any.n >= r.taken) && (r.null == nil || r.null.dealt())
-}
-
-// addExclusion adds an exclusion constraint whose operators are all equality; it
-// is a key. One with ranges that are kept apart holds by construction.
-func (t *table) addExclusion(x schema.Exclusion) {
-	k := schema.Key{Name: x.Name, Where: x.Where}
-	for _, p := range x.Parts {
-		if p.Operator == "&&" && p.Column != "" {
-			if c := t.columnNamed(p.Column); c != nil && c.schema.Type.Kind == schema.Range {
-				return
-			}
-		}
-		if p.Operator != "=" {
-			t.program.note("Table %s: EXCLUDE %s is left to the server: nothing is known of the operator %s.", t.name, x.Name, p.Operator)
-			return
-		}
-		k.Parts = append(k.Parts, schema.KeyPart{Column: p.Column, Expr: p.Expr})
-	}
-	t.addKey(k)
 }
 
 // accept tests every row where there are rules, and finds for each row that
@@ -335,6 +233,7 @@ func (t *table) accept(ctx context.Context) rehearse.Problems {
 	slices.SortStableFunc(t.rules, func(a, b rule) int { return order(a.keep != nil) - order(b.keep != nil) })
 	var b, one rows.Batch
 	broken := map[string]int64{}
+	failures := map[*rule]int{} // of the attempts at a row
 	for from := int64(0); from < t.rows; from += chunk {
 		if from%1024 == 0 && ctx.Err() != nil {
 			return rehearse.Problems{{Kind: rehearse.Interrupted, Msg: ctx.Err().Error()}}
@@ -345,6 +244,9 @@ func (t *table) accept(ctx context.Context) rehearse.Problems {
 		for i := range n {
 			row := from + int64(i)
 			failed, attempt := t.broken(&b, i, row), 0
+			if failed != nil {
+				clear(failures)
+			}
 			for failed != nil && attempt < lastAttempt {
 				if len(broken) > 0 && attempt > forcedAttempts {
 					break // it is lost; do not look long for each row
@@ -352,10 +254,20 @@ func (t *table) accept(ctx context.Context) rehearse.Problems {
 				attempt++
 				one.Reset(t.out, 1)
 				t.fill(&one, row, 1, func(int64) int { return attempt })
+				failures[failed]++
 				failed = t.broken(&one, 0, row)
 			}
 			if failed != nil {
+				for k := range t.rules {
+					if r := &t.rules[k]; failures[r] > failures[failed] {
+						failed = r // which is the harder one
+					}
+				}
 				broken[failed.what]++
+				if failed.keep != nil {
+					t.most, t.short = row, failed
+					return t.unsatisfied(broken)
+				}
 				if broken[failed.what] > 3 {
 					return t.unsatisfied(broken)
 				}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/profile"
@@ -86,7 +87,6 @@ func (b *builder) node(c *column) *node {
 	if c.node != nil {
 		return c.node
 	}
-	c.narrow()
 	if c.ref != nil {
 		null := c.profile.Null
 		if c.schema.NotNull {
@@ -315,7 +315,7 @@ func (c *column) makeBuckets() (buckets []bucket, shares []float64) {
 		shares = append(shares, share)
 	}
 	null := c.profile.Null
-	if c.schema.NotNull || c.limit.notNull {
+	if c.schema.NotNull || c.limit.notNull || c.unique && c.nullCounts() {
 		null = 0
 	}
 	if null > 0 {
@@ -430,7 +430,6 @@ func (c *column) allows(v *value) bool {
 
 // column makes a column's maker.
 func (b *builder) column(c *column) *rehearse.Error {
-	c.unique = c.mustBeUnique()
 	b.node(c)
 	if c.ref != nil {
 		return nil
@@ -507,20 +506,11 @@ func (b *builder) syntax(c *column) *rehearse.Error {
 		if t.Elem == nil {
 			break
 		}
-		item := &column{table: c.table, schema: &schema.Column{Name: c.schema.Name + "[]", Type: *t.Elem, NotNull: true}, seed: mix(c.seed)}
-		item.out = rows.Column{Name: item.schema.Name, Type: *t.Elem, Kind: rows.KindOf(*t.Elem)}
+		item := c.item()
 		m := &arrays{item: item}
 		if a := c.profile.Array; a != nil {
 			m.length = floats(a.Length)
-			item.profile = a.Item
-			item.schema.NotNull = a.Item.Null == 0
-		} else {
-			item.profile = inventColumn(c.table.schema, item.schema)
 		}
-		if item.out.Kind == rows.Decimal {
-			item.out.Scale = decimalScale(*t.Elem, item.profile.Numbers)
-		}
-		item.limit = typeLimit(*t.Elem)
 		c.make = m
 		return b.column(item)
 	case schema.Range:
@@ -550,6 +540,25 @@ func (b *builder) syntax(c *column) *rehearse.Error {
 		Kind: rehearse.Invalid, Msg: fmt.Sprintf("table %q: no value of type %s can be made for column %q, which may not be NULL", c.table.name, t.SQL, c.schema.Name),
 		Hint: "Give the column a default, or fill the table with a seed of your own (before or after the generated rows).",
 	}
+}
+
+// item is the column of an array's elements.
+func (c *column) item() *column {
+	elem := *c.schema.Type.Elem
+	item := &column{table: c.table, schema: &schema.Column{Name: c.schema.Name + "[]", Type: elem, NotNull: true}, seed: mix(c.seed)}
+	item.out = rows.Column{Name: item.schema.Name, Type: elem, Kind: rows.KindOf(elem)}
+	if a := c.profile.Array; a != nil {
+		item.profile = a.Item
+		item.schema.NotNull = a.Item.Null == 0 || elem.Domain != ""
+	} else {
+		item.profile = inventColumn(c.table.schema, item.schema)
+	}
+	if item.out.Kind == rows.Decimal {
+		item.out.Scale = decimalScale(elem, item.profile.Numbers)
+	}
+	item.limit = typeLimit(elem)
+	item.narrow()
+	return item
 }
 
 // excluded reports whether an EXCLUDE constraint keeps the column's values apart.
@@ -651,18 +660,52 @@ func (c *column) deal(restRows int64) {
 
 // mustBeUnique: a key of this column alone.
 func (c *column) mustBeUnique() bool {
-	if c.ref != nil || len(c.limit.match) > 0 || c.limit.pattern != nil {
+	if c.ref != nil || len(c.limit.match) > 0 || c.limit.pattern != nil || c.routed && c.spans() == nil {
 		return false
 	}
 	for _, k := range c.table.schema.Keys {
 		if len(k.Parts) != 1 {
 			continue
 		}
-		if p := k.Parts[0]; p.Column == c.schema.Name || p.Expr != "" && mentionsOnly(c.table.schema, p.Expr, c.schema.Name) {
+		if p := k.Parts[0]; p.Column == c.schema.Name || c.uniqueIn(p.Expr) {
 			return true
 		}
 	}
 	return c.profile.Unique && len(c.profile.Values) == 0
+}
+
+// uniqueIn reports whether values that all differ are how to have those of an
+// expression differ.
+func (c *column) uniqueIn(expr string) bool {
+	if expr == "" || !mentionsOnly(c.table.schema, expr, c.schema.Name) {
+		return false
+	}
+	_, err := schema.ParseExpr(c.table.program.schema.Engine, expr)
+	return err != nil || folds.MatchString(expr) || strings.HasPrefix(strings.ToLower(expr), "coalesce(")
+}
+
+// nullCounts reports whether a key of the column alone takes NULLs for equal, as
+// with NULLS NOT DISTINCT, or a key on coalesce(column, ”).
+func (c *column) nullCounts() bool {
+	for _, k := range c.table.schema.Keys {
+		if len(k.Parts) != 1 {
+			continue
+		}
+		p := k.Parts[0]
+		if p.Column == c.schema.Name && k.NullsEqual {
+			return true
+		}
+		if p.Expr == "" || !mentionsOnly(c.table.schema, p.Expr, c.schema.Name) {
+			continue
+		}
+		if e, err := schema.ParseExpr(c.table.program.schema.Engine, p.Expr); err == nil {
+			v, err := e.Eval(func(string) schema.Value { return schema.Value{} }, time.UnixMicro(c.table.program.now))
+			if err != nil || !v.IsNull() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mentionsOnly reports whether an expression has the column, and no other of its
@@ -684,6 +727,10 @@ func mentionsOnly(t *schema.Table, expr, column string) bool {
 // makeUnique makes the maker of a column whose values all differ.
 func (c *column) makeUnique(locales []string, n int64) *rehearse.Error {
 	t := c.schema.Type
+	if spans := c.spans(); spans != nil {
+		c.make = &within{c, spans}
+		return nil
+	}
 	switch c.out.Kind {
 	case rows.Int, rows.Decimal, rows.Float:
 		var q []float64
@@ -734,8 +781,12 @@ func (c *column) makeUnique(locales []string, n int64) *rehearse.Error {
 		case t.Kind == schema.Range && t.Elem != nil:
 			elem := rows.Column{Type: *t.Elem, Kind: rows.KindOf(*t.Elem)}
 			c.make = &ranges{elem: elem, apart: true, multi: strings.Contains(t.Name, "multirange"), now: c.table.program.now}
-		case t.Kind == schema.Array:
-			c.make = &uniqueSyntax{t: t, print: func(dst []byte, n int64, _ schema.Type) []byte { return fmt.Appendf(dst, "{%d}", n) }}
+		case t.Kind == schema.Array && t.Elem != nil:
+			item := c.item()
+			item.unique = true
+			item.buckets = []bucket{{label: "rest", tenth: -1}}
+			c.make = &uniqueArrays{item: item}
+			return item.makeUnique(locales, n)
 		case uniqueSyntaxes[t.Name] != nil:
 			c.make = &uniqueSyntax{t: t, print: uniqueSyntaxes[t.Name]}
 		default:

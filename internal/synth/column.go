@@ -35,8 +35,8 @@ type column struct {
 	nullable bool
 	narrowed bool
 	ruled    int // which of the columns of rules this is, from 1; 0: none
-	// bounds are those of the table's partitions, which a value must be within.
-	bounds []span
+	// routed: which partition a row is in hangs on the column.
+	routed bool
 	// low is a column that this one is not below.
 	low   *column
 	holds float64
@@ -93,22 +93,26 @@ func (c *column) put(v *rows.Vector, i int, row int64, attempt int) {
 	if attempt > 0 && c.force(v, i, row, attempt) {
 		return
 	}
-	at := c.node.at(row, attempt)
+	at, from := c.node.at(row, attempt), len(v.Data)
 	b := &c.buckets[at.bucket]
 	switch {
 	case b.null:
-		v.Null[i] = true
-		return
+		if v.Null[i] = true; !c.routed {
+			return
+		}
 	case b.value != nil:
 		c.set(v, i, b.value)
 	default:
 		c.make.put(v, i, at, b.tenth, random(c.seed, row, attempt))
 	}
-	if c.low != nil {
+	if c.low != nil && !v.Null[i] {
 		c.notBelow(v, i, row, attempt)
 	}
-	if c.bounds != nil {
-		c.into(v, i, mix(c.seed^uint64(row)*9))
+	if c.routed && !c.unique {
+		c.into(v, i, from, row, attempt)
+	}
+	if v.Null[i] {
+		return
 	}
 	if c.artifacts != nil && attempt == 0 {
 		c.oddly(v, i, row)
@@ -118,7 +122,7 @@ func (c *column) put(v *rows.Vector, i int, row int64, attempt int) {
 // plain reports whether nothing but the column's own node and maker decides its
 // values.
 func (c *column) plain() bool {
-	return c.ref == nil && c.low == nil && c.bounds == nil && c.artifacts == nil && c.node.on == nil && c.node.dealt()
+	return c.ref == nil && c.low == nil && !c.routed && c.artifacts == nil && c.node.on == nil && c.node.dealt()
 }
 
 // putPlain is put for the first attempts at rows of a plain column.
@@ -235,7 +239,7 @@ func (c *column) force(v *rows.Vector, i int, row int64, attempt int) bool {
 // anything writes a value of which nothing is asked but that the type and the
 // column's own constraints allow it: the last resort for keys of few values.
 func (c *column) anything(v *rows.Vector, i int, r uint64) bool {
-	if len(c.limit.in) > 0 || len(c.limit.match) > 0 || c.bounds != nil {
+	if len(c.limit.in) > 0 || len(c.limit.match) > 0 || c.routed {
 		return false
 	}
 	switch c.out.Kind {

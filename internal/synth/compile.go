@@ -56,6 +56,7 @@ type Program struct {
 	o      Options
 	now    int64 // µs since 1970
 	notes  []string
+	most   map[string]shortage
 }
 
 var _ rows.Dataset = (*Program)(nil)
@@ -77,6 +78,9 @@ func (p *Program) Tables() []rows.Table {
 // Notes say, one sentence each, where the dataset is not what was asked for.
 func (p *Program) Notes() []string { return p.notes }
 
+// time is the dataset's now.
+func (p *Program) time() time.Time { return time.UnixMicro(p.now).UTC() }
+
 func (p *Program) note(format string, args ...any) {
 	p.notes = append(p.notes, fmt.Sprintf(format, args...))
 }
@@ -85,13 +89,44 @@ func (p *Program) note(format string, args ...any) {
 // every constraint for which no rows could be found. Compiling tests rows where
 // constraints ask for it, so it may take as long as making them; ctx stops it.
 func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error) {
+	// Where a key turns out to have no more values the table becomes smaller.
+	most := map[string]shortage{}
+	for range maxShortages {
+		p, err := compile(ctx, s, o, most)
+		if err == nil {
+			return p, nil
+		}
+		again := false
+		for _, t := range p.tables {
+			if t.short != nil && t.most > 0 {
+				most[t.name], again = shortage{t.most, t.short.what}, true
+			}
+		}
+		if !again || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+	_, err := compile(ctx, s, o, most)
+	return nil, err
+}
+
+// maxShortages is how often tables are made smaller.
+const maxShortages = 20
+
+// shortage is how many rows a table has at most, and because of what.
+type shortage struct {
+	rows int64
+	what string
+}
+
+func compile(ctx context.Context, s *schema.Schema, o Options, most map[string]shortage) (*Program, error) {
 	if o.Scale == 0 {
 		o.Scale = 1
 	}
 	if o.Rows == 0 {
 		o.Rows = 1000
 	}
-	p := &Program{schema: s, o: o, byName: map[string]*table{}}
+	p := &Program{schema: s, o: o, byName: map[string]*table{}, most: most}
 	taken := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	if o.Profile != nil && !o.Profile.Source.Taken.IsZero() {
 		taken = o.Profile.Source.Taken
@@ -116,7 +151,7 @@ func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error)
 	for _, t := range p.tables {
 		if k, ok := o.Kept[t.name]; ok {
 			if err := t.keep(k); err != nil {
-				return nil, err
+				return p, err
 			}
 			continue
 		}
@@ -134,6 +169,17 @@ func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error)
 		t.sized = true
 	}
 	p.leaveEmpty()
+	for _, t := range p.tables {
+		if !t.kept {
+			t.addRoutes()
+		}
+		for _, c := range t.columns {
+			if !t.kept {
+				c.narrow()
+				c.unique = c.mustBeUnique()
+			}
+		}
+	}
 	b := &builder{p: p, nodes: map[string]*node{}, open: map[string]bool{}}
 	for _, t := range p.tables {
 		for _, r := range t.references {
@@ -152,7 +198,7 @@ func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error)
 		}
 	}
 	if err := problems.Err(); err != nil {
-		return nil, err
+		return p, err
 	}
 	for _, t := range p.tables {
 		if t.kept {
@@ -162,7 +208,7 @@ func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error)
 		t.addRules()
 		if err := t.accept(ctx); err != nil {
 			if ctx.Err() != nil {
-				return nil, ctx.Err()
+				return p, ctx.Err()
 			}
 			problems = append(problems, err...)
 		}
@@ -343,6 +389,10 @@ func (t *table) size() {
 		n = max(n, min(rowsWanted, max(2*odd, 1)))
 	}
 	t.rows = n
+	if m, ok := t.program.most[t.name]; ok && t.rows > m.rows {
+		t.program.note("Table %s has %d rows and not %d: no more were found that satisfy %s.", t.name, m.rows, t.rows, m.what)
+		t.rows = m.rows
+	}
 	for _, k := range t.schema.Keys {
 		cols := k.Columns()
 		if len(cols) == 0 || k.Where != "" {

@@ -1,9 +1,11 @@
 package synth
 
 import (
+	"bytes"
 	"math"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/rehearse-dev/rehearse/internal/rows"
 	"github.com/rehearse-dev/rehearse/internal/schema"
@@ -23,10 +25,23 @@ func (c *column) narrow() {
 		}
 	}
 	for _, ck := range c.schema.Type.Checks {
-		if e, err := schema.ParseExpr(engine, ck.Expr); err == nil {
+		if e, err := schema.ParseExpr(engine, ofBase(ck.Expr, c.schema.Type)); err == nil {
 			c.restrict(schema.Narrow(e), "VALUE")
 		}
 	}
+}
+
+// ofBase is a domain's expression without the casts to the type that the domain
+// is of, which the server adds in domains of domains and which change nothing.
+func ofBase(expr string, t schema.Type) string {
+	name, ok := map[string]string{
+		"int2": "smallint", "int4": "integer", "int8": "bigint", "bool": "boolean", "float4": "real", "float8": "double precision",
+		"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone",
+	}[t.Name]
+	if !ok {
+		name = t.Name
+	}
+	return strings.ReplaceAll(expr, "(VALUE)::"+name, "VALUE")
 }
 
 func (c *column) restrict(all []schema.Restriction, name string) {
@@ -52,6 +67,12 @@ func (c *column) restrict(all []schema.Restriction, name string) {
 			}
 		}
 		l.least = max(l.least, r.MinLength, r.MinBytes)
+		if r.Lower {
+			l.letters = bytes.ToLower
+		}
+		if r.Upper {
+			l.letters = bytes.ToUpper
+		}
 		if r.Past {
 			l.max = min(l.max, c.present())
 		}

@@ -95,6 +95,7 @@ type limit struct {
 	least    int
 	match    []func([]byte) bool
 	notNull  bool
+	letters  func([]byte) []byte               // lower, upper; nil: as they are
 	in       []string                          // the only values, where these are listed
 	pattern  func(dst []byte, r uint64) []byte // makes what match wants
 }
@@ -149,7 +150,7 @@ func typeLimit(t schema.Type) limit {
 	case schema.Decimal:
 		l.min, l.max = -9e17, 9e17
 		if t.Precision > 0 {
-			l.max = min(math.Pow10(t.Precision-t.Scale)-math.Pow10(-t.Scale), 9e17/pow10[min(t.Scale, 18)])
+			l.max = min(math.Pow10(t.Precision-t.Scale)-math.Pow10(-t.Scale), 9e17/pow10[min(max(t.Scale, 0), 18)])
 			l.min = -l.max
 		} else {
 			l.min, l.max = -9e12, 9e12

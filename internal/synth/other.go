@@ -85,25 +85,38 @@ func (m *arrays) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 			v.Data = append(v.Data, ',')
 		}
 		one.Reset([]rows.Column{m.item.out}, 1)
-		w := &one.Columns[0]
-		m.item.put(w, 0, below(mix(r+uint64(k)), m.item.node.rows), 0)
-		if isText(m.item.out.Kind) {
-			w.End()
-		}
-		if w.Null[0] {
-			v.Data = append(v.Data, "NULL"...)
-			continue
-		}
-		v.Data = append(v.Data, '"')
-		for _, b := range appendText(nil, m.item.out, w, 0) {
-			if b == '"' || b == '\\' {
-				v.Data = append(v.Data, '\\')
-			}
-			v.Data = append(v.Data, b)
-		}
-		v.Data = append(v.Data, '"')
+		m.item.put(&one.Columns[0], 0, below(mix(r+uint64(k)), m.item.node.rows), 0)
+		v.Data = m.item.appendItem(v.Data, &one.Columns[0])
 	}
 	v.Data = append(v.Data, '}')
+}
+
+// appendItem adds the element that a vector holds as its only value.
+func (c *column) appendItem(dst []byte, w *rows.Vector) []byte {
+	if isText(c.out.Kind) {
+		w.End()
+	}
+	if w.Null[0] {
+		return append(dst, "NULL"...)
+	}
+	dst = append(dst, '"')
+	for _, b := range appendText(nil, c.out, w, 0) {
+		if b == '"' || b == '\\' {
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, b)
+	}
+	return append(dst, '"')
+}
+
+// uniqueArrays makes arrays of one element each, of which no two are the same.
+type uniqueArrays struct{ item *column }
+
+func (m *uniqueArrays) put(v *rows.Vector, _ int, at place, tenth int, r uint64) {
+	var one rows.Batch
+	one.Reset([]rows.Column{m.item.out}, 1)
+	m.item.make.put(&one.Columns[0], 0, at, tenth, r)
+	v.Data = append(m.item.appendItem(append(v.Data, '{'), &one.Columns[0]), '}')
 }
 
 // ranges makes ranges, or multiranges of one. Where apart is set no two of them

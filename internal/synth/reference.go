@@ -34,6 +34,7 @@ type reference struct {
 	bound  []int
 	groups map[string][]int32
 	key    *keyReader // of parents, while groups are made
+	ruled  int        // which of the columns of a rule it decides, from 1; 0: none
 
 	// starts has for every block of parents the number of slots before it. It is
 	// made when it is first needed, which Compile sees to.
@@ -133,11 +134,14 @@ func (r *reference) fanout(parent int64) int64 {
 func (r *reference) parent(row int64, attempt int) (int64, bool) {
 	rank := row
 	if r.null != nil {
-		p := r.null.at(row, min(attempt, 0))
-		if p.bucket == 0 {
+		p := r.null.at(row, 0)
+		null, forced := r.force(row, attempt)
+		switch {
+		case forced && null, p.bucket == 0 && (r.one || !forced):
 			return 0, false
+		case p.bucket > 0:
+			rank = r.rankOf(p)
 		}
-		rank = r.rankOf(p)
 	}
 	if r.to.rows == 0 {
 		return 0, false
@@ -160,7 +164,7 @@ func (r *reference) parent(row int64, attempt int) (int64, bool) {
 			return 0, false
 		}
 		parent = r.affinity.parent(class, rank)
-	case attempt == 0 || r.one || r.from.driving == r:
+	case attempt == 0 || r.one || r.from.driving == r && attempt < 12:
 		parent = r.ofSlot(r.slotOf(r.order.at(rank)))
 	case attempt < 12:
 		parent = r.ofSlot(below(mix(r.seed^mix(uint64(row)^uint64(attempt)<<48)), r.slots))
@@ -171,6 +175,19 @@ func (r *reference) parent(row int64, attempt int) (int64, bool) {
 		parent = r.above(parent, row)
 	}
 	return parent, true
+}
+
+// force says what a later attempt wants of a reference that a rule is about: that
+// it leads nowhere, or somewhere.
+func (r *reference) force(row int64, attempt int) (null, forced bool) {
+	if r.ruled == 0 || attempt < plainAttempts {
+		return false, false
+	}
+	if attempt < nullAttempts {
+		return attempt>>(uint(r.ruled-1)%5)&1 == 1, true
+	}
+	x := mix(r.seed^uint64(row)^uint64(attempt)<<40) & 7
+	return x == 0, x < 4
 }
 
 // rankOf numbers the rows that refer to somebody: those of bucket 1 first.

@@ -31,7 +31,14 @@ type table struct {
 	// their parents.
 	driving *reference
 
-	rules []rule // that rows are tested against
+	partitions *partitions // nil: none
+	routes     []route
+	rules      []rule // that rows are tested against
+	equations  []equation
+	generated  map[string]*schema.Expr // columns that the server computes, as far as they are understood
+	// short is the key of which there were no more values after most rows.
+	short *rule
+	most  int64
 	// attempts has the rows whose first attempt broke a rule.
 	attempts map[int64]uint16
 }
@@ -82,6 +89,16 @@ func (t *table) fill(b *rows.Batch, from int64, n int, attempt func(row int64) i
 				v.End()
 			}
 		}
+	}
+	if t.equations == nil {
+		return
+	}
+	for i := range n {
+		which := 0
+		if attempt != nil {
+			which = attempt(from + int64(i))
+		}
+		t.solve(b, i, from+int64(i), which)
 	}
 }
 

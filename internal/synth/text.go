@@ -102,6 +102,9 @@ func (m *texts) put(v *rows.Vector, i int, at place, _ int, r uint64) {
 	for try := range uint64(8) {
 		v.Data = m.one(v.Data[:from], u, r+try*0x9e3779b97f4a7c15)
 		v.Data = v.Data[:from+fit(v.Data[from:], m.limit.length)]
+		if m.limit.letters != nil {
+			v.Data = append(v.Data[:from], m.limit.letters(v.Data[from:])...)
+		}
 		if m.limit.allowsText(v.Data[from:]) {
 			return
 		}

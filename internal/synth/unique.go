@@ -89,7 +89,10 @@ type names struct {
 
 func (m *names) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	from := len(v.Data)
-	if m.fold {
+	switch {
+	case m.limit.letters != nil:
+		defer func() { v.Data = append(v.Data[:from], m.limit.letters(v.Data[from:])...) }()
+	case m.fold:
 		// What differs in case alone is equal here.
 		defer func() { lower(v.Data[from:]) }()
 	}
@@ -218,6 +221,7 @@ var uniqueSyntaxes = map[string]func(dst []byte, n int64, t schema.Type) []byte{
 		return fmt.Appendf(dst, "02:00:00:00:%02x:%02x:%02x:%02x", byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 	},
 	"interval": func(dst []byte, n int64, _ schema.Type) []byte { return fmt.Appendf(dst, "%d seconds", n) },
+	"money":    func(dst []byte, n int64, _ schema.Type) []byte { return fmt.Appendf(dst, "%d.%02d", n/100, n%100) },
 	"oid":      func(dst []byte, n int64, _ schema.Type) []byte { return strconv.AppendInt(dst, 16384+n, 10) },
 	"ltree":    func(dst []byte, n int64, _ schema.Type) []byte { return fmt.Appendf(dst, "top.n%d", n) },
 	"pg_lsn":   func(dst []byte, n int64, _ schema.Type) []byte { return fmt.Appendf(dst, "0/%X", n) },
@@ -261,7 +265,7 @@ func capacity(t schema.Type, l limit) int64 {
 			return int64(span) + 1
 		}
 	case schema.Decimal:
-		if span := (l.max - l.min) * pow10[min(t.Scale, 18)]; span < 1e18 {
+		if span := (l.max - l.min) * pow10[min(max(t.Scale, 0), 18)]; span < 1e18 {
 			return int64(span) + 1
 		}
 	case schema.Text:

@@ -16,7 +16,7 @@ func keep(ctx context.Context, db Database, s *schema.Schema, f *Files) (map[str
 	defer db.Renew() // a snapshot that stays open would be in a load's way
 	out := map[string]synth.Kept{}
 	for _, t := range s.Tables {
-		if t.PartitionOf != nil {
+		if t.PartitionOf != nil || len(t.Columns) == 0 {
 			continue
 		}
 		if f.Profile != nil {

@@ -264,9 +264,12 @@ func (t *table) accept(ctx context.Context) rehearse.Problems {
 					}
 				}
 				broken[failed.what]++
-				if failed.keep != nil {
-					t.most, t.short = row, failed
-					return t.unsatisfied(broken)
+				for k := range t.rules {
+					// A row that failed for a key alone shows that the key has no more values.
+					if r := &t.rules[k]; r.keep != nil && (failures[r] > 0 || r == failed) {
+						t.most, t.short = row, r
+						return t.unsatisfied(broken)
+					}
 				}
 				if broken[failed.what] > 3 {
 					return t.unsatisfied(broken)

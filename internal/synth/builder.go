@@ -668,6 +668,7 @@ func (c *column) mustBeUnique() bool {
 			continue
 		}
 		if p := k.Parts[0]; p.Column == c.schema.Name || c.uniqueIn(p.Expr) {
+			c.keyed = true
 			return true
 		}
 	}

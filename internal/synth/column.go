@@ -27,6 +27,7 @@ type column struct {
 	make    maker
 	// unique columns never make the same value twice, whatever the attempt.
 	unique bool
+	keyed  bool // unique because of a key, and not as the profile found it
 	// artifacts are dealt out over the rows that are not NULL.
 	artifacts []oddity
 	// forced are values that later attempts try, from the expressions of CHECKs.
@@ -87,11 +88,22 @@ func (c *column) put(v *rows.Vector, i int, row int64, attempt int) {
 		c.refer(v, i, parent)
 		return
 	}
-	if c.unique {
-		attempt = 0
-	}
-	if attempt > 0 && c.force(v, i, row, attempt) {
-		return
+	if attempt > 0 {
+		switch {
+		case !c.unique:
+			if c.force(v, i, row, attempt) {
+				return
+			}
+		case c.forcedNull(row, attempt):
+			v.Null[i] = true
+			return
+		case !c.keyed:
+			// No key asks for it, so another row's value will do.
+			row = below(mix(c.seed^mix(uint64(row)^uint64(attempt)<<48)), c.table.rows)
+			fallthrough
+		default:
+			attempt = 0
+		}
 	}
 	at, from := c.node.at(row, attempt), len(v.Data)
 	b := &c.buckets[at.bucket]
@@ -216,24 +228,27 @@ func (c *column) force(v *rows.Vector, i int, row int64, attempt int) bool {
 	if c.ruled == 0 || attempt < plainAttempts {
 		return false
 	}
-	r := mix(c.seed ^ uint64(row) ^ uint64(attempt)<<40)
-	if attempt < forcedAttempts && c.nullable {
-		var null bool
-		if attempt < nullAttempts {
-			null = attempt>>(uint(c.ruled-1)%5)&1 == 1
-		} else {
-			null = r&7 == 0
-		}
-		if null {
-			v.Null[i] = true
-			return true
-		}
+	if c.forcedNull(row, attempt) {
+		v.Null[i] = true
+		return true
 	}
+	r := mix(c.seed ^ uint64(row) ^ uint64(attempt)<<40)
 	if attempt >= nullAttempts && attempt < forcedAttempts && len(c.forced) > 0 && r>>8&3 != 0 {
 		c.set(v, i, &c.forced[r>>16%uint64(len(c.forced))])
 		return true
 	}
 	return attempt >= forcedAttempts && c.anything(v, i, r)
+}
+
+// forcedNull reports whether a later attempt wants to try NULL.
+func (c *column) forcedNull(row int64, attempt int) bool {
+	switch {
+	case c.ruled == 0 || !c.nullable || attempt < plainAttempts || attempt >= forcedAttempts || c.unique && c.keyed && c.nullCounts():
+		return false
+	case attempt < nullAttempts:
+		return attempt>>(uint(c.ruled-1)%5)&1 == 1
+	}
+	return mix(c.seed^uint64(row)^uint64(attempt)<<40)&7 == 0
 }
 
 // anything writes a value of which nothing is asked but that the type and the

@@ -209,6 +209,7 @@ var syntaxes = map[string]func(dst []byte, t schema.Type, r uint64) []byte{
 	"circle": func(dst []byte, _ schema.Type, r uint64) []byte {
 		return fmt.Appendf(dst, "<(%d,%d),1>", r%90, r>>16%90)
 	},
+	"char":   func(dst []byte, _ schema.Type, r uint64) []byte { return append(dst, 'a'+byte(r%26)) },
 	"pg_lsn": func(dst []byte, _ schema.Type, r uint64) []byte { return fmt.Appendf(dst, "%X/%X", r%16, r>>16%65536) },
 	"oid":    func(dst []byte, _ schema.Type, r uint64) []byte { return strconv.AppendUint(dst, 16384+r%10000, 10) },
 	"xid":    func(dst []byte, _ schema.Type, r uint64) []byte { return strconv.AppendUint(dst, 3+r%10000, 10) },

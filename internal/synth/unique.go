@@ -25,6 +25,7 @@ func newIncreasing(c curve, n, step int64, l limit) *increasing {
 	q := slices.Clone(c.q)
 	m := &increasing{step: max(step, 1), base: 1}
 	for i := range q {
+		q[i] = min(max(q[i], l.min), l.max)
 		q[i] = math.Floor(q[i] / float64(m.step))
 	}
 	room := len(q) > 1

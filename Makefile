@@ -1,4 +1,4 @@
-.PHONY: build test lint bench bench-link bench-telemetry bench-telemetry-jaeger fidelity fuzz soak-link
+.PHONY: build test lint bench bench-link bench-data bench-telemetry bench-telemetry-jaeger fidelity fuzz soak-link
 
 build: ## bin/rehearse
 	go build -trimpath -o bin/ ./cmd/...
@@ -24,6 +24,13 @@ bench-link: ## a link against no link and against Toxiproxy, in some four minute
 	go build -trimpath -o bin/linkbench/ ./internal/linkbench
 	cd tools/toxiproxy && go build -trimpath -o ../../bin/linkbench/toxiproxy github.com/Shopify/toxiproxy/v2/cmd/server
 	bin/linkbench/linkbench -json bin/linkbench/results.json
+
+bench-data: ## the generator, loading against ready COPY files, pgx and pgbench, a profile of 10 GB, clones up to 1 GB; some twelve minutes and 30 GB of disk
+	go test -run '^$$' -bench Rows -benchtime 3s ./internal/synth
+	go test -run '^$$' -bench Stream -benchtime 1x -timeout 15m ./internal/dataset -args -millions 100
+	go test -run '^$$' -bench Load -benchtime 3x -timeout 15m ./internal/postgres/load
+	go test -run '^$$' -bench Profile -benchtime 1x -timeout 30m ./internal/dataset -args -gb 10
+	go test -run '^$$' -bench Clone -benchtime 5x -timeout 15m ./internal/snapshot
 
 bench-telemetry: ## what takes telemetry against OpenTelemetry's Collector, in some two minutes, one of which builds that
 	go build -trimpath -o bin/telemetrybench/ ./internal/telemetrybench

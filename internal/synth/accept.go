@@ -98,6 +98,11 @@ func (t *table) addCheck(ck schema.Check, domain string) {
 		}, now)
 		return err != nil || !v.IsFalse()
 	}
+	if len(r.columns) == 1 && len(e.Columns()) == 1 && t.generated[e.Columns()[0]] == nil {
+		if c := t.columns[r.columns[0]]; c.ref == nil && !c.unique {
+			c.tests = append(c.tests, e)
+		}
+	}
 	for _, ci := range r.columns {
 		c := t.columns[ci]
 		for _, text := range literals(ck.Expr) {

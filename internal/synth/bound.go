@@ -46,7 +46,7 @@ func (r *reference) boundParent(row int64, attempt int) (int64, bool) {
 	if len(fitting) == 0 {
 		return 0, false
 	}
-	return int64(fitting[below(mix(r.seed^mix(uint64(row)^uint64(attempt)<<48)), int64(len(fitting)))]), true
+	return int64(fitting[below(mix(r.seed^mix(uint64(row)^stir(attempt))), int64(len(fitting)))]), true
 }
 
 func pickInts(from, positions []int) []int {

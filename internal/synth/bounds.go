@@ -317,7 +317,7 @@ func (c *column) into(v *rows.Vector, i, from int, row int64, attempt int) {
 		v.Null[i] = false
 	}
 	now := c.endOf(v, i, from)
-	r := mix(c.table.seed ^ uint64(row)*9 ^ uint64(attempt)<<48)
+	r := mix(c.table.seed ^ uint64(row)*9 ^ stir(attempt))
 	way := c.table.routes[r%uint64(len(c.table.routes))]
 	ci := c.table.byName[c.schema.Name]
 	if attempt == 0 {

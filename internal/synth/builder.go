@@ -672,6 +672,9 @@ func (c *column) mustBeUnique() bool {
 			return true
 		}
 	}
+	if t := c.schema.Type; c.out.Kind == rows.Syntax && t.Kind != schema.Range && t.Kind != schema.Array && uniqueSyntaxes[t.Name] == nil {
+		return false
+	}
 	return c.profile.Unique && len(c.profile.Values) == 0
 }
 
@@ -728,6 +731,18 @@ func mentionsOnly(t *schema.Table, expr, column string) bool {
 // makeUnique makes the maker of a column whose values all differ.
 func (c *column) makeUnique(locales []string, n int64) *rehearse.Error {
 	t := c.schema.Type
+	if len(c.limit.in) > 0 {
+		l := &list{column: c}
+		for _, text := range c.limit.in {
+			if v, err := parseValue(c.out, text); err == nil {
+				l.values = append(l.values, &v)
+			}
+		}
+		if int64(len(l.values)) >= n {
+			c.make = l
+			return nil
+		}
+	}
 	if spans := c.spans(); spans != nil {
 		c.make = &within{c, spans}
 		return nil

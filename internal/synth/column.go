@@ -35,7 +35,8 @@ type column struct {
 	// nullable columns of a rule may be NULL in later attempts.
 	nullable bool
 	narrowed bool
-	ruled    int // which of the columns of rules this is, from 1; 0: none
+	tests    []*schema.Expr // CHECKs of this column alone
+	ruled    int            // which of the columns of rules this is, from 1; 0: none
 	// routed: which partition a row is in hangs on the column.
 	routed bool
 	// low is a column that this one is not below.
@@ -74,7 +75,50 @@ type oddity struct {
 }
 
 // put writes the value of one row. Texts are appended; the caller ends them.
+//
+// Later attempts look for a value that satisfies what the column's rules say of it
+// alone, so that a row with several such columns need not find all at once.
 func (c *column) put(v *rows.Vector, i int, row int64, attempt int) {
+	from := len(v.Data)
+	c.putOnce(v, i, row, attempt)
+	if attempt == 0 {
+		return
+	}
+	for try := 1; try < tries && !c.passes(v, i, from); try++ {
+		v.Data, v.Null[i] = v.Data[:from], false
+		c.putOnce(v, i, row, attempt+try*anotherTry)
+	}
+}
+
+// An attempt's number holds, above the attempt itself, which try of a column it is.
+const (
+	tries      = 300
+	anotherTry = 1 << 16
+)
+
+// passes reports whether a value satisfies what is said of it alone.
+func (c *column) passes(v *rows.Vector, i, from int) bool {
+	if c.tests == nil {
+		return true
+	}
+	var one rows.Vector
+	if isText(c.out.Kind) {
+		one = rows.Vector{Data: v.Data[from:], Ends: []int32{int32(len(v.Data) - from)}, Null: v.Null[i : i+1]}
+	} else if c.out.Kind == rows.Float {
+		one = rows.Vector{Floats: v.Floats[i : i+1], Null: v.Null[i : i+1]}
+	} else {
+		one = rows.Vector{Ints: v.Ints[i : i+1], Null: v.Null[i : i+1]}
+	}
+	val := exprValue(c.out, &one, 0)
+	for _, e := range c.tests {
+		if got, err := e.Eval(func(string) schema.Value { return val }, c.table.program.time()); err == nil && got.IsFalse() {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *column) putOnce(v *rows.Vector, i int, row int64, attempt int) {
 	if c.ref != nil {
 		parent, ok := c.ref.parent(row, attempt)
 		if !ok {
@@ -99,7 +143,7 @@ func (c *column) put(v *rows.Vector, i int, row int64, attempt int) {
 			return
 		case !c.keyed:
 			// No key asks for it, so another row's value will do.
-			row = below(mix(c.seed^mix(uint64(row)^uint64(attempt)<<48)), c.table.rows)
+			row = below(mix(c.seed^mix(uint64(row)^stir(attempt))), c.table.rows)
 			fallthrough
 		default:
 			attempt = 0
@@ -225,30 +269,32 @@ const (
 
 // force writes what a later attempt wants to try, if it wants something.
 func (c *column) force(v *rows.Vector, i int, row int64, attempt int) bool {
-	if c.ruled == 0 || attempt < plainAttempts {
+	phase := attempt % anotherTry
+	if c.ruled == 0 || phase < plainAttempts {
 		return false
 	}
 	if c.forcedNull(row, attempt) {
 		v.Null[i] = true
 		return true
 	}
-	r := mix(c.seed ^ uint64(row) ^ uint64(attempt)<<40)
-	if attempt >= nullAttempts && attempt < forcedAttempts && len(c.forced) > 0 && r>>8&3 != 0 {
+	r := mix(c.seed ^ uint64(row) ^ stir(attempt))
+	if phase >= nullAttempts && phase < forcedAttempts && len(c.forced) > 0 && r>>8&3 != 0 {
 		c.set(v, i, &c.forced[r>>16%uint64(len(c.forced))])
 		return true
 	}
-	return attempt >= forcedAttempts && c.anything(v, i, r)
+	return phase >= forcedAttempts && c.anything(v, i, r)
 }
 
 // forcedNull reports whether a later attempt wants to try NULL.
 func (c *column) forcedNull(row int64, attempt int) bool {
+	phase := attempt % anotherTry
 	switch {
-	case c.ruled == 0 || !c.nullable || attempt < plainAttempts || attempt >= forcedAttempts || c.unique && c.keyed && c.nullCounts():
+	case c.ruled == 0 || !c.nullable || phase < plainAttempts || phase >= forcedAttempts || c.unique && c.keyed && c.nullCounts():
 		return false
-	case attempt < nullAttempts:
-		return attempt>>(uint(c.ruled-1)%5)&1 == 1
+	case phase < nullAttempts:
+		return phase>>(uint(c.ruled-1)%5)&1 == 1
 	}
-	return mix(c.seed^uint64(row)^uint64(attempt)<<40)&7 == 0
+	return mix(c.seed^uint64(row)^stir(attempt))&7 == 0
 }
 
 // anything writes a value of which nothing is asked but that the type and the
@@ -333,7 +379,7 @@ func (c *column) notBelow(v *rows.Vector, i int, row int64, attempt int) {
 	var one rows.Batch
 	one.Reset([]rows.Column{c.low.out}, 1)
 	w := &one.Columns[0]
-	c.low.put(w, 0, row, attempt)
+	c.low.put(w, 0, row, attempt%anotherTry)
 	if w.Null[0] {
 		return
 	}

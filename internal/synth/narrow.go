@@ -79,10 +79,16 @@ func (c *column) restrict(all []schema.Restriction, name string) {
 		if r.Future {
 			l.min = max(l.min, c.present())
 		}
+		if c.out.Kind == rows.Bool && len(r.NotIn) > 0 {
+			l.in = []string{"t"}
+			if c.text(r.NotIn[0]) == "t" {
+				l.in[0] = "f"
+			}
+		}
 		if len(r.In) > 0 {
 			var in []string
 			for _, v := range r.In {
-				in = append(in, v.String())
+				in = append(in, c.text(v))
 			}
 			if l.in == nil {
 				l.in = in
@@ -101,6 +107,14 @@ func (c *column) restrict(all []schema.Restriction, name string) {
 			}
 		}
 	}
+}
+
+// text is a restriction's value as profiles write it.
+func (c *column) text(v schema.Value) string {
+	if v.Kind == schema.BoolValue {
+		return v.String()[:1]
+	}
+	return v.String()
 }
 
 // bound is a restriction's number in the unit of the column's limit.

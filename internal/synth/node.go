@@ -142,14 +142,14 @@ func (d *node) dealtAt(p int, rank, row int64, attempt int) place {
 	if attempt == 0 {
 		q = perm.at(rank)
 	} else {
-		q = below(mix(d.seed^mix(uint64(row)^uint64(attempt)<<48)), perm.n)
+		q = below(mix(d.seed^mix(uint64(row)^stir(attempt))), perm.n)
 	}
 	cum := d.cum[p]
 	c := search(cum, q)
 	at := place{bucket: c, rank: d.base[p][c] + q - cum[c], n: d.total[c]}
 	if attempt > 0 {
 		// Between the ranks of first attempts, so that there are other values.
-		at.rank, at.n = at.rank*finer+int64(mix(d.seed^uint64(row)^uint64(attempt)<<40)%finer), at.n*finer
+		at.rank, at.n = at.rank*finer+int64(mix(d.seed^uint64(row)^stir(attempt))%finer), at.n*finer
 	}
 	return at
 }
@@ -172,7 +172,7 @@ func (d *node) drawn(row int64, attempt int) place {
 	}
 	u := (float64(d.spread.at(row)) + 0.5) / float64(d.rows)
 	if attempt > 0 {
-		u = unit(mix(d.seed ^ mix(uint64(row)^uint64(attempt)<<48)))
+		u = unit(mix(d.seed ^ mix(uint64(row)^stir(attempt))))
 	}
 	cum := d.shares[p]
 	c := sort.SearchFloat64s(cum, u)

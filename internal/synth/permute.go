@@ -24,9 +24,12 @@ func seedOf(seed uint64, names ...string) uint64 {
 	return h
 }
 
+// stir is what an attempt at a row adds to its randomness: nothing, for the first.
+func stir(attempt int) uint64 { return uint64(attempt) * 0xff51afd7ed558ccd }
+
 // random is 64 bits of an attempt at a row's own.
 func random(seed uint64, row int64, attempt int) uint64 {
-	return mix(seed ^ uint64(row)*0xd1342543de82ef95 ^ uint64(attempt)<<48)
+	return mix(seed ^ uint64(row)*0xd1342543de82ef95 ^ stir(attempt))
 }
 
 // unit is 64 bits as a number from 0 up to 1.

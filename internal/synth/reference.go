@@ -157,7 +157,7 @@ func (r *reference) parent(row int64, attempt int) (int64, bool) {
 		}
 		parent = r.any.at(rank)
 	case r.slots == 0:
-		parent = below(mix(r.seed^uint64(row)^uint64(attempt)<<48), r.to.rows)
+		parent = below(mix(r.seed^uint64(row)^stir(attempt)), r.to.rows)
 	case attempt == 0 && r.affinity != nil:
 		class, rank, ok := r.ofClass(row)
 		if !ok {
@@ -167,7 +167,7 @@ func (r *reference) parent(row int64, attempt int) (int64, bool) {
 	case attempt == 0 || r.one || r.from.driving == r && attempt < 12:
 		parent = r.ofSlot(r.slotOf(r.order.at(rank)))
 	case attempt < 12:
-		parent = r.ofSlot(below(mix(r.seed^mix(uint64(row)^uint64(attempt)<<48)), r.slots))
+		parent = r.ofSlot(below(mix(r.seed^mix(uint64(row)^stir(attempt))), r.slots))
 	default:
 		parent = (below(mix(r.seed^uint64(row)), r.to.rows) + int64(attempt)) % r.to.rows
 	}
@@ -186,7 +186,7 @@ func (r *reference) force(row int64, attempt int) (null, forced bool) {
 	if attempt < nullAttempts {
 		return attempt>>(uint(r.ruled-1)%5)&1 == 1, true
 	}
-	x := mix(r.seed^uint64(row)^uint64(attempt)<<40) & 7
+	x := mix(r.seed^uint64(row)^stir(attempt)) & 7
 	return x == 0, x < 4
 }
 

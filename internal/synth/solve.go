@@ -59,7 +59,7 @@ func (t *table) solve(b *rows.Batch, i int, row int64, attempt int) {
 	for k, q := range t.equations {
 		ci := q.columns[0]
 		if attempt > 0 {
-			ci = q.columns[mix(t.seed^uint64(row)^uint64(attempt)<<40^uint64(k))%uint64(len(q.columns))]
+			ci = q.columns[mix(t.seed^uint64(row)^stir(attempt)^uint64(k))%uint64(len(q.columns))]
 		}
 		c, v := t.columns[ci], &b.Columns[ci]
 		if v.Null[i] {

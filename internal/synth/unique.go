@@ -256,6 +256,9 @@ func uniqueBits(dst []byte, n int64, t schema.Type) []byte {
 // capacity is how many different values a unique column can have.
 func capacity(t schema.Type, l limit) int64 {
 	const most = math.MaxInt64
+	if len(l.in) > 0 {
+		return int64(len(l.in))
+	}
 	switch t.Kind {
 	case schema.Bool:
 		return 2

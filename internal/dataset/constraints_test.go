@@ -219,6 +219,7 @@ var constrained = []struct {
 func TestConstraints(t *testing.T) {
 	for _, c := range constrained {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
 			create := func() (string, dataset.Database) {
 				url := testdb.Postgres(t)
 				testdb.SQL(t, url, c.ddl)

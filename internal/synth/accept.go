@@ -105,6 +105,10 @@ func (t *table) addCheck(ck schema.Check, domain string) {
 	}
 	for _, ci := range r.columns {
 		c := t.columns[ci]
+		if c.schema.Type.Kind == schema.JSON {
+			c.forced = append(c.forced, documentsOf(literals(ck.Expr))...)
+			continue
+		}
 		for _, text := range literals(ck.Expr) {
 			if v, err := parseValue(c.out, text); err == nil && c.allows(&v) && c.labelled(text) {
 				c.forced = append(c.forced, v)
@@ -269,6 +273,11 @@ func (t *table) accept(ctx context.Context) rehearse.Problems {
 					}
 				}
 				broken[failed.what]++
+				for _, ci := range failed.columns {
+					if t.columns[ci].keyed {
+						t.rigid = append(t.rigid, ci)
+					}
+				}
 				for k := range t.rules {
 					// A row that failed for a key alone shows that the key has no more values.
 					if r := &t.rules[k]; r.keep != nil && (failures[r] > 0 || r == failed) {

@@ -660,6 +660,9 @@ func (c *column) deal(restRows int64) {
 
 // mustBeUnique: a key of this column alone.
 func (c *column) mustBeUnique() bool {
+	if c.table.program.amends.loose[c.table.name+"."+c.schema.Name] {
+		return false
+	}
 	if c.ref != nil || len(c.limit.match) > 0 || c.limit.pattern != nil || c.routed && c.spans() == nil {
 		return false
 	}

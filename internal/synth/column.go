@@ -93,6 +93,7 @@ func (c *column) put(v *rows.Vector, i int, row int64, attempt int) {
 // An attempt's number holds, above the attempt itself, which try of a column it is.
 const (
 	tries      = 300
+	plainTries = 32 // before those of values that stand in the rules
 	anotherTry = 1 << 16
 )
 
@@ -269,6 +270,10 @@ const (
 
 // force writes what a later attempt wants to try, if it wants something.
 func (c *column) force(v *rows.Vector, i int, row int64, attempt int) bool {
+	if try := attempt / anotherTry; try >= plainTries && try%2 == 0 && len(c.forced) > 0 {
+		c.set(v, i, &c.forced[mix(c.seed^uint64(row)^stir(attempt))%uint64(len(c.forced))])
+		return true
+	}
 	phase := attempt % anotherTry
 	if c.ruled == 0 || phase < plainAttempts {
 		return false

@@ -56,7 +56,7 @@ type Program struct {
 	o      Options
 	now    int64 // µs since 1970
 	notes  []string
-	most   map[string]shortage
+	amends amends
 }
 
 var _ rows.Dataset = (*Program)(nil)
@@ -89,29 +89,31 @@ func (p *Program) note(format string, args ...any) {
 // every constraint for which no rows could be found. Compiling tests rows where
 // constraints ask for it, so it may take as long as making them; ctx stops it.
 func Compile(ctx context.Context, s *schema.Schema, o Options) (*Program, error) {
-	// Where a key turns out to have no more values the table becomes smaller.
-	most := map[string]shortage{}
-	for range maxShortages {
-		p, err := compile(ctx, s, o, most)
+	a := amends{most: map[string]shortage{}, loose: map[string]bool{}}
+	for range maxAmends {
+		p, err := compile(ctx, s, o, a)
 		if err == nil {
 			return p, nil
 		}
-		again := false
-		for _, t := range p.tables {
-			if t.short != nil && t.most > 0 {
-				most[t.name], again = shortage{t.most, t.short.what}, true
-			}
-		}
-		if !again || ctx.Err() != nil {
+		if !p.amend(&a) || ctx.Err() != nil {
 			return nil, err
 		}
 	}
-	_, err := compile(ctx, s, o, most)
+	_, err := compile(ctx, s, o, a)
 	return nil, err
 }
 
-// maxShortages is how often tables are made smaller.
-const maxShortages = 20
+// maxAmends is how often compiling begins anew.
+const maxAmends = 20
+
+// amends are what was learnt by compiling in vain.
+type amends struct {
+	// most are the tables that a key allows no more rows.
+	most map[string]shortage
+	// loose are columns, by "table.column", whose values a key wants to differ but a
+	// CHECK wants to choose: their rows are tested instead.
+	loose map[string]bool
+}
 
 // shortage is how many rows a table has at most, and because of what.
 type shortage struct {
@@ -119,14 +121,31 @@ type shortage struct {
 	what string
 }
 
-func compile(ctx context.Context, s *schema.Schema, o Options, most map[string]shortage) (*Program, error) {
+// amend adds what the program has taught, and reports whether that is something
+// new.
+func (p *Program) amend(a *amends) bool {
+	again := false
+	for _, t := range p.tables {
+		for _, ci := range t.rigid {
+			if name := t.name + "." + t.columns[ci].schema.Name; !a.loose[name] {
+				a.loose[name], again = true, true
+			}
+		}
+		if t.short != nil && t.most > 0 {
+			a.most[t.name], again = shortage{t.most, t.short.what}, true
+		}
+	}
+	return again
+}
+
+func compile(ctx context.Context, s *schema.Schema, o Options, a amends) (*Program, error) {
 	if o.Scale == 0 {
 		o.Scale = 1
 	}
 	if o.Rows == 0 {
 		o.Rows = 1000
 	}
-	p := &Program{schema: s, o: o, byName: map[string]*table{}, most: most}
+	p := &Program{schema: s, o: o, byName: map[string]*table{}, amends: a}
 	taken := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	if o.Profile != nil && !o.Profile.Source.Taken.IsZero() {
 		taken = o.Profile.Source.Taken
@@ -164,13 +183,6 @@ func compile(ctx context.Context, s *schema.Schema, o Options, most map[string]s
 	}
 	for _, t := range p.tables {
 		if !t.kept {
-			t.size()
-		}
-		t.sized = true
-	}
-	p.leaveEmpty()
-	for _, t := range p.tables {
-		if !t.kept {
 			t.addRoutes()
 		}
 		for _, c := range t.columns {
@@ -180,6 +192,13 @@ func compile(ctx context.Context, s *schema.Schema, o Options, most map[string]s
 			}
 		}
 	}
+	for _, t := range p.tables {
+		if !t.kept {
+			t.size()
+		}
+		t.sized = true
+	}
+	p.leaveEmpty()
 	b := &builder{p: p, nodes: map[string]*node{}, open: map[string]bool{}}
 	for _, t := range p.tables {
 		for _, r := range t.references {
@@ -388,8 +407,11 @@ func (t *table) size() {
 		}
 		n = max(n, min(rowsWanted, max(2*odd, 1)))
 	}
+	if len(t.columns) == 0 {
+		n = 0 // there is nothing to write
+	}
 	t.rows = n
-	if m, ok := t.program.most[t.name]; ok && t.rows > m.rows {
+	if m, ok := t.program.amends.most[t.name]; ok && t.rows > m.rows {
 		t.program.note("Table %s has %d rows and not %d: no more were found that satisfy %s.", t.name, m.rows, t.rows, m.what)
 		t.rows = m.rows
 	}

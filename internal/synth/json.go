@@ -80,6 +80,28 @@ func appendJSON(dst []byte, s *profile.DataJSON, r uint64, depth int) []byte {
 	return append(dst, "null"...)
 }
 
+// documentsOf are documents that a CHECK with these literals may be about: of each
+// kind, and objects with the literals as keys.
+func documentsOf(literals []string) []value {
+	texts := []string{`{}`, `[]`, `[1]`, `[1,2,3]`, `"text"`, `1`, `true`, `null`}
+	values := []string{`"text"`, `1`, `true`, `[1]`, `{}`}
+	for _, l := range literals {
+		values = append(values, string(appendQuoted(nil, []byte(l))))
+	}
+	for _, val := range values[:min(len(values), 40)] {
+		object, first := []byte{'{'}, true
+		for _, l := range literals {
+			object = append(appendKey(object, l, &first), val...)
+		}
+		texts = append(texts, string(append(object, '}')))
+	}
+	out := make([]value, len(texts))
+	for i, t := range texts {
+		out[i].text = []byte(t)
+	}
+	return out
+}
+
 func appendKey(dst []byte, name string, first *bool) []byte {
 	if !*first {
 		dst = append(dst, ',')

@@ -39,6 +39,8 @@ type table struct {
 	// short is the key of which there were no more values after most rows.
 	short *rule
 	most  int64
+	// rigid are the unique columns of a rule for which no row was found.
+	rigid []int
 	// attempts has the rows whose first attempt broke a rule.
 	attempts map[int64]uint16
 }

@@ -100,10 +100,13 @@ func (m *texts) put(v *rows.Vector, i int, at place, _ int, r uint64) {
 	}
 	from := len(v.Data)
 	for try := range uint64(8) {
-		v.Data = m.one(v.Data[:from], u, r+try*0x9e3779b97f4a7c15)
+		v.Data = m.one(v.Data[:from], u, r+try*0x9e3779b97f4a7c15, try >= 4)
 		v.Data = v.Data[:from+fit(v.Data[from:], m.limit.length)]
 		if m.limit.letters != nil {
 			v.Data = append(v.Data[:from], m.limit.letters(v.Data[from:])...)
+		}
+		if try >= 4 {
+			v.Data = pad(v.Data, from, m.limit.least)
 		}
 		if m.limit.allowsText(v.Data[from:]) {
 			return
@@ -111,7 +114,16 @@ func (m *texts) put(v *rows.Vector, i int, at place, _ int, r uint64) {
 	}
 }
 
-func (m *texts) one(dst []byte, u float64, r uint64) []byte {
+// pad makes the text that begins at from as long as it must be.
+func pad(dst []byte, from, least int) []byte {
+	for n := runes(dst[from:]); n < least; n++ {
+		dst = append(dst, 'a'+byte(n*7%26))
+	}
+	return dst
+}
+
+// one makes a text; a plain one is of words of the right length.
+func (m *texts) one(dst []byte, u float64, r uint64, plain bool) []byte {
 	if m.pattern != nil {
 		return m.pattern(dst, r)
 	}
@@ -121,6 +133,7 @@ func (m *texts) one(dst []byte, u float64, r uint64) []byte {
 		chars = int(quantile(m.length, u) + 0.5)
 	}
 	switch {
+	case plain:
 	case s.made:
 		return s.maker.Append(dst, r)
 	case s.shape != "":

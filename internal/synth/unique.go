@@ -100,7 +100,7 @@ func (m *names) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	switch {
 	case m.made && !m.short:
 		v.Data = m.maker.AppendUnique(v.Data, uint64(m.order.at(at.rank)))
-		if m.limit.length == 0 || runes(v.Data[from:]) <= m.limit.length {
+		if n := runes(v.Data[from:]); n >= m.limit.least && (m.limit.length == 0 || n <= m.limit.length) {
 			return
 		}
 		v.Data = v.Data[:from]
@@ -131,7 +131,7 @@ func (m *names) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 	if len(m.length) > 0 {
 		chars = int(quantile(m.length, position(at)) + 0.5)
 	}
-	if m.limit.length > 0 {
+	if chars = max(chars, m.limit.least); m.limit.length > 0 {
 		chars = min(chars, m.limit.length)
 	}
 	// A number at the end tells it from all others: fewer characters are for words
@@ -142,6 +142,7 @@ func (m *names) put(v *rows.Vector, _ int, at place, _ int, r uint64) {
 		v.Data = append(v.Data, '-')
 	}
 	num := strconv.AppendInt(nil, at.rank, 36)
+	v.Data = pad(v.Data, from, m.limit.least-max(width, len(num)))
 	for range width - len(num) {
 		v.Data = append(v.Data, '0')
 	}

@@ -351,7 +351,7 @@ func (c *column) makeBuckets() (buckets []bucket, shares []float64) {
 func (c *column) curve(q []float64, rest float64) curve {
 	p := c.table.program.o.Profile
 	if p == nil {
-		return curve{q: q}
+		return newCurve(q, 0, 0)
 	}
 	if q == nil {
 		q = make([]float64, 4) // of which only the number matters
@@ -465,6 +465,8 @@ func (b *builder) column(c *column) *rehearse.Error {
 		c.make = m
 	case rows.Text:
 		switch {
+		case t.Kind == schema.Enum && len(t.Labels) == 0:
+			return b.syntax(c)
 		case t.Kind == schema.Enum:
 			c.make = &labels{labels: t.Labels}
 		case t.Kind == schema.JSON:

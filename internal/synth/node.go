@@ -202,13 +202,14 @@ func search(cum []int64, q int64) int {
 		}
 		return c
 	}
-	low, high := 0, len(cum)-1
-	for high-low > 1 {
-		if mid := int(uint(low+high) >> 1); cum[mid] <= q {
+	// There is one way through the loop, so that no processor has to guess.
+	low, n := 0, len(cum)-1
+	for n > 1 {
+		half := n >> 1
+		if mid := low + half; cum[mid] <= q {
 			low = mid
-		} else {
-			high = mid
 		}
+		n -= half
 	}
 	return low
 }

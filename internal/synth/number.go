@@ -32,6 +32,8 @@ func position(at place) float64 { return (float64(at.rank) + 0.5) / float64(at.n
 type curve struct {
 	q    []float64
 	tail float64
+	// begins is [curve.tenth] of each tenth.
+	begins [11]float64
 }
 
 // newCurve makes the curve of quantiles that were measured on n rows.
@@ -39,6 +41,9 @@ func newCurve(q []float64, k int, n float64) curve {
 	c := curve{q: q}
 	if k > 0 && n >= 2*float64(k) && len(q) > 3 {
 		c.tail = min(float64(k)/n, 0.45)
+	}
+	for i := range c.begins {
+		c.begins[i] = c.tenth(i)
 	}
 	return c
 }
@@ -82,8 +87,8 @@ func (c *curve) at(u float64) float64 {
 func (c *curve) of(at place, tenth int) float64 {
 	u := position(at)
 	if tenth >= 0 {
-		low := c.tenth(tenth)
-		u = low + u*(c.tenth(tenth+1)-low)
+		low := c.begins[tenth]
+		u = low + u*(c.begins[tenth+1]-low)
 	}
 	return c.at(u)
 }

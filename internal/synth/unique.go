@@ -33,7 +33,7 @@ func newIncreasing(c curve, n, step int64, l limit) *increasing {
 		room = (q[k+1]-q[k])*(1-2*c.tail) >= float64(n-1)/float64(len(q)-1)
 	}
 	if room {
-		m.curve = curve{q, c.tail}
+		m.curve = curve{q: q, tail: c.tail}
 		// Beyond the quantiles there may be no room, as above a lookup table's 1.
 		if low, high := m.at(0), m.at(1); low < math.Ceil(l.min/float64(m.step)) || high > l.max/float64(m.step) || low <= 0 && q[0] > 0 {
 			m.tail = 0

@@ -400,6 +400,10 @@ func (c *column) privacy() string {
 	case c.meaning.Personal():
 		return "personal: " + string(c.meaning)
 	}
+	// What booleans and enums can hold stands in the schema.
+	if why := words.Private(c.name); why != "" && c.typ.Kind != schema.Bool && c.typ.Kind != schema.Enum {
+		return why
+	}
 	var most string
 	for why, n := range c.reasons {
 		if why != "free text" && (most == "" || n > c.reasons[most] || n == c.reasons[most] && why < most) {

@@ -28,7 +28,9 @@ type document struct {
 	now    time.Time
 	depth  int
 	places *int
-	read   int // documents, at the root
+	// short: list no values, as one of the names on the way here looks private.
+	short bool
+	read  int // documents, at the root
 
 	kinds  map[string]int64
 	keys   map[string]*field
@@ -47,7 +49,7 @@ type field struct {
 
 func newDocument(name string, now time.Time, depth int, places *int) *document {
 	*places++
-	return &document{name: name, now: now, depth: depth, places: places, kinds: map[string]int64{}, keys: map[string]*field{}, length: map[int]int64{}}
+	return &document{name: name, now: now, depth: depth, places: places, short: words.Private(name) != "", kinds: map[string]int64{}, keys: map[string]*field{}, length: map[int]int64{}}
 }
 
 // addText takes a document that stands in so many rows.
@@ -84,6 +86,7 @@ func (d *document) add(v any, n, row int64) {
 		}
 		if d.items == nil && *d.places < maxPlaces {
 			d.items = newDocument(d.name, d.now, d.depth+1, d.places)
+			d.items.short = d.short
 		}
 		for _, item := range v {
 			if d.items != nil {
@@ -117,6 +120,7 @@ func (d *document) field(name string, v any, n, row int64) {
 			return
 		}
 		f = &field{lastRow: -1, value: newDocument(name, d.now, d.depth+1, d.places)}
+		f.value.short = f.value.short || d.short
 		d.keys[name] = f
 	}
 	f.n += n
@@ -132,6 +136,7 @@ func (d *document) scalar(c **column, kind schema.Kind) *column {
 		t := schema.Type{Kind: kind}
 		*c = newColumn(d.name, t, d.now)
 		(*c).meaning = words.Guess("", d.name, t, "")
+		(*c).short = d.short
 		if kind == schema.Bool {
 			(*c).public = map[string]bool{"true": true, "false": true}
 		}

@@ -177,3 +177,21 @@ func TestPrivate(t *testing.T) {
 		}
 	}
 }
+
+// A column whose name alone says that it is private lists nothing, nor does what
+// stands below a private key of a document.
+func TestPrivateNames(t *testing.T) {
+	m := newMemory(table("t", "id int", "patient_diagnosis text", "salary int", "diagnoses json", "doc json", "blood_group texts", "color text"))
+	for i := range 100 {
+		m.insert("t", fmt.Sprint(i), "kanari", "77777", `[{"code":"kanari"}]`, `{"health":{"seen":{"state":"kanari"}},"state":"open"}`, "{kanari}", "red")
+	}
+	p := mustProfile(t, m.analyze(), Options{})
+	if got := written(t, p); strings.Contains(got, "kanari") || !strings.Contains(got, "{red: 1}") || !strings.Contains(got, "{open: 1}") {
+		t.Errorf("got\n%s\nwant red and open, and nothing of what is private", got)
+	}
+	for _, name := range []string{"patient_diagnosis", "salary", "diagnoses", "blood_group"} {
+		if c := columnOf(t, &p.Tables[0], name); c.Private == "" || len(c.Values) > 0 {
+			t.Errorf("column %s: got private %q and the values %v", name, c.Private, c.Values)
+		}
+	}
+}

@@ -14,8 +14,8 @@ import (
 // which follows the size of their table and its indexes.
 func TestStatementByChildren(t *testing.T) {
 	const (
-		grouped = `LEFT JOIN (SELECT "a", "b", count(*) AS n FROM public."child" WHERE "a" IS NOT NULL AND "b" IS NOT NULL GROUP BY "a", "b") AS c1 ON c1."a" = t."x" AND c1."b" = t."y"`
-		lateral = `CROSS JOIN LATERAL (SELECT count(*) AS n FROM public."child" AS r WHERE r."a" = t."x" AND r."b" = t."y") AS c1`
+		grouped = `LEFT JOIN (SELECT "a", "b", count(*) AS rehearse_children FROM public."child" WHERE "a" IS NOT NULL AND "b" IS NOT NULL GROUP BY "a", "b") AS c1 ON c1."a" = t."x" AND c1."b" = t."y"`
+		lateral = `CROSS JOIN LATERAL (SELECT count(*) AS rehearse_children FROM public."child" AS r WHERE r."a" = t."x" AND r."b" = t."y") AS c1`
 	)
 	for _, test := range []struct {
 		name    string
@@ -50,7 +50,7 @@ func TestStatementByChildren(t *testing.T) {
 					column = rest
 				}
 			}
-			want := []string{test.join, "coalesce(c1.n, 0)"}
+			want := []string{test.join, "coalesce(c1.rehearse_children, 0)"}
 			if test.join == "" {
 				want[1] = "NULL"
 			}

@@ -126,14 +126,14 @@ func (k *key) append(p keyPart, b *rows.Batch, i int) (null bool) {
 	return null
 }
 
-// addKey adds a key of which construction alone does not make sure. It keeps eight
-// bytes a row, and what a map adds, while rows are tested.
+// addKey adds a key of which construction alone does not make sure. While rows are
+// tested it keeps 16 to 32 bytes for each.
 func (t *table) addKey(k schema.Key) {
 	key, ok := t.newKey(k)
 	if !ok || key.built() {
 		return
 	}
-	seen := map[uint64]struct{}{}
+	var seen hashes
 	var found uint64 // of the row that was tested last
 	var counts bool
 	t.rules = append(t.rules, rule{
@@ -142,12 +142,11 @@ func (t *table) addKey(k schema.Key) {
 			if found, counts = key.of(b, i); !counts {
 				return true
 			}
-			_, there := seen[found]
-			return !there
+			return !seen.has(found)
 		},
 		keep: func() {
 			if counts {
-				seen[found] = struct{}{}
+				seen.add(found)
 			}
 		},
 	})

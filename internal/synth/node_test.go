@@ -175,3 +175,22 @@ func TestAffinity(t *testing.T) {
 		}
 	}
 }
+
+func TestHashes(t *testing.T) {
+	var s hashes
+	want := map[uint64]bool{}
+	for i := range uint64(5000) {
+		h := mix(i % 3000)
+		if i == 0 {
+			h = 0
+		}
+		if got := s.has(h); got != want[h] {
+			t.Fatalf("%d is in the set: %v, want %v", h, got, want[h])
+		}
+		s.add(h)
+		want[h] = true
+	}
+	if s.n != len(want) {
+		t.Errorf("the set has %d numbers, want %d", s.n, len(want))
+	}
+}

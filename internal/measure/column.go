@@ -362,7 +362,10 @@ func (c *column) top(k int64, n *noise) []*listed {
 			c.withheld++
 			continue
 		}
-		out = append(out, &listed{v, e, n.count(e.n)})
+		if e.n != e.rows { // an element of arrays or documents, that one row may hold often
+			count = n.count(e.n)
+		}
+		out = append(out, &listed{v, e, count})
 	}
 	slices.SortFunc(out, func(a, b *listed) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.value, b.value)) })
 	return out[:min(len(out), maxTop)]
@@ -473,6 +476,9 @@ func (c *column) describe(out *profile.DataColumn, skip map[int32]bool, k int64,
 		if !skip[v.code] {
 			numbers = append(numbers, v.num)
 		}
+	}
+	if out.Private != "" && int64(len(numbers)) < 2*k {
+		numbers = nil // not even to one digit
 	}
 	switch kind := c.typ.Kind; {
 	case isNumber(kind):

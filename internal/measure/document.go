@@ -160,11 +160,15 @@ func (d *document) profile(k int64, n *noise) *profile.DataJSON {
 	slices.Sort(names)
 	for _, name := range names {
 		f := d.keys[name]
-		if f.rows < k || n.count(f.rows) < n.threshold(k) || private(name) != "" {
+		count := n.count(f.rows)
+		if f.rows < k || count < n.threshold(k) || private(name) != "" {
 			out.Open = true
 			continue
 		}
-		key := profile.DataJSONKey{Name: name, Share: n.share(f.n, d.kinds["object"])}
+		if f.n != f.rows {
+			count = n.count(f.n)
+		}
+		key := profile.DataJSONKey{Name: name, Share: shareOf(count, d.kinds["object"])}
 		key.Value = *f.value.profile(k, n)
 		out.Keys = append(out.Keys, key)
 	}

@@ -13,7 +13,8 @@ import (
 // A row is counted once in each family of counts of its table: a column's
 // values, its formats, and so on. A tenth of the budget goes to the number of
 // rows, and the rest is divided evenly among the families, so that the counts of a
-// table as a whole stay within it. Quantiles are no counts and get no noise.
+// table as a whole stay within it. A count is drawn once and used from then on.
+// Quantiles are no counts and get no noise, nor do orders.
 type noise struct {
 	scale    float64 // of the distribution, for the counts of a family
 	rowScale float64 // for the number of rows
@@ -56,11 +57,14 @@ func (n *noise) laplace(c int64, scale float64) float64 {
 }
 
 // share is a count with noise as a share of a total, from 0 to 1.
-func (n *noise) share(c, of int64) float64 {
+func (n *noise) share(c, of int64) float64 { return shareOf(n.count(c), of) }
+
+// shareOf is a count, which has its noise already, as a share.
+func shareOf(count float64, of int64) float64 {
 	if of == 0 {
 		return 0
 	}
-	return rounded(min(1, n.count(c)/float64(of)), 4)
+	return rounded(min(1, count/float64(of)), 4)
 }
 
 // threshold is how many rows must hold a value, noise included.

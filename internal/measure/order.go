@@ -19,7 +19,7 @@ const (
 
 // orders are the pairs of columns of which one is mostly not above the other,
 // although their values are in the same range.
-func (p *probe) orders(k int64, n *noise) []profile.DataOrder {
+func (p *probe) orders(k int64) []profile.DataOrder {
 	var comparable []int
 	for i, c := range p.columns {
 		values, _ := c.hashes.values()
@@ -36,7 +36,7 @@ func (p *probe) orders(k int64, n *noise) []profile.DataOrder {
 				isNumber(a.typ.Kind) && a.typ.Kind != b.typ.Kind {
 				continue
 			}
-			if o, ok := p.order(i, j, k, n); ok {
+			if o, ok := p.order(i, j, k); ok {
 				out = append(out, o)
 			}
 		}
@@ -44,7 +44,7 @@ func (p *probe) orders(k int64, n *noise) []profile.DataOrder {
 	return out
 }
 
-func (p *probe) order(i, j int, k int64, n *noise) (profile.DataOrder, bool) {
+func (p *probe) order(i, j int, k int64) (profile.DataOrder, bool) {
 	var low, high, gap []float64
 	below, above := int64(0), int64(0)
 	for r, a := range p.sample.own[i] {
@@ -87,7 +87,7 @@ func (p *probe) order(i, j int, k int64, n *noise) (profile.DataOrder, bool) {
 	whole := p.columns[i].typ.Kind == schema.Int || isTime(p.columns[i].typ.Kind)
 	return profile.DataOrder{
 		Low: p.columns[i].name, High: p.columns[j].name,
-		Holds: n.share(below, total), Gap: quantiles(gap, lengthQuantiles, k, whole),
+		Holds: shareOf(float64(below), total), Gap: quantiles(gap, lengthQuantiles, k, whole),
 	}, true
 }
 

@@ -234,7 +234,7 @@ func (p *probe) finish(stats Statistics, o Options) (profile.DataTable, map[stri
 		nodes = append([]*node{p.classes.node()}, nodes...)
 	}
 	out.Depends = forest(nodes, k, n)
-	out.Orders = p.orders(k, n)
+	out.Orders = p.orders(k)
 	out.Keys = p.keys(&out, k)
 	return out, all, withheld
 }
@@ -289,15 +289,16 @@ func (p *probe) attract(k int64, n *noise) [][]profile.DataGiven {
 func isComparable(k schema.Kind) bool { return isNumber(k) || isTime(k) }
 
 func (p *probe) countFamilies() int {
-	n := len(p.parents) + len(p.children)
+	// Orphans, and the two counts of an affinity; the numbers of children; the classes.
+	n := 3*len(p.parents) + len(p.children) + 1
 	for _, c := range p.columns {
 		switch c.typ.Kind {
 		case schema.JSON:
 			n += 30
 		case schema.Text, schema.Other, schema.Array:
-			n += 6 // values, artifacts, formats, shapes, scripts, dependence
+			n += 7 // values, artifacts, formats, shapes, scripts, and two of a dependence
 		default:
-			n += 4 // values, artifacts, week, dependence
+			n += 5 // values, artifacts, week, and two of a dependence
 		}
 	}
 	return n

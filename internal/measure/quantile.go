@@ -14,8 +14,8 @@ const (
 )
 
 // ranks are where in n sorted rows the quantiles stand: at even distances from
-// the k-th to the k-th last, no closer than half of k. Nil where there are too
-// few rows.
+// the k-th to the k-th last, about half of k apart, or closer where there are less
+// than three times k rows. Nil where there are too few rows.
 func ranks(n, most int, k int64) []int {
 	if int64(n) < 2*k {
 		return nil
@@ -45,7 +45,23 @@ func quantiles(values []float64, most int, k int64, integer bool) []float64 {
 	for i, r := range at {
 		out[i] = values[r]
 	}
-	return smooth(out, integer)
+	out = smooth(out, integer)
+	if step := powerOfTen(spread(values) / 100); step > 0 && isClose(len(values), k) {
+		for i, v := range out {
+			out[i] = roundTo(v, step)
+		}
+	}
+	return out
+}
+
+// isClose reports whether the ranks of quantiles are so close together that the
+// difference of neighbours tells of a handful of rows.
+func isClose(n int, k int64) bool { return int64(n) < 3*k }
+
+// spread is how far the middle eight tenths of sorted values lie apart.
+func spread(values []float64) float64 {
+	n := len(values)
+	return values[n-1-n/10] - values[n/10]
 }
 
 // smooth rounds quantiles to a thousandth of their span, or where they lie close
@@ -106,6 +122,9 @@ func timeQuantiles(values []float64, k int64, unit time.Duration) []time.Duratio
 	for i := range q {
 		near := q[min(i+4, len(q)-1)] - q[max(i-4, 0)]
 		step := niceStep(min(near/100, (q[len(q)-1]-q[0])/1000))
+		if isClose(len(values), k) {
+			step = niceStep(spread(values) / 100)
+		}
 		if few {
 			days := rounded(q[i]/86400, 1)
 			out[i] = seconds(days * 86400).Round(unit)

@@ -260,7 +260,8 @@ func (c *childCounter) add(n int64) {
 
 // buckets are the buckets in order: each number up to 10, and each that k rows
 // have, is one of its own; the others are grouped, a quarter wide and wider where
-// a group would have only a handful of rows, so that none is known by its size.
+// a group would have only a handful of rows. One that has all the same is told to
+// one digit, so that none is known by its size.
 func (c *childCounter) buckets(k int64) []*childBucket {
 	numbers := slices.Sorted(maps.Keys(c.counts))
 	few := max(k/4, 1)
@@ -285,7 +286,30 @@ func (c *childCounter) buckets(k int64) []*childBucket {
 		out[last-1].to, out[last-1].rows, out[last-1].sum = out[last].to, out[last-1].rows+out[last].rows, out[last-1].sum+out[last].sum
 		out = out[:last]
 	}
+	for i, b := range out {
+		if b.rows < few && b.from > 10 {
+			before := int64(10)
+			if i > 0 {
+				before = out[i-1].to
+			}
+			b.widen(before)
+		}
+	}
 	return out
+}
+
+// widen makes a group that stands for a handful of rows begin and end at numbers
+// of one digit, all above another: nobody is known by how many children they have.
+func (b *childBucket) widen(above int64) {
+	low, high := int64(1), int64(1)
+	for b.from/low >= 10 {
+		low *= 10
+	}
+	for b.to/high >= 10 {
+		high *= 10
+	}
+	b.from, b.to = max(b.from/low*low, above+1), (b.to/high+1)*high-1
+	b.sum = float64(b.from+b.to) / 2 * float64(b.rows)
 }
 
 func (c *childCounter) profile(k int64, n *noise) []profile.DataCount {

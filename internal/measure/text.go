@@ -106,19 +106,18 @@ func (t *textShape) profile(k int64, n *noise) *profile.DataText {
 func shares(counts map[string]int64, of int64, n *noise, k int64) []profile.DataShare {
 	type entry struct {
 		name string
-		n    int64
+		n    float64
 	}
 	var all []entry
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		c := counts[name]
-		if n.count(c) >= n.threshold(k) {
+		if c := n.count(counts[name]); c >= n.threshold(k) {
 			all = append(all, entry{name, c})
 		}
 	}
 	slices.SortFunc(all, func(a, b entry) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.name, b.name)) })
 	var out []profile.DataShare
 	for _, e := range all {
-		out = append(out, profile.DataShare{Name: e.name, Share: n.share(e.n, of)})
+		out = append(out, profile.DataShare{Name: e.name, Share: shareOf(e.n, of)})
 	}
 	return out
 }

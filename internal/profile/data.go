@@ -129,8 +129,9 @@ type DataShare struct {
 // texts, not numbers.
 type DataNumbers struct {
 	// Quantiles are the values at even ranks, the first and last included, with
-	// at least K rows at and beyond either end. Linear in between. Empty where
-	// there are too few rows.
+	// at least K rows at and beyond either end. Linear in between. Fewer than two
+	// times K rows have three, the least, the middle and the greatest value, to one
+	// digit, or none where the column is private.
 	Quantiles []float64
 	// Scale is how many digits stand behind the point in most rows.
 	Scale int

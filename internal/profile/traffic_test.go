@@ -95,8 +95,12 @@ func TestPackageExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	traffic, _, found := strings.Cut(string(doc), "# The data profile")
+	if !found {
+		t.Fatal("doc.go has no part on the data profile")
+	}
 	var example strings.Builder
-	for line := range strings.Lines(string(doc)) {
+	for line := range strings.Lines(traffic) {
 		if code, ok := strings.CutPrefix(line, "//\t"); ok {
 			example.WriteString(code)
 		}

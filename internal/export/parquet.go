@@ -24,7 +24,7 @@ const maxDecimal = 18
 
 // parquetEncoder writes one row group after the other.
 type parquetEncoder struct {
-	w       *parquet.Writer
+	w       *parquet.GenericWriter[any]
 	columns []parquetColumn
 	rows    []parquet.Row
 	values  []parquet.Value
@@ -79,7 +79,7 @@ func newParquet(out *sink, t rows.Table, snappy bool) (*parquetEncoder, error) {
 	if snappy {
 		codec = &parquet.Snappy
 	}
-	e.w = parquet.NewWriter(out, parquet.NewSchema(t.Schema().QName(), root), parquet.Compression(codec),
+	e.w = parquet.NewGenericWriter[any](out, parquet.NewSchema(t.Schema().QName(), root), parquet.Compression(codec),
 		parquet.CreatedBy("rehearse", "1", "0"), parquet.DataPageStatistics(true))
 	return e, nil
 }

@@ -51,16 +51,6 @@ func shop() *memory {
 	return m
 }
 
-func (m *memory) copy() *memory {
-	out := &memory{schema: m.schema, rows: map[string][][]string{}}
-	for name, rows := range m.rows {
-		for _, row := range rows {
-			out.rows[name] = append(out.rows[name], slices.Clone(row))
-		}
-	}
-	return out
-}
-
 // set changes one column of a table, row by row.
 func (m *memory) set(table, column string, to func(i int, was string) string) *memory {
 	t, _ := m.schema.Table(table)

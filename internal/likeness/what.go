@@ -39,7 +39,8 @@ func worstOf(list []difference) string {
 }
 
 // categoriesOf names the categories of a column whose shares differ most. Those of
-// the original that fewer than k rows hold are one without a name.
+// the original that fewer than k rows hold are one without a name, and so are those
+// of the other side alone that fewer than k of its rows hold.
 func categoriesOf(c *column) string {
 	a, b := counts(c.sides[real].codes), counts(c.sides[synthetic].codes)
 	n, m := c.present(real), c.present(synthetic)
@@ -47,16 +48,19 @@ func categoriesOf(c *column) string {
 		return ""
 	}
 	var list []difference
-	rare := difference{name: rareName}
+	rare, foreign := difference{name: rareName}, difference{name: "values that the original has not"}
 	for i, name := range c.names {
 		from, to := share(a, i, n), share(b, i, m)
-		if from > 0 && a[i] < c.k {
+		switch {
+		case from == 0 && b[i] < c.k:
+			foreign.to += to
+		case from > 0 && a[i] < c.k:
 			rare.from, rare.to = rare.from+from, rare.to+to
-			continue
+		default:
+			list = append(list, difference{short(name), from, to})
 		}
-		list = append(list, difference{short(name), from, to})
 	}
-	return worstOf(append(list, rare))
+	return worstOf(append(list, rare, foreign))
 }
 
 // rareName stands for values that must not be named.

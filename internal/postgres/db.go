@@ -27,8 +27,10 @@ type DB struct {
 
 	mu   sync.Mutex
 	conn *pgx.Conn
-	// sampling holds the transaction that all samples are taken in.
+	// sampling holds the transaction that samples are taken in, and sampled is when
+	// it began.
 	sampling *pgx.Conn
+	sampled  time.Time
 
 	known catalogue
 }
@@ -105,6 +107,10 @@ func (db *DB) since(major int, sql, before string) string {
 // others may have to queue behind it.
 const lockTimeout = 2 * time.Second
 
+// oldestSnapshot is for how long samples are taken from one snapshot. Meanwhile the
+// server can remove no row that somebody has deleted, in any table.
+const oldestSnapshot = 5 * time.Minute
+
 // begin opens a transaction that can only read, with settings that make a value's
 // text depend on nothing but the value.
 func (db *DB) begin(ctx context.Context, conn *pgx.Conn) error {
@@ -112,6 +118,8 @@ func (db *DB) begin(ctx context.Context, conn *pgx.Conn) error {
 		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 		fmt.Sprintf("SET LOCAL statement_timeout = %d", db.config.StatementTimeout.Milliseconds()),
 		fmt.Sprintf("SET LOCAL lock_timeout = %d", lockTimeout.Milliseconds()),
+		// Should this process hang, the snapshot goes all the same.
+		fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = %d", oldestSnapshot.Milliseconds()),
 		"SET LOCAL datestyle = 'ISO, YMD'", "SET LOCAL intervalstyle = 'postgres'", "SET LOCAL timezone = 'UTC'",
 		"SET LOCAL extra_float_digits = 1", "SET LOCAL bytea_output = 'hex'",
 		// A table of which the role may see only some rows is an error, not a smaller table.

@@ -7,7 +7,7 @@
 //
 // Nothing is ever written. Whatever is asked runs in READ ONLY transactions with
 // a statement_timeout and a lock_timeout, so that a busy production is not held
-// up: all samples are of one snapshot, and no lock on a table outlives the reading
+// up: samples are of one snapshot that is given up in time, and no lock on a table outlives the reading
 // of it. A cancelled context cancels the statement on the server too.
 //
 // Tables are the ordinary and the partitioned ones. Views, foreign and temporary

@@ -32,12 +32,3 @@ func catalog(t testing.TB, db *postgres.DB) *schema.Schema {
 	}
 	return s
 }
-
-func table(t testing.TB, s *schema.Schema, name string) *schema.Table {
-	t.Helper()
-	found, ok := s.Table(name)
-	if !ok {
-		t.Fatalf("there is no table %q", name)
-	}
-	return found
-}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,9 +15,10 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/schema"
 )
 
-// Sample reads rows of a table of the last [DB.Catalog]. All samples of a DB are
-// of one snapshot, that of the first, for as long as the connection lasts. When
-// each returns an error, the reading ends with it.
+// Sample reads rows of a table of the last [DB.Catalog]. Samples are of one
+// snapshot, that of the first, for as long as the connection lasts, but for some
+// minutes at most: an old snapshot keeps a busy server from cleaning up. When each
+// returns an error, the reading ends with it.
 //
 // The sample is TABLESAMPLE's, repeatable by the seed as long as the table does not
 // change. It aims somewhat below the limit: rows that a LIMIT cuts off are all from
@@ -36,12 +38,16 @@ func (db *DB) Sample(ctx context.Context, q measure.Query, each func(measure.Row
 }
 
 func (db *DB) sample(ctx context.Context, sql string, rows *copyText) error {
+	if db.sampling != nil && time.Since(db.sampled) > oldestSnapshot {
+		_ = db.sampling.Close(ctx)
+		db.sampling = nil
+	}
 	if db.sampling == nil || db.sampling.IsClosed() {
 		conn, err := db.snapshot(ctx)
 		if err != nil {
 			return err
 		}
-		db.sampling = conn
+		db.sampling, db.sampled = conn, time.Now()
 	}
 	conn := db.sampling.PgConn()
 	if _, err := conn.Exec(ctx, "SAVEPOINT one_table").ReadAll(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -282,5 +283,27 @@ func TestSQLIsWhatRuns(t *testing.T) {
 		if diff := cmp.Diff(db.SQL(q), ran); diff != "" {
 			t.Errorf("what SQL says and what ran (-SQL +ran):\n%s", diff)
 		}
+	}
+}
+
+// A snapshot is not held on to: the server could not clean up.
+func TestOldSnapshotIsGivenUp(t *testing.T) {
+	url := testdb.Postgres(t)
+	testdb.SQL(t, url, "CREATE TABLE a (id int)")
+	db := open(t, url)
+	q := measure.Query{Table: "a", Columns: []string{"id"}}
+	for _, step := range []struct {
+		age  time.Duration
+		want int
+	}{{0, 0}, {4 * time.Minute, 0}, {2 * time.Minute, 2}} {
+		db.Age(step.age)
+		got := 0
+		if err := db.Sample(t.Context(), q, func(measure.Row) error { got++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got != step.want {
+			t.Errorf("%v later: got %d rows, want %d", step.age, got, step.want)
+		}
+		testdb.SQL(t, url, "INSERT INTO a VALUES (1)")
 	}
 }

@@ -129,8 +129,7 @@ func FuzzText(f *testing.F) {
 		if made := words.FromFormat(nil, format, r, min(len(s), 500)); !utf8.Valid(made) || len(made) == 0 {
 			t.Fatalf("FromFormat(%q) = %q", format, made)
 		}
-		if words.Private(s) != words.Private(s) || words.Guess(s, s, typeOf("text"), s) != words.Guess(s, s, typeOf("text"), s) {
-			t.Fatal("not a function")
-		}
+		words.Private(s)
+		words.Guess(s, s, typeOf("text"), s)
 	})
 }

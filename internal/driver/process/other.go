@@ -54,6 +54,3 @@ func (p *plain) processes(*jailProcess) []int { return nil }
 func listGroups(string) []driver.Remnant { return nil }
 
 func removeListedGroup(string, string) error { return nil }
-
-// flush leaves it to the system when to write to the disk.
-func flush(string) error { return nil }

@@ -37,9 +37,6 @@ func (l *loader) resolve(ctx context.Context, c *pgx.Conn, tables []rows.Table) 
 	return nil
 }
 
-// ErrNotEmpty is in the error of a load into tables that have rows.
-var ErrNotEmpty = errors.New("the database has rows already")
-
 // mustBeEmpty is an error that names the tables that have rows.
 func (l *loader) mustBeEmpty(ctx context.Context, c *pgx.Conn) error {
 	var full []string
@@ -68,7 +65,7 @@ func (l *loader) mustBeEmpty(ctx context.Context, c *pgx.Conn) error {
 	if more := len(full) - named; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	return &rehearse.Error{Kind: rehearse.Invalid, Err: fmt.Errorf("%w, in %s", ErrNotEmpty, list),
+	return &rehearse.Error{Kind: rehearse.Invalid, Err: fmt.Errorf("%w, in %s", rows.ErrNotEmpty, list),
 		Hint: "Load into an empty database, or let the load empty the tables first."}
 }
 

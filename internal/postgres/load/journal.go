@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/rows"
 )
 
 // The journal is a table with a row for each table that is loaded, and one for
@@ -17,7 +18,7 @@ import (
 //	done     a query: is there nothing left to do?
 //	before   a statement that must run before tables can be emptied
 const (
-	journal       = "public.rehearse_load"
+	journal       = "public." + rows.Journal
 	createJournal = "CREATE TABLE " + journal + " (id int PRIMARY KEY, object text NOT NULL, restore text NOT NULL, done text NOT NULL, before text NOT NULL)"
 	dropJournal   = "DROP TABLE " + journal
 	// lockKey is of the advisory lock that a load holds.
@@ -52,7 +53,7 @@ func writeJournal(ctx context.Context, tx pgx.Tx, tables []*table, steps []step)
 	for _, s := range steps {
 		entries = append(entries, []any{int32(len(entries)), s.object, s.sql, s.done, s.before})
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"public", "rehearse_load"}, []string{"id", "object", "restore", "done", "before"}, pgx.CopyFromRows(entries))
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"public", rows.Journal}, []string{"id", "object", "restore", "done", "before"}, pgx.CopyFromRows(entries))
 	if err != nil {
 		return fmt.Errorf("write the journal %s: %w", journal, err)
 	}

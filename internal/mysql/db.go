@@ -29,8 +29,10 @@ type DB struct {
 	release string // "10.11.19-MariaDB", "8.0.36"
 
 	mu sync.Mutex
-	// sampling holds the transaction that all samples are taken in.
+	// sampling holds the transaction that samples are taken in, and sampled is when
+	// it began.
 	sampling *session
+	sampled  time.Time
 
 	known catalogue
 }
@@ -129,6 +131,10 @@ func (db *DB) Schema() *schema.Schema {
 // lockTimeout is how many seconds a statement of ours waits for a lock, and so how
 // long others may have to queue behind it.
 const lockTimeout = 2
+
+// oldestSnapshot is for how long samples are taken from one snapshot. Meanwhile the
+// server can purge no older version of a row, in any table.
+const oldestSnapshot = 5 * time.Minute
 
 // reading are the settings of a session that reads. A value's text depends on
 // nothing but the value then.

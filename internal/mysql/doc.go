@@ -7,9 +7,9 @@
 //
 // Reading writes nothing. Whatever is asked runs in READ ONLY transactions with a
 // bound on the time of a statement and on the wait for a lock, so that a busy
-// production is not held up: all samples are of one snapshot, and no lock on a
-// table outlives the reading of it. A cancelled context kills the statement on the
-// server too.
+// production is not held up: samples are of one snapshot that is given up in time,
+// and no lock on a table outlives the reading of it. A cancelled context kills the
+// statement on the server too.
 //
 // Tables are those of the database in the URL; views and sequences are left out. A
 // partitioned table is one table. What a server writes to speak of one thing in its

@@ -7,14 +7,16 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/measure"
 	"github.com/rehearse-dev/rehearse/internal/schema"
 )
 
-// Sample reads rows of a table of the last [DB.Catalog]. All samples of a DB are of
-// one snapshot, that of the first, for as long as the connection lasts. When each
+// Sample reads rows of a table of the last [DB.Catalog]. Samples are of one
+// snapshot, that of the first, for as long as the connection lasts, but for some
+// minutes at most: an old snapshot keeps a busy server from cleaning up. When each
 // returns an error, the reading ends with it.
 //
 // Values come in the server's text form in UTC, those of binary columns as \x and
@@ -41,12 +43,16 @@ func (db *DB) Sample(ctx context.Context, q measure.Query, each func(measure.Row
 }
 
 func (db *DB) sample(ctx context.Context, statement string, each func(measure.Row) error) error {
+	if db.sampling != nil && time.Since(db.sampled) > oldestSnapshot {
+		db.sampling.close()
+		db.sampling = nil
+	}
 	if db.sampling == nil || !db.sampling.alive(ctx) {
 		s, err := db.session(ctx, db.reading()...)
 		if err != nil {
 			return err
 		}
-		db.sampling = s
+		db.sampling, db.sampled = s, time.Now()
 	}
 	s := db.sampling
 	defer db.killing(ctx, s)()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -275,5 +276,23 @@ func TestProfile(t *testing.T) {
 	}
 	if _, ok := everything.Reference([]string{"region_id"}); !ok {
 		t.Error("the reference to region is not measured")
+	}
+}
+
+// A snapshot is not held on to: the server could not clean up.
+func TestOldSnapshotIsGivenUp(t *testing.T) {
+	url := testdb.MariaDB(t)
+	testdb.MariaDBSQL(t, url, "CREATE TABLE a (id int)")
+	db := open(t, url)
+	q := measure.Query{Table: "a", Columns: []string{"id"}}
+	for _, step := range []struct {
+		age  time.Duration
+		want int
+	}{{0, 0}, {4 * time.Minute, 0}, {2 * time.Minute, 2}} {
+		db.Age(step.age)
+		if got := len(sample(t, db, q)); got != step.want {
+			t.Errorf("%v later: got %d rows, want %d", step.age, got, step.want)
+		}
+		testdb.MariaDBSQL(t, url, "INSERT INTO a VALUES (1)")
 	}
 }

@@ -355,12 +355,16 @@ func (c *column) oddly(v *rows.Vector, i int, row int64) {
 				v.Floats[i] = x
 			}
 		case rows.Timestamp:
-			if x, ok := artifact.Time(o.name, v.Ints[i], c.table.program.now, r); ok && c.limit.allowsTime(x) {
+			if c.zeroDate(o.name) {
+				v.Ints[i] = rows.NegInfinity
+			} else if x, ok := artifact.Time(o.name, v.Ints[i], c.table.program.now, r); ok && c.limit.allowsTime(x) {
 				v.Ints[i] = x
 			}
 		case rows.Date:
 			const day = 24 * 3600 * 1e6
-			if x, ok := artifact.Date(o.name, v.Ints[i], c.table.program.now/day, r); ok && c.limit.allowsTime(x) {
+			if c.zeroDate(o.name) {
+				v.Ints[i] = rows.NegInfinity
+			} else if x, ok := artifact.Date(o.name, v.Ints[i], c.table.program.now/day, r); ok && c.limit.allowsTime(x) {
 				v.Ints[i] = x
 			}
 		}
@@ -373,6 +377,12 @@ func (c *column) number(v *rows.Vector, i int) float64 {
 		return v.Floats[i]
 	}
 	return float64(v.Ints[i]) / pow10[c.out.Scale]
+}
+
+// zeroDate reports whether an artifact is MySQL's 0000-00-00, which is held as the
+// infinity that MySQL does not have.
+func (c *column) zeroDate(name string) bool {
+	return name == artifact.ZeroDate && c.table.program.schema.Engine == schema.MySQL
 }
 
 // notBelow lifts a value that is below that of the column that it should not be

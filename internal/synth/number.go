@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"bytes"
 	"math"
 	"time"
 
@@ -98,6 +99,7 @@ type limit struct {
 	min, max float64 // of numbers; of times in µs, of dates in days
 	length   int     // in characters, of bytes in bytes; 0: any
 	least    int
+	highest  rune // of the column's character set; 0: any
 	match    []func([]byte) bool
 	notNull  bool
 	letters  func([]byte) []byte               // lower, upper; nil: as they are
@@ -106,6 +108,9 @@ type limit struct {
 }
 
 func (l *limit) allowsText(b []byte) bool {
+	if l.highest > 0 && beyond(b, l.highest) >= 0 {
+		return false
+	}
 	if l.length > 0 || l.least > 0 {
 		n := runes(b)
 		if l.length > 0 && n > l.length || n < l.least {
@@ -162,6 +167,7 @@ func typeLimit(t schema.Type) limit {
 		}
 	case schema.Text, schema.Bytes:
 		l.length = t.Length
+		l.highest = highest(t.Charset)
 	}
 	return l
 }
@@ -240,4 +246,22 @@ func floorTo(x, unit int64) int64 {
 		rest += unit
 	}
 	return x - rest
+}
+
+// highest is the last character that a character set of MySQL's surely has; 0: all.
+func highest(charset string) rune {
+	switch charset {
+	case "":
+		return 0
+	case "utf8", "utf8mb3", "ucs2":
+		return 0xffff
+	case "latin1":
+		return 0xff
+	}
+	return 0x7f
+}
+
+// beyond is where a text has its first character above the highest; -1: nowhere.
+func beyond(b []byte, highest rune) int {
+	return bytes.IndexFunc(b, func(r rune) bool { return r > highest })
 }

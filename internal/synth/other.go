@@ -176,7 +176,10 @@ var syntaxes = map[string]func(dst []byte, t schema.Type, r uint64) []byte{
 	"interval": func(dst []byte, _ schema.Type, r uint64) []byte {
 		return fmt.Appendf(dst, "%d days %02d:%02d:%02d", r%30, r>>8%24, r>>16%60, r>>24%60)
 	},
-	"inet": address, "cidr": address,
+	"inet": address, "cidr": address, "inet4": address,
+	"inet6": func(dst []byte, _ schema.Type, r uint64) []byte {
+		return fmt.Appendf(dst, "2001:db8::%x:%x", uint16(r>>16), uint16(r))
+	},
 	"macaddr": func(dst []byte, _ schema.Type, r uint64) []byte {
 		return fmt.Appendf(dst, "00:00:5e:%02x:%02x:%02x", byte(r), byte(r>>8), byte(r>>16))
 	},

@@ -101,6 +101,7 @@ func (m *texts) put(v *rows.Vector, i int, at place, _ int, r uint64) {
 	from := len(v.Data)
 	for try := range uint64(8) {
 		v.Data = m.one(v.Data[:from], u, r+try*0x9e3779b97f4a7c15, try >= 4)
+		v.Data = v.Data[:from+m.limit.within(v.Data[from:])]
 		v.Data = v.Data[:from+fit(v.Data[from:], m.limit.length)]
 		if m.limit.letters != nil {
 			v.Data = append(v.Data[:from], m.limit.letters(v.Data[from:])...)
@@ -157,6 +158,23 @@ func (m *texts) one(dst []byte, u float64, r uint64, plain bool) []byte {
 		script = m.scripts[pick(m.scriptAt, unit(mix(r+3)))]
 	}
 	return words.Filler(dst, r, chars, n, script)
+}
+
+// within takes the characters that the column's character set lacks out of a text,
+// in place, and gives its new length.
+func (l *limit) within(b []byte) int {
+	if l.highest == 0 || beyond(b, l.highest) < 0 {
+		return len(b)
+	}
+	n := 0
+	for i := 0; i < len(b); {
+		r, size := utf8.DecodeRune(b[i:])
+		if r <= l.highest {
+			n += copy(b[n:], b[i:i+size])
+		}
+		i += size
+	}
+	return n
 }
 
 // pick finds u, which is below 1, among cumulative shares.

@@ -160,7 +160,7 @@ func uniqueText(c *column, locales []string, n int64) *names {
 			}
 		}
 	}
-	if maker, ok := words.For(words.Meaning(c.profile.Meaning), locales); ok {
+	if maker, ok := words.For(words.Meaning(c.profile.Meaning), locales); ok && c.limit.highest == 0 {
 		m.maker, m.made = maker, true
 		for ordinal := int64(0); c.limit.length > 0 && ordinal < n && !m.short; ordinal += max(n/5000, 1) {
 			m.short = runes(maker.AppendUnique(nil, uint64(ordinal))) > c.limit.length
@@ -215,7 +215,10 @@ func (m *uniqueSyntax) put(v *rows.Vector, _ int, at place, _ int, _ uint64) {
 }
 
 var uniqueSyntaxes = map[string]func(dst []byte, n int64, t schema.Type) []byte{
-	"inet": uniqueAddress, "cidr": uniqueAddress,
+	"inet": uniqueAddress, "cidr": uniqueAddress, "inet4": uniqueAddress,
+	"inet6": func(dst []byte, n int64, _ schema.Type) []byte {
+		return fmt.Appendf(dst, "2001:db8::%x:%x", n>>16&0xffff, n&0xffff)
+	},
 	"macaddr": func(dst []byte, n int64, _ schema.Type) []byte {
 		return fmt.Appendf(dst, "02:00:%02x:%02x:%02x:%02x", byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 	},

@@ -175,6 +175,9 @@ func literal(engine schema.Engine, expr string) (string, bool) {
 				}
 				return "", false
 			}
+			if e[end] == '\\' && engine == schema.MySQL && end+1 < len(e) {
+				end++
+			}
 			b.WriteByte(e[end])
 			end++
 		}

@@ -218,38 +218,44 @@ func joint(given []profile.DataGiven, on, column *buckets) pairShares {
 // through is the distribution over pairs of buckets of two columns along the
 // shortest way of ties from the one to the other.
 func through(ties []tie, from, to string) (pairShares, bool) {
-	type step struct {
-		column string
-		shares pairShares
-	}
-	seen := map[string]bool{from: true}
-	open := []step{{column: from}}
-	for len(open) > 0 {
+	came := map[string]tie{from: {}} // by which tie each column was reached, to it
+	open := []string{from}
+	for len(open) > 0 && came[to].shares == nil {
 		at := open[0]
 		open = open[1:]
 		for _, t := range ties {
-			next, shares := t.to, t.shares
-			switch at.column {
+			switch at {
 			case t.from:
 			case t.to:
-				next, shares = t.from, shares.turned()
+				t.from, t.to, t.back = t.to, t.from, true
 			default:
 				continue
 			}
-			if seen[next] {
-				continue
+			if _, seen := came[t.to]; !seen {
+				came[t.to] = t
+				open = append(open, t.to)
 			}
-			seen[next] = true
-			if at.shares != nil {
-				shares = at.shares.followed(shares)
-			}
-			if next == to {
-				return maps.Clone(shares), true
-			}
-			open = append(open, step{next, shares})
 		}
 	}
-	return nil, false
+	if came[to].shares == nil {
+		return nil, false
+	}
+	var way []tie
+	for at := to; at != from; at = came[at].from {
+		way = append(way, came[at])
+	}
+	var out pairShares
+	for _, t := range slices.Backward(way) {
+		shares := t.shares
+		if t.back {
+			shares = shares.turned()
+		}
+		if out != nil {
+			shares = out.followed(shares)
+		}
+		out = shares
+	}
+	return maps.Clone(out), true
 }
 
 // whole makes the shares add up to one: rows of which a profile does not tell are

@@ -135,13 +135,36 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
+// writable says before a long measurement that its file could not be written. A
+// directory that is made for it stays.
+func writable(path string) error {
+	if path == "-" {
+		return nil
+	}
+	if isDir(path) {
+		return &rehearse.Error{Kind: rehearse.Invalid, Msg: path + " is a directory", Hint: "Name a file with -o."}
+	}
+	dir := filepath.Dir(path)
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(dir, "."+filepath.Base(path)+".*"); err == nil {
+			err = errors.Join(f.Close(), os.Remove(f.Name()))
+		}
+	}
+	if err != nil {
+		return &rehearse.Error{Kind: rehearse.Invalid, Msg: "write " + path, Err: err, Hint: "Name another file with -o."}
+	}
+	return nil
+}
+
 // noted is how many notes are printed; --json has them all.
 const noted = 20
 
 // printNotes prints notes as talk.
 func (a *app) printNotes(notes []string) {
 	for _, n := range notes[:min(len(notes), noted)] {
-		fmt.Fprintf(a.stderr, "  note: %s\n", n)
+		fmt.Fprintf(a.stderr, "  note: %s\n", printable(n))
 	}
 	if more := len(notes) - noted; more > 0 {
 		fmt.Fprintf(a.stderr, "  and %d more notes, which --json prints\n", more)

@@ -76,7 +76,7 @@ func (s *dataCheck) profile(cmd *cobra.Command, args []string) (*profile.Data, e
 	switch {
 	case s.against == "":
 		return nil, usageError("--against does not say which database is checked")
-	case s.least < 0 || s.least > 1:
+	case !(s.least >= 0 && s.least <= 1):
 		return nil, usageError("--min is %g, and should be from 0 to 1", s.least)
 	case s.worst < 0:
 		return nil, usageError("--worst is %d, and should not be below 0", s.worst)

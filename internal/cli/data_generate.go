@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -42,8 +43,9 @@ schema alone.
 
 The same files, schema, scale and seed give the same rows. Every constraint of the
 schema is satisfied: those for which no rows can be found are named, and nothing is
-loaded. Where the schema is not the one that was profiled, differences are listed;
-tables and columns that only one side knows are made from the schema or left out.
+loaded. Where the schema is not the one that was profiled, differences are listed:
+columns that only the schema has are made from it, tables that only the schema has
+stay as they are, and what only the profile has is left out.
 
 --to postgres://… fills a database that has its schema and no rows. Indexes and
 foreign keys are taken away while it is loaded, put back and validated. When that
@@ -89,8 +91,8 @@ func (s *dataGenerate) files(cmd *cobra.Command, args []string) (*dataset.Files,
 	switch {
 	case s.to == "":
 		return nil, usageError("--to does not say where the rows go: the URL of a database, or a directory")
-	case s.spec.Scale <= 0:
-		return nil, usageError("--scale is %g, and should be above 0", s.spec.Scale)
+	case !(s.spec.Scale > 0) || math.IsInf(s.spec.Scale, 0):
+		return nil, usageError("--scale is %g, and should be a number above 0", s.spec.Scale)
 	case s.spec.Rows < 0 || changed("rows") && s.spec.Rows == 0:
 		return nil, usageError("--rows is %d, and should be above 0", s.spec.Rows)
 	case s.connections < 1:
@@ -258,12 +260,15 @@ func (a *app) loadData(ctx context.Context, db dataset.Database, program *synth.
 func withTruncate(err error) error {
 	hint := ""
 	switch {
-	case errors.Is(err, load.ErrNotEmpty):
+	case errors.Is(err, dataset.ErrNotEmpty):
 		hint = "--truncate empties the tables first."
 	case errors.Is(err, export.ErrNotEmpty):
 		hint = "--truncate replaces files of the same names."
 	default:
 		return err
+	}
+	if inner, ok := err.(*rehearse.Error); ok {
+		err = inner.Err // the flag is what its hint comes to
 	}
 	return &rehearse.Error{Kind: rehearse.Invalid, Err: err, Hint: hint}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,8 +68,11 @@ written all the same.`,
 			if s.measure.Sample < 1 {
 				return usageError("--sample is %d, and should be at least 1", s.measure.Sample)
 			}
-			if s.measure.Epsilon < 0 {
-				return usageError("--epsilon is %g, and should be above 0", s.measure.Epsilon)
+			if !(s.measure.Epsilon >= 0) || math.IsInf(s.measure.Epsilon, 0) {
+				return usageError("--epsilon is %g, and should be a number above 0", s.measure.Epsilon)
+			}
+			if s.file == "-" && (s.asJSON || s.model.with != "") {
+				return usageError("-o - prints the profile alone; --json and --plan-with go with a file")
 			}
 			if err := s.model.check(); err != nil {
 				return err
@@ -176,6 +180,9 @@ func (a *app) profileData(ctx context.Context, databaseURL string, s dataProfile
 	}
 	if s.printSQL || s.dry {
 		return a.printReading(reading, s)
+	}
+	if err := writable(s.file); err != nil {
+		return err
 	}
 	a.tellReading("reading", reading)
 	began := time.Now()

@@ -24,7 +24,11 @@ import (
 )
 
 // envFlag says which environment a command is about.
-type envFlag struct{ id string }
+type envFlag struct {
+	id string
+	// argument: the command is told the environment by an argument and has no flag.
+	argument bool
+}
 
 func (f *envFlag) add(a *app, c *cobra.Command) {
 	c.Flags().StringVarP(&f.id, "env", "e", "", "the environment (default: the only one of this project)")
@@ -91,7 +95,11 @@ func (f *envFlag) find(a *app) (environment.Entry, error) {
 	case len(here) == 0:
 		return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Err: errNoneStanding, Hint: "Start one with rehearse up."}
 	}
-	return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Msg: "several environments are standing: " + strings.Join(names, ", "), Hint: "Say which with --env."}
+	hint := "Say which with --env."
+	if f.argument {
+		hint = "Name those that are meant, or say --all."
+	}
+	return environment.Entry{}, &rehearse.Error{Kind: rehearse.Invalid, Msg: "several environments are standing: " + strings.Join(names, ", "), Hint: hint}
 }
 
 // ask finds the environment that a command is about, and asks it what it is.
@@ -445,7 +453,7 @@ func (a *app) downCommand() *cobra.Command {
 			}
 			var errs []error
 			for _, id := range args {
-				f := envFlag{id: id}
+				f := envFlag{id: id, argument: true}
 				e, err := f.find(a)
 				if err == nil {
 					err = a.takeDown(cmd.Context(), e)

@@ -16,6 +16,9 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/schema"
 )
 
+// ErrNotEmpty is in the error of a load into tables that have rows.
+var ErrNotEmpty = rows.ErrNotEmpty
+
 // Database is a database of a known engine.
 type Database interface {
 	measure.Source

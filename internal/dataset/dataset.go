@@ -14,6 +14,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/llm"
 	"github.com/rehearse-dev/rehearse/internal/postgres/load"
 	"github.com/rehearse-dev/rehearse/internal/profile"
+	"github.com/rehearse-dev/rehearse/internal/rows"
 	"github.com/rehearse-dev/rehearse/internal/schema"
 	"github.com/rehearse-dev/rehearse/internal/synth"
 	"github.com/rehearse-dev/rehearse/internal/words"
@@ -88,6 +89,9 @@ func Compile(ctx context.Context, s *schema.Schema, f *Files) (program *synth.Pr
 func compile(ctx context.Context, s *schema.Schema, f *Files, kept map[string]synth.Kept) (program *synth.Program, notes []string, err error) {
 	o := synth.Options{Kept: kept, Profile: f.Profile, Scale: f.Spec.Scale, Seed: f.Spec.Seed, Rows: f.Spec.Rows, Now: f.Spec.Now}
 	if f.Profile != nil {
+		if err := related(f.Profile, s); err != nil {
+			return nil, nil, err
+		}
 		notes = differences(f.Profile, s, kept)
 	}
 	if f.Plan != nil {
@@ -103,6 +107,23 @@ func compile(ctx context.Context, s *schema.Schema, f *Files, kept map[string]sy
 		return nil, notes, err
 	}
 	return program, append(notes, program.Notes()...), nil
+}
+
+// related refuses a profile of another database altogether, of which nothing would
+// be made.
+func related(p *profile.Data, s *schema.Schema) error {
+	for i := range p.Tables {
+		if _, ok := s.Table(p.Tables[i].Name); ok {
+			return nil
+		}
+	}
+	if len(p.Tables) == 0 {
+		return nil
+	}
+	return &rehearse.Error{
+		Kind: rehearse.Invalid, Msg: fmt.Sprintf("the schema has none of the tables of the profile, as %q", p.Tables[0].Name),
+		Hint: "Look whether this is the right database and the right profile, and whether the schema has been made.",
+	}
 }
 
 // differences says, a sentence each, what the schema has that the profile does
@@ -175,7 +196,19 @@ func fits(meaning string, t schema.Type) bool {
 // CompileFor makes the program of a dataset for a database. With a profile, the
 // tables that it describes are filled, and the others stay as they are, as the
 // team's own seeds have left them. Without one, all tables without rows are.
+//
+// A load that was cut short is undone first: until then the schema lacks what that
+// load had taken away.
 func CompileFor(ctx context.Context, db Database, f *Files) (program *synth.Program, notes []string, err error) {
+	if _, loading := db.Schema().Table(rows.Journal); loading {
+		if _, err := db.Repair(ctx); err != nil {
+			return nil, nil, fmt.Errorf("undo a load that was cut short: %w", err)
+		}
+		db.Renew()
+		if _, err := db.Catalog(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	kept, err := keep(ctx, db, db.Schema(), f)
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/likeness"
 	"github.com/rehearse-dev/rehearse/internal/measure"
@@ -192,6 +195,47 @@ func TestSame(t *testing.T) {
 	}
 	if one == sum(6, 1) {
 		t.Error("another seed gives the same rows")
+	}
+}
+
+// TestAfterACutLoad fills a database whose last load was killed: the primary key is
+// away, rows are there, and the journal says so.
+func TestAfterACutLoad(t *testing.T) {
+	url := testdb.Postgres(t)
+	testdb.SQL(t, url,
+		`CREATE TABLE kinds (id int, name text NOT NULL)`,
+		`INSERT INTO kinds SELECT 1, 'left by the load' FROM generate_series(1, 3)`,
+		`CREATE TABLE rehearse_load (id int PRIMARY KEY, object text NOT NULL, restore text NOT NULL, done text NOT NULL, before text NOT NULL)`,
+		`INSERT INTO rehearse_load VALUES (0, 'public.kinds', '', '', ''),
+			(1, 'primary key', 'ALTER TABLE kinds ADD CONSTRAINT kinds_pkey PRIMARY KEY (id)', 'SELECT false', '')`)
+	db := open(t, url)
+	report, err := dataset.Fill(t.Context(), db, &dataset.Files{Spec: dataset.Spec{Seed: 1, Rows: 300}}, load.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []string
+	for _, table := range report.Tables {
+		tables = append(tables, table.Table)
+	}
+	if diff := cmp.Diff([]string{"kinds"}, tables); diff != "" {
+		t.Errorf("tables filled (-want +got):\n%s", diff)
+	}
+	if _, err := db.Catalog(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if table, ok := db.Schema().Table("kinds"); !ok || len(table.Keys) != 1 {
+		t.Errorf("got keys %v, want the primary key", table.Keys)
+	}
+}
+
+// TestOtherDatabase refuses a profile of which nothing would be made.
+func TestOtherDatabase(t *testing.T) {
+	url := testdb.Postgres(t)
+	testdb.SQL(t, url, `CREATE TABLE kinds (id int PRIMARY KEY)`)
+	p := &profile.Data{Tables: []profile.DataTable{{Name: "shops", Rows: 3}}}
+	_, err := dataset.Fill(t.Context(), open(t, url), &dataset.Files{Profile: p, Spec: dataset.Spec{Scale: 1, Seed: 1}}, load.Options{})
+	if got := rehearse.KindOf(err); err == nil || got != rehearse.Invalid {
+		t.Errorf("got %v of kind %v, want an error of kind %v", err, got, rehearse.Invalid)
 	}
 }
 

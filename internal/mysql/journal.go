@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/rows"
 )
 
 // The journal is a table with a row for each table that is loaded, and one for
@@ -17,7 +18,7 @@ import (
 //	restore  the statement of the step
 //	sqlmode  the sql_mode that the statement is to run with
 const (
-	journal       = "rehearse_load"
+	journal       = rows.Journal
 	createJournal = "CREATE TABLE " + journal + " (id int PRIMARY KEY, kind varchar(10) NOT NULL, of varchar(64) NOT NULL, name varchar(64) NOT NULL, restore longtext NOT NULL, sqlmode text NOT NULL) CHARACTER SET utf8mb4"
 )
 

@@ -204,7 +204,7 @@ func (l *loader) mustBeEmpty(ctx context.Context, s *session) error {
 	if more := len(full) - fewNames; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	return &rehearse.Error{Kind: rehearse.Invalid, Msg: "the database has rows already, in " + list, Hint: "Load into an empty database, or let the load empty the tables first."}
+	return &rehearse.Error{Kind: rehearse.Invalid, Err: fmt.Errorf("%w, in %s", rows.ErrNotEmpty, list), Hint: "Load into an empty database, or let the load empty the tables first."}
 }
 
 // empty reports whether a table has no rows.

@@ -1,6 +1,16 @@
 package rows
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// Journal is the table that a load keeps in the database while it is at work, in
+// the schema that needs no name. One that stands there otherwise was cut short.
+const Journal = "rehearse_load"
+
+// ErrNotEmpty is in the error of a load into tables that have rows.
+var ErrNotEmpty = errors.New("the database has rows already")
 
 // Phase is a part of loading a dataset.
 type Phase string

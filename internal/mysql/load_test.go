@@ -350,7 +350,7 @@ func TestLoadRefuses(t *testing.T) {
 	d := shop(t, db.Schema(), 100)
 	_, err := db.Load(t.Context(), mysql.Options{}, d)
 	var e *rehearse.Error
-	if !errors.As(err, &e) || e.Kind != rehearse.Invalid || !strings.Contains(e.Msg, "in region") {
+	if !errors.As(err, &e) || e.Kind != rehearse.Invalid || !strings.Contains(e.Error(), "in region") {
 		t.Errorf("got %v, want that region has rows", err)
 	}
 	if got := ask(t, url, "SELECT name FROM region"); !slices.Equal(got, []string{"old"}) {

@@ -218,36 +218,41 @@ func joint(given []profile.DataGiven, on, column *buckets) pairShares {
 // through is the distribution over pairs of buckets of two columns along the
 // shortest way of ties from the one to the other.
 func through(ties []tie, from, to string) (pairShares, bool) {
-	came := map[string]tie{from: {}} // by which tie each column was reached, to it
+	type step struct {
+		tie
+		back bool // from the tie's second column to its first
+	}
+	came := map[string]step{from: {}} // the step that each column was reached by
 	open := []string{from}
 	for len(open) > 0 && came[to].shares == nil {
 		at := open[0]
 		open = open[1:]
 		for _, t := range ties {
+			s := step{tie: t}
 			switch at {
 			case t.from:
 			case t.to:
-				t.from, t.to, t.back = t.to, t.from, true
+				s.from, s.to, s.back = t.to, t.from, true
 			default:
 				continue
 			}
-			if _, seen := came[t.to]; !seen {
-				came[t.to] = t
-				open = append(open, t.to)
+			if _, seen := came[s.to]; !seen {
+				came[s.to] = s
+				open = append(open, s.to)
 			}
 		}
 	}
 	if came[to].shares == nil {
 		return nil, false
 	}
-	var way []tie
+	var way []step
 	for at := to; at != from; at = came[at].from {
 		way = append(way, came[at])
 	}
 	var out pairShares
-	for _, t := range slices.Backward(way) {
-		shares := t.shares
-		if t.back {
+	for _, s := range slices.Backward(way) {
+		shares := s.shares
+		if s.back {
 			shares = shares.turned()
 		}
 		if out != nil {

@@ -194,21 +194,37 @@ func fits(meaning string, t schema.Type) bool {
 }
 
 // CompileFor makes the program of a dataset for a database. With a profile, the
-// tables that it describes are filled, and the others stay as they are, as the
-// team's own seeds have left them. Without one, all tables without rows are.
+// tables that it describes are filled, and the others stay as they are. Without one,
+// all tables are: a load refuses a database that has rows.
 //
 // A load that was cut short is undone first: until then the schema lacks what that
 // load had taken away.
 func CompileFor(ctx context.Context, db Database, f *Files) (program *synth.Program, notes []string, err error) {
+	if err := undo(ctx, db); err != nil {
+		return nil, nil, err
+	}
+	if f.Profile == nil {
+		return Compile(ctx, db.Schema(), f)
+	}
+	return compileAround(ctx, db, f)
+}
+
+func undo(ctx context.Context, db Database) error {
 	if _, loading := db.Schema().Table(rows.Journal); loading {
 		if _, err := db.Repair(ctx); err != nil {
-			return nil, nil, fmt.Errorf("undo a load that was cut short: %w", err)
+			return fmt.Errorf("undo a load that was cut short: %w", err)
 		}
 		db.Renew()
 		if _, err := db.Catalog(ctx); err != nil {
-			return nil, nil, err
+			return err
 		}
 	}
+	return nil
+}
+
+// compileAround makes the program of a dataset around the tables that stay as they
+// are.
+func compileAround(ctx context.Context, db Database, f *Files) (program *synth.Program, notes []string, err error) {
 	kept, err := keep(ctx, db, db.Schema(), f)
 	if err != nil {
 		return nil, nil, err
@@ -216,9 +232,14 @@ func CompileFor(ctx context.Context, db Database, f *Files) (program *synth.Prog
 	return compile(ctx, db.Schema(), f, kept)
 }
 
-// Fill makes a dataset for a database, see [CompileFor], and loads it.
+// Fill makes a dataset for a database of ours, and loads it. Tables that the profile
+// does not describe stay as the team's own seeds have left them; without a profile,
+// those that have rows do.
 func Fill(ctx context.Context, db Database, f *Files, o load.Options) (load.Report, error) {
-	program, notes, err := CompileFor(ctx, db, f)
+	if err := undo(ctx, db); err != nil {
+		return load.Report{}, err
+	}
+	program, notes, err := compileAround(ctx, db, f)
 	if err != nil {
 		return load.Report{Notes: notes}, err
 	}

@@ -2,6 +2,7 @@ package dataset_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/measure"
 	"github.com/rehearse-dev/rehearse/internal/postgres/load"
 	"github.com/rehearse-dev/rehearse/internal/profile"
+	"github.com/rehearse-dev/rehearse/internal/rows"
 	"github.com/rehearse-dev/rehearse/internal/testdb"
 )
 
@@ -196,6 +198,28 @@ func TestSame(t *testing.T) {
 	if one == sum(6, 1) {
 		t.Error("another seed gives the same rows")
 	}
+}
+
+// TestSeedsStay: without a profile, tables that have rows stay as they are in a
+// database of ours, and make a load into another's an error.
+func TestSeedsStay(t *testing.T) {
+	url := testdb.Postgres(t)
+	testdb.SQL(t, url, `CREATE TABLE kinds (id int PRIMARY KEY, name text NOT NULL)`, `CREATE TABLE things (id bigserial PRIMARY KEY, kind int NOT NULL REFERENCES kinds)`,
+		`INSERT INTO kinds SELECT i, 'kind ' || i FROM generate_series(1, 400) i`, "ANALYZE")
+	db := open(t, url)
+	files := &dataset.Files{Spec: dataset.Spec{Seed: 1, Rows: 300}}
+	program, _, err := dataset.CompileFor(t.Context(), db, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Load(t.Context(), load.Options{}, program); !errors.Is(err, rows.ErrNotEmpty) {
+		t.Errorf("got %v, want that the database has rows", err)
+	}
+	report := fill(t, db, files)
+	if len(report.Tables) != 1 || report.Tables[0].Table != "things" || report.Rows == 0 {
+		t.Errorf("got %+v, want rows in things alone", report.Tables)
+	}
+	testdb.SQL(t, url, `DO $do$ BEGIN IF (SELECT count(*) FROM kinds WHERE name = 'kind ' || id) <> 400 THEN RAISE 'the seeds have changed'; END IF; END $do$`)
 }
 
 // TestAfterACutLoad fills a database whose last load was killed: the primary key is

@@ -31,7 +31,7 @@ func keep(ctx context.Context, db Database, s *schema.Schema, f *Files) (map[str
 			q.Columns = []string{t.Columns[0].Name}
 		}
 		if f.Profile == nil {
-			q.Limit = 1 // is there a row at all
+			q.Limit, q.Rows = 1, 1 // the first row: is there one at all
 		}
 		read := func() error {
 			k.Rows = 0
@@ -45,7 +45,7 @@ func keep(ctx context.Context, db Database, s *schema.Schema, f *Files) (map[str
 		}
 		err := read()
 		if err == nil && f.Profile == nil && k.Rows > 0 {
-			q.Limit = 0
+			q.Limit, q.Rows = 0, 0
 			clear(k.Values)
 			err = read()
 		}

@@ -112,6 +112,13 @@
 //	      extra: {type: jsonb, json: {kinds: {object: 1}, keys: {size: {share: 0.4, kinds: {number: 1}}}}}
 //	    references:
 //	      - {columns: [user_id], table: users, to: [id], children: {0: 0.35, 1: 0.5, 11-13: [0.15, 11.8]}}
+//	    classes:
+//	      of: [status, made]
+//	      usual: {status: "=paid", made: q1}
+//	      list:
+//	        - {share: 0.6}
+//	        - {share: 0.3, is: {status: "=open", made: "null"}}
+//	        - {share: 0.1, open: [made]}
 //	    depends:
 //	      - column: currency
 //	        on: user_id -> country

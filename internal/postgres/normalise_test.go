@@ -3,6 +3,10 @@ package postgres
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rehearse-dev/rehearse/internal/profile"
 )
 
 func TestNormalise(t *testing.T) {
@@ -22,6 +26,19 @@ func TestNormalise(t *testing.T) {
 		if got := normalise(test.sql); got != test.want {
 			t.Errorf("normalise(%q)\n got %q\nwant %q", test.sql, got, test.want)
 		}
+	}
+}
+
+// Two statements that are one without their literals are counted as one. With
+// standard_conforming_strings off, a backslash would have hidden where a text ends.
+func TestMerge(t *testing.T) {
+	got := merge([]statementRow{
+		{SQL: "SELECT a FROM b WHERE c = 1", Calls: 6, Hours: 2},
+		{SQL: `SELECT a FROM b WHERE c = 'it\'s canary'`, Calls: 6, Hours: 2},
+		{SQL: "SELECT a FROM b WHERE c = 2", Calls: 8, Hours: 2},
+	}, 10)
+	if diff := cmp.Diff([]profile.DataStatement{{SQL: "SELECT a FROM b WHERE c = $1", Calls: 7}}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

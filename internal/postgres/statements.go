@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,7 +21,7 @@ type statementRow struct {
 // Statements are the n statements of this database that took the most time
 // altogether, as pg_stat_statements has them, with every literal and comment taken
 // out. Only those that read or write rows are in there, and none that mention the
-// catalogue or a function whose name begins with pg_.
+// catalogue or a function whose name begins with pg_, or that have a backslash.
 // Where the extension is not there, or not loaded, there are none.
 func (db *DB) Statements(ctx context.Context, n int) ([]profile.DataStatement, error) {
 	var found []statementRow
@@ -68,6 +69,10 @@ func merge(found []statementRow, n int) []profile.DataStatement {
 	var out []profile.DataStatement
 	at := map[string]int{}
 	for _, f := range found {
+		// Where such a text ends depends on how the session that ran it was set.
+		if strings.Contains(f.SQL, `\`) {
+			continue
+		}
 		sql, calls := normalise(f.SQL), 0.0
 		if f.Hours > 0 {
 			calls = f.Calls / f.Hours

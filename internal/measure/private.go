@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/rehearse-dev/rehearse/internal/words"
 )
 
 var (
@@ -54,12 +56,23 @@ func private(value string) string {
 		return "secret: credential"
 	case len(v) >= 20 && longShape.MatchString(v) && random(v):
 		return "secret: key"
+	case looksSecret(v):
+		return "secret: credential"
 	case isPerson(v):
 		return "personal: name"
 	case isFreeText(v):
 		return "free text"
 	}
 	return ""
+}
+
+// looksSecret knows how the keys and tokens of well-known services begin.
+func looksSecret(v string) bool {
+	switch words.LooksPrivate([]byte(v)) {
+	case "secret", "token", "url with credentials":
+		return true
+	}
+	return false
 }
 
 // luhnInside reports whether a card number stands in the text.

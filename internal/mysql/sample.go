@@ -260,19 +260,26 @@ func (r *relation) parents(p measure.ParentColumns) string {
 }
 
 // groupedRows is up to how many children are counted all at once for a sample of
-// parents.
-const groupedRows = 5_000_000
+// parents, and scannedRows for all of them. Of parents that are few, each has so many
+// that an index is of no help beyond.
+const (
+	groupedRows = 5_000_000
+	scannedRows = 50_000_000
+)
 
 // count is a column that counts the rows that a reference leads from, NULL where
 // that would take too long, and the join that it needs, if any.
 func (r *relation) count(ref schema.ForeignKey, alias string, whole bool) (column, join string) {
-	if whole || r.rows <= groupedRows {
+	if r.rows <= groupedRows || whole && r.rows <= scannedRows {
 		keys := make([]string, len(ref.Columns))
 		for i, c := range ref.Columns {
 			keys[i] = quote(c) + " IS NOT NULL"
 		}
-		return "COALESCE(" + alias + ".n, 0)", "LEFT JOIN (SELECT " + quoted(ref.Columns) + ", COUNT(*) AS n FROM " + quote(r.table.Name) + " WHERE " + strings.Join(keys, " AND ") +
+		return "COALESCE(" + alias + ".rehearse_children, 0)", "LEFT JOIN (SELECT " + quoted(ref.Columns) + ", COUNT(*) AS rehearse_children FROM " + quote(r.table.Name) + " WHERE " + strings.Join(keys, " AND ") +
 			" GROUP BY " + quoted(ref.Columns) + ") AS " + alias + " ON " + equal(alias, ref.Columns, "t", ref.To)
+	}
+	if whole {
+		return "NULL", ""
 	}
 	for _, leading := range r.leading {
 		if len(leading) >= len(ref.Columns) && sameSet(leading[:len(ref.Columns)], ref.Columns) {

@@ -228,19 +228,26 @@ func (r *relation) parents(p measure.ParentColumns) string {
 }
 
 // groupedRows is up to how many children are counted all at once for a sample of
-// parents.
-const groupedRows = 5_000_000
+// parents, and scannedRows for all of them. Of parents that are few, each has so many
+// that an index is of no help beyond.
+const (
+	groupedRows = 5_000_000
+	scannedRows = 50_000_000
+)
 
 // count is a join that counts the rows that a reference leads from; empty where
 // that would take too long.
 func (r *relation) count(ref schema.ForeignKey, alias string, whole bool) string {
-	if whole || r.size.rows <= groupedRows {
+	if r.size.rows <= groupedRows || whole && r.size.rows <= scannedRows {
 		keys := make([]string, len(ref.Columns))
 		for i, c := range ref.Columns {
 			keys[i] = quote(c) + " IS NOT NULL"
 		}
 		return "LEFT JOIN (SELECT " + quoted(ref.Columns) + ", count(*) AS rehearse_children FROM " + r.from() + " WHERE " + strings.Join(keys, " AND ") +
 			" GROUP BY " + quoted(ref.Columns) + ") AS " + alias + " ON " + equal(alias, ref.Columns, "t", ref.To)
+	}
+	if whole {
+		return ""
 	}
 	for _, leading := range r.leading {
 		if len(leading) >= len(ref.Columns) && sameSet(leading[:len(ref.Columns)], ref.Columns) {

@@ -26,6 +26,7 @@ func TestStatementByChildren(t *testing.T) {
 	}{
 		{"small", 1000, 10, nil, grouped},
 		{"big, all parents", 6_000_000, 0, nil, grouped},
+		{"huge, all parents", 60_000_000, 0, [][]string{{"a", "b"}}, ""},
 		{"big, few parents, an index in another order", 6_000_000, 10, [][]string{{"c"}, {"b", "a", "c"}}, lateral},
 		{"big, few parents, an index on one column", 6_000_000, 10, [][]string{{"a", "c"}, {"a"}}, ""},
 	} {

@@ -14,9 +14,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/control"
-	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/driver"
-	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 )
 
@@ -138,9 +136,7 @@ func (a *app) cloneForeground(ctx context.Context, p *rehearse.Plan, d driver.Dr
 		}
 	}
 	defer done()
-	talk := watch.talk()
-	o := environment.Options{OnEvent: watch.service, Talk: talk, Fill: dataset.Filler(talk), FillKey: dataset.FillKey}
-	err := a.stand(ctx, p, d, ttl, forwardFlag{}, o, func(s standing) error {
+	err := a.stand(ctx, p, d, ttl, forwardFlag{}, standingOptions(watch.service, watch.talk()), func(s standing) error {
 		done()
 		if err := a.printClone(s, p.Services[0], asJSON); err != nil {
 			return err

@@ -99,6 +99,12 @@ type standing struct {
 	API      string               `json:"api"` // of the links, as Toxiproxy's clients speak it
 }
 
+// standingOptions are those of an environment that stands, whether a terminal or
+// a supervisor holds it.
+func standingOptions(tell func(rehearse.ServiceEvent), talk io.Writer) environment.Options {
+	return environment.Options{OnEvent: tell, Talk: talk, Fill: dataset.Filler(talk), FillKey: dataset.FillKey, Migrate: database.Migrator(talk)}
+}
+
 // stand runs an environment until ctx ends, somebody asks it down, or its lease
 // is over. ready is called once every service is ready.
 func (a *app) stand(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration, forward forwardFlag, o environment.Options, ready func(standing) error) (err error) {
@@ -212,7 +218,7 @@ func (a *app) upForeground(ctx context.Context, p *rehearse.Plan, d driver.Drive
 		}
 	}
 	defer done()
-	err := a.stand(ctx, p, d, ttl, forward, environment.Options{OnEvent: watch.service, Talk: watch.talk(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk())}, func(s standing) error {
+	err := a.stand(ctx, p, d, ttl, forward, standingOptions(watch.service, watch.talk()), func(s standing) error {
 		done()
 		if err := a.printStanding(s, asJSON); err != nil {
 			return err
@@ -338,13 +344,8 @@ func (a *app) superviseDetached(ctx context.Context, plan func() (*rehearse.Plan
 	p, d, err := plan()
 	if err == nil {
 		talk := writerFunc(func(b []byte) { _ = start.tell(startReport{Talk: string(b)}) })
-		err = a.stand(ctx, p, d, ttl, forward, environment.Options{
-			OnEvent: func(ev rehearse.ServiceEvent) { _ = start.tell(startReport{Event: &ev}) },
-			Talk:    talk,
-			Fill:    dataset.Filler(talk),
-			FillKey: dataset.FillKey,
-			Migrate: database.Migrator(talk),
-		}, func(s standing) error {
+		tell := func(ev rehearse.ServiceEvent) { _ = start.tell(startReport{Event: &ev}) }
+		err = a.stand(ctx, p, d, ttl, forward, standingOptions(tell, talk), func(s standing) error {
 			return start.tell(startReport{Ready: &s})
 		})
 	}

@@ -75,6 +75,7 @@ func connectError(ctx context.Context, config *pgx.ConnConfig, err error) error 
 	var verification *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &server):
+		e.Err = server // and not that the attempt with TLS before it failed as well
 		e.Hint = refusalHint(config, server)
 	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &verification):
 		e.Hint = "Name the certificate's authority with sslrootcert=FILE in the URL, or use the host name that the certificate is for."

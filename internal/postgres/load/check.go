@@ -47,11 +47,11 @@ func (l *loader) mustBeEmpty(ctx context.Context, c *pgx.Conn) error {
 		}
 		found, err := c.Query(ctx, strings.Join(questions, " UNION ALL ")+" ORDER BY 1")
 		if err != nil {
-			return fmt.Errorf("look whether tables are empty: %w", err)
+			return denied("look whether tables are empty", err)
 		}
 		indices, err := pgx.CollectRows(found, pgx.RowTo[int32])
 		if err != nil {
-			return fmt.Errorf("look whether tables are empty: %w", err)
+			return denied("look whether tables are empty", err)
 		}
 		for _, i := range indices {
 			full = append(full, part[i].name)

@@ -68,13 +68,20 @@ func explain(ctx context.Context, conn *pgx.Conn, doing string, e *pgconn.PgErro
 	case e.Code[:2] == "57" || e.Code[:2] == "08":
 		return lost(doing+": the server ended the connection", e)
 	case e.Code == "42501":
-		return &rehearse.Error{Kind: rehearse.Unavailable, Msg: doing, Err: e,
-			Hint: "Load as the owner of the tables, or as a superuser."}
+		return denied(doing, e)
 	}
 	if e.Detail != "" {
 		return fmt.Errorf("%s: %w (%s)", doing, e, e.Detail)
 	}
 	return fmt.Errorf("%s: %w", doing, e)
+}
+
+// denied is the error of a statement, with what to do where the role may not run it.
+func denied(doing string, err error) error {
+	if codeOf(err) != "42501" {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return &rehearse.Error{Kind: rehearse.Unavailable, Msg: doing, Err: err, Hint: "Load as the owner of the tables, or as a superuser."}
 }
 
 func lost(doing string, err error) error {

@@ -54,7 +54,7 @@ func (p *plan) begin(ctx context.Context, c *pgx.Conn, l *loader) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("take away %s: %w", r.object, err)
+			return denied("take away "+r.object, err)
 		}
 		p.steps = append(p.steps, r.steps...)
 	}
@@ -62,7 +62,7 @@ func (p *plan) begin(ctx context.Context, c *pgx.Conn, l *loader) error {
 	if l.Truncate {
 		for _, t := range l.tables {
 			if _, err := tx.Exec(ctx, "TRUNCATE "+t.sql); err != nil {
-				return fmt.Errorf("empty table %q: %w", t.name, err)
+				return denied(fmt.Sprintf("empty table %q", t.name), err)
 			}
 		}
 	}

@@ -477,7 +477,7 @@ func (c *column) describe(out *profile.DataColumn, skip map[int32]bool, k int64,
 			numbers = append(numbers, v.num)
 		}
 	}
-	if out.Private != "" && int64(len(numbers)) < 2*k {
+	if c.short && int64(len(numbers)) < 2*k {
 		numbers = nil // not even to one digit
 	}
 	switch kind := c.typ.Kind; {

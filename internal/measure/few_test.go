@@ -2,6 +2,7 @@ package measure
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,4 +44,27 @@ func TestQuantilesOfFewRows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A few numbers of a private column, or below a private key, are not told at all.
+func TestFewPrivateNumbers(t *testing.T) {
+	m := newMemory(table("t", "id int", "salary int", "size int", "doc json"))
+	for i := range 12 {
+		m.insert("t", strconv.Itoa(i), strconv.Itoa(40_000+1000*i), strconv.Itoa(i), `{"health":{"weight":`+strconv.Itoa(60+i)+`},"size":3}`)
+	}
+	got := mustProfile(t, m.analyze(), Options{K: 10}).Tables[0]
+	for name, want := range map[string]int{"salary": 0, "size": 3} {
+		if n := columnOf(t, &got, name).Numbers; n == nil || len(n.Quantiles) != want {
+			t.Errorf("%s: got %+v, want %d quantiles", name, n, want)
+		}
+	}
+	for _, key := range columnOf(t, &got, "doc").JSON.Keys {
+		if key.Name == "health" {
+			if n := key.Value.Keys[0].Value.Numbers; n == nil || len(n.Quantiles) != 0 {
+				t.Errorf("health.weight: got %+v, want no quantiles", n)
+			}
+			return
+		}
+	}
+	t.Error("health is no key of the documents")
 }

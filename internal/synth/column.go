@@ -42,6 +42,7 @@ type column struct {
 	// low is a column that this one is not below.
 	low   *column
 	holds float64
+	close bool // it is a gap above it, wherever that is
 	gap   []float64
 }
 
@@ -386,7 +387,8 @@ func (c *column) zeroDate(name string) bool {
 }
 
 // notBelow lifts a value that is below that of the column that it should not be
-// below, by a gap as the profile has it.
+// below, by a gap as the profile has it. Where the columns go closely together the
+// value is always that gap above the other.
 func (c *column) notBelow(v *rows.Vector, i int, row int64, attempt int) {
 	if unit(mix(c.seed^uint64(row)*5)) >= c.holds {
 		return
@@ -401,7 +403,7 @@ func (c *column) notBelow(v *rows.Vector, i int, row int64, attempt int) {
 	gap := quantile(c.gap, unit(mix(c.seed^uint64(row)*7)))
 	switch c.out.Kind {
 	case rows.Float:
-		if v.Floats[i] < w.Floats[0] {
+		if v.Floats[i] < w.Floats[0] || c.close {
 			v.Floats[i] = min(w.Floats[0]+gap, c.limit.max)
 		}
 		return
@@ -412,7 +414,11 @@ func (c *column) notBelow(v *rows.Vector, i int, row int64, attempt int) {
 	case rows.Decimal:
 		gap *= pow10[c.out.Scale]
 	}
-	if low := w.Ints[0]; v.Ints[i] < low && low < rows.Infinity-int64(gap) {
-		v.Ints[i] = low + int64(gap)
+	low := w.Ints[0]
+	if low == rows.NegInfinity || low > rows.Infinity-int64(gap)-1 || v.Ints[i] >= low && !c.close {
+		return
+	}
+	if to := low + int64(gap); to >= low && (c.limit.max >= float64(to)/pow10[c.out.Scale] || c.out.Kind == rows.Timestamp && c.limit.max >= float64(to)) {
+		v.Ints[i] = to
 	}
 }

@@ -31,6 +31,10 @@ func (c *column) mustBeUnique() bool {
 	if t := c.schema.Type; c.out.Kind == rows.Syntax && t.Kind != schema.Range && t.Kind != schema.Array && uniqueSyntaxes[t.Name] == nil {
 		return false
 	}
+	switch c.out.Kind {
+	case rows.Date, rows.Time, rows.Timestamp, rows.Float, rows.Decimal:
+		return false // measured values differ nearly always, and no two need to
+	}
 	return c.profile.Unique && len(c.profile.Values) == 0
 }
 

@@ -1,6 +1,9 @@
 package synth
 
-import "github.com/rehearse-dev/rehearse/internal/rows"
+import (
+	"github.com/rehearse-dev/rehearse/internal/profile"
+	"github.com/rehearse-dev/rehearse/internal/rows"
+)
 
 // addOrders lets columns follow those that they are mostly not below.
 func (t *table) addOrders() {
@@ -11,7 +14,26 @@ func (t *table) addOrders() {
 			continue
 		}
 		high.low, high.holds, high.gap = low, o.Holds, o.Gap
+		high.close = near(o.Gap, high.profile)
 	}
+}
+
+// near reports whether one column says where the other is: the gaps between them
+// are in a range that is small beside the column's own.
+func near(gap []float64, p profile.DataColumn) bool {
+	if len(gap) < 2 {
+		return false
+	}
+	span := gap[len(gap)-1] - gap[0]
+	switch {
+	case p.Times != nil && len(p.Times.Quantiles) > 3:
+		q := p.Times.Quantiles
+		return span < (q[len(q)-1]-q[0]).Seconds()/3
+	case p.Numbers != nil && len(p.Numbers.Quantiles) > 3:
+		q := p.Numbers.Quantiles
+		return span < (q[len(q)-1]-q[0])/3
+	}
+	return false
 }
 
 // follows reports whether a column follows the other already, so that neither

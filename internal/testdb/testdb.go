@@ -4,7 +4,8 @@
 // A test package that uses it calls [Main] from its TestMain. [Postgres] and
 // [MariaDB] then start one server each, on loopback, at the first call, and give
 // every call a database of its own. Servers and files are gone when the package's
-// tests are, also after kill -9.
+// tests are; after a kill -9 the servers are, and their files stay in the system's
+// temporary directory.
 package testdb
 
 import (

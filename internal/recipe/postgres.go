@@ -312,6 +312,11 @@ func (p *postgresFill) settle(ctx context.Context, s Server) error {
 		return err
 	}
 	defer c.Close(context.WithoutCancel(ctx))
+	// A commit that did not wait for its WAL is not sure to be there until that is
+	// written, and rows that are not sure are not marked as visible to all.
+	if _, err := c.Exec(ctx, "CHECKPOINT"); err != nil {
+		return fmt.Errorf("write a checkpoint: %w", err)
+	}
 	if _, err := c.Exec(ctx, "VACUUM (ANALYZE)"); err != nil {
 		return fmt.Errorf("vacuum the dataset: %w", err)
 	}

@@ -68,7 +68,7 @@ type loader struct {
 	tables   []*table
 	infile   bool // LOAD DATA LOCAL is allowed
 	packet   int  // max_allowed_packet
-	progress *meter
+	progress *rows.Meter
 	report   Report
 }
 
@@ -103,7 +103,7 @@ func (db *DB) Load(ctx context.Context, o Options, d rows.Dataset) (Report, erro
 	if o.IndexRows == 0 {
 		o.IndexRows = defaultIndexRows
 	}
-	l := &loader{Options: o, db: db, progress: newMeter(o.Progress)}
+	l := &loader{Options: o, db: db, progress: rows.NewMeter(o.Progress)}
 	control, err := db.loading(ctx)
 	if err != nil {
 		return Report{}, interrupted(ctx, err)
@@ -261,11 +261,11 @@ func (l *loader) run(ctx context.Context, control *session, p plan, sequences []
 	}
 	references := l.references()
 	err = l.phase(PhaseReferences, int64(len(references)), func() error {
-		return share(ctx, len(sessions), len(references), func(ctx context.Context, worker, i int) error {
+		return rows.Share(ctx, len(sessions), len(references), func(ctx context.Context, worker, i int) error {
 			if err := references[i].prove(ctx, sessions[worker]); err != nil {
 				return err
 			}
-			l.progress.add(references[i].table, 1, 0)
+			l.progress.Add(references[i].table, 1, 0)
 			return nil
 		})
 	})
@@ -284,22 +284,22 @@ func (l *loader) run(ctx context.Context, control *session, p plan, sequences []
 // phase runs f and writes down how long it took.
 func (l *loader) phase(name Phase, total int64, f func() error) error {
 	start := time.Now()
-	l.progress.begin(name, total)
+	l.progress.Begin(name, total)
 	if err := f(); err != nil {
 		return err
 	}
-	l.progress.end()
+	l.progress.End()
 	l.report.Phases = append(l.report.Phases, PhaseReport{Phase: name, Took: time.Since(start)})
 	return nil
 }
 
 // parallel takes steps over all sessions.
 func (l *loader) parallel(ctx context.Context, sessions []*session, steps []step) error {
-	return share(ctx, len(sessions), len(steps), func(ctx context.Context, worker, i int) error {
+	return rows.Share(ctx, len(sessions), len(steps), func(ctx context.Context, worker, i int) error {
 		if err := steps[i].run(ctx, sessions[worker]); err != nil {
 			return err
 		}
-		l.progress.add(steps[i].table, 1, 0)
+		l.progress.Add(steps[i].table, 1, 0)
 		return nil
 	})
 }
@@ -323,13 +323,13 @@ func (l *loader) setSequences(ctx context.Context, s *session, sequences []rows.
 }
 
 func (l *loader) analyze(ctx context.Context, sessions []*session) error {
-	return share(ctx, len(sessions), len(l.tables), func(ctx context.Context, worker, i int) error {
+	return rows.Share(ctx, len(sessions), len(l.tables), func(ctx context.Context, worker, i int) error {
 		t := l.tables[i]
 		// The answer is a table, which says that the table is analysed.
 		if err := sessions[worker].exec(ctx, "ANALYZE TABLE "+quote(t.name)); err != nil {
 			return failed(fmt.Sprintf("analyze table %q", t.name), err)
 		}
-		l.progress.add(t.name, 1, 0)
+		l.progress.Add(t.name, 1, 0)
 		return nil
 	})
 }

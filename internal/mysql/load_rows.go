@@ -13,6 +13,7 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/rows"
 )
 
 const (
@@ -52,7 +53,7 @@ func (l *loader) loadAll(ctx context.Context, sessions []*session) error {
 	}
 	order := l.bySize()
 	memory := make([]*buffers, len(sessions))
-	err := share(ctx, len(sessions), len(order), func(ctx context.Context, worker, i int) error {
+	err := rows.Share(ctx, len(sessions), len(order), func(ctx context.Context, worker, i int) error {
 		if memory[worker] == nil {
 			memory[worker] = newBuffers()
 		}
@@ -87,7 +88,7 @@ var readers atomic.Int64
 func (l *loader) loadChunk(ctx context.Context, s *session, c chunk, memory *buffers) (bytes int64, err error) {
 	t := c.table
 	doing := fmt.Sprintf("load table %q", t.name)
-	told := func(rows, bytes int64) { l.progress.add(t.name, rows, bytes) }
+	told := func(rows, bytes int64) { l.progress.Add(t.name, rows, bytes) }
 	// Off, they let a server take rows of a unique index unseen. The primary key is
 	// checked in any case.
 	checks := "SET unique_checks = 1"

@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/rehearse-dev/rehearse/internal/rows"
 )
 
 // A table of fewer than freezeRows rows is not worth a transaction in which it is
@@ -30,7 +30,7 @@ func (l *loader) copyAll(ctx context.Context, conns []*pgx.Conn) error {
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(l.tables[b].rows.Rows(), l.tables[a].rows.Rows()) })
 	memory := make([]*buffers, len(conns))
-	err := share(ctx, len(conns), len(order), func(ctx context.Context, worker, i int) error {
+	err := rows.Share(ctx, len(conns), len(order), func(ctx context.Context, worker, i int) error {
 		if memory[worker] == nil {
 			memory[worker] = newBuffers()
 		}
@@ -72,7 +72,7 @@ func (l *loader) copy(ctx context.Context, conn *pgx.Conn, t *table, memory *buf
 			return 0, 0, failed(ctx, conn, fmt.Sprintf("load table %q", t.name), err)
 		}
 	}
-	s := startStream(ctx, t.encoder, t.rows, t.rows.Rows(), memory, func(rows, bytes int64) { l.progress.add(t.name, rows, bytes) })
+	s := startStream(ctx, t.encoder, t.rows, t.rows.Rows(), memory, func(rows, bytes int64) { l.progress.Add(t.name, rows, bytes) })
 	tag, err := conn.PgConn().CopyFrom(ctx, s, statement)
 	if err := s.close(); err != nil {
 		return 0, 0, fmt.Errorf("load table %q: %w", t.name, err)
@@ -90,48 +90,22 @@ func (l *loader) copy(ctx context.Context, conn *pgx.Conn, t *table, memory *buf
 
 // parallel takes steps over all connections.
 func (l *loader) parallel(ctx context.Context, conns []*pgx.Conn, steps []step) error {
-	return share(ctx, len(conns), len(steps), func(ctx context.Context, worker, i int) error {
+	return rows.Share(ctx, len(conns), len(steps), func(ctx context.Context, worker, i int) error {
 		if err := steps[i].make(ctx, conns[worker]); err != nil {
 			return err
 		}
-		l.progress.add(plain(steps[i].table), 1, 0)
+		l.progress.Add(plain(steps[i].table), 1, 0)
 		return nil
 	})
 }
 
 func (l *loader) analyze(ctx context.Context, conns []*pgx.Conn) error {
-	return share(ctx, len(conns), len(l.tables), func(ctx context.Context, worker, i int) error {
+	return rows.Share(ctx, len(conns), len(l.tables), func(ctx context.Context, worker, i int) error {
 		t := l.tables[i]
 		if _, err := conns[worker].Exec(ctx, "ANALYZE "+t.sql); err != nil {
 			return failed(ctx, conns[worker], fmt.Sprintf("analyze table %q", t.name), err)
 		}
-		l.progress.add(t.name, 1, 0)
+		l.progress.Add(t.name, 1, 0)
 		return nil
 	})
-}
-
-// share lets workers do jobs 0 to jobs-1, each worker the next that nobody has
-// taken yet. The first error ends all of them, and is returned when they have
-// ended.
-func share(ctx context.Context, workers, jobs int, do func(ctx context.Context, worker, job int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for w := range min(workers, jobs) {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= jobs {
-					return
-				}
-				if err := do(ctx, w, i); err != nil {
-					cancel(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return context.Cause(ctx)
 }

@@ -79,7 +79,7 @@ const (
 type loader struct {
 	Options
 	tables   []*table
-	progress *meter
+	progress *rows.Meter
 	report   Report
 	// replica: the server lets us keep triggers from firing.
 	replica bool
@@ -108,7 +108,7 @@ func Load(ctx context.Context, o Options, d rows.Dataset) (Report, error) {
 	if o.IndexRows == 0 {
 		o.IndexRows = defaultIndexRows
 	}
-	l := &loader{Options: o, progress: newMeter(o.Progress)}
+	l := &loader{Options: o, progress: rows.NewMeter(o.Progress)}
 	control, err := l.session(ctx)
 	if err != nil {
 		return Report{}, err
@@ -204,11 +204,11 @@ func (l *loader) run(ctx context.Context, control *pgx.Conn, p *plan, sequences 
 // phase runs f and writes down how long it took.
 func (l *loader) phase(name Phase, total int64, f func() error) error {
 	start := time.Now()
-	l.progress.begin(name, total)
+	l.progress.Begin(name, total)
 	if err := f(); err != nil {
 		return err
 	}
-	l.progress.end()
+	l.progress.End()
 	l.report.Phases = append(l.report.Phases, PhaseReport{Phase: name, Took: time.Since(start)})
 	return nil
 }

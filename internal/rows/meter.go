@@ -1,4 +1,4 @@
-package mysql
+package rows
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 // progressEvery is how often progress is reported at most.
 const progressEvery = 100 * time.Millisecond
 
-// meter counts what workers have done and reports it now and then.
-type meter struct {
+// Meter counts what the workers of a load have done and reports it now and then.
+type Meter struct {
 	report func(Progress)
 
 	mu   sync.Mutex
@@ -19,23 +19,28 @@ type meter struct {
 	last time.Time
 }
 
-func newMeter(report func(Progress)) *meter { return &meter{report: report} }
+// NewMeter makes a meter; report, which may be nil, is called at most ten times a
+// second and at the start and the end of each phase, from one goroutine at a time.
+func NewMeter(report func(Progress)) *Meter { return &Meter{report: report} }
 
-func (m *meter) begin(p Phase, total int64) {
+// Begin begins a phase of so many rows or steps.
+func (m *Meter) Begin(p Phase, total int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now = Progress{Phase: p, Total: total, Bytes: m.now.Bytes}
 	m.tell()
 }
 
-func (m *meter) end() {
+// End ends the phase.
+func (m *Meter) End() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now.Table = ""
 	m.tell()
 }
 
-func (m *meter) add(table string, done, bytes int64) {
+// Add adds what was done of a table.
+func (m *Meter) Add(table string, done, bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now.Table = table
@@ -46,7 +51,7 @@ func (m *meter) add(table string, done, bytes int64) {
 	}
 }
 
-func (m *meter) tell() {
+func (m *Meter) tell() {
 	if m.report == nil {
 		return
 	}
@@ -54,10 +59,10 @@ func (m *meter) tell() {
 	m.report(m.now)
 }
 
-// share lets workers do jobs 0 to jobs-1, each worker the next that nobody has
+// Share lets workers do jobs 0 to jobs-1, each worker the next that nobody has
 // taken yet. The first error ends all of them, and is returned when they have
 // ended.
-func share(ctx context.Context, workers, jobs int, do func(ctx context.Context, worker, job int) error) error {
+func Share(ctx context.Context, workers, jobs int, do func(ctx context.Context, worker, job int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64

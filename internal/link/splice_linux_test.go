@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -29,6 +30,14 @@ func openPipes(t *testing.T) (n int) {
 		}
 	}
 	return n - freePipes()
+}
+
+// tally counts what is written to it.
+type tally struct{ atomic.Int64 }
+
+func (n *tally) Write(p []byte) (int, error) {
+	n.Add(int64(len(p)))
+	return len(p), nil
 }
 
 // pour writes to a connection until told to stop, and gives how much was taken.
@@ -151,11 +160,14 @@ func TestSpliceGivesPipesBack(t *testing.T) {
 		before := openPipes(t)
 		enough, poured := make(chan struct{}), make(chan int64)
 		go func() { poured <- pour(client, enough) }()
-		untilSpliced(t, upstream, before)
-		go io.Copy(io.Discard, struct{ io.Reader }{upstream})
+		var arrived tally
+		arrived.Add(untilSpliced(t, upstream, before))
+		go io.Copy(&arrived, struct{ io.Reader }{upstream})
 		close(enough)
-		<-poured
-		// It stays open, and idle.
+		// It stays open, and is idle only when all has arrived: bytes that are
+		// still under way would take a pipe again.
+		sent := <-poured
+		eventually(t, func() bool { return arrived.Load() == sent })
 		eventually(t, func() bool { return openPipes(t) == before })
 	}
 	if n := freePipes() / 2; n > maxFreePipes {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,7 @@ type server struct {
 	once sync.Once
 	err  error
 	cmd  *exec.Cmd
+	gone chan struct{} // closed when cmd has ended
 	dir  string
 	port int
 	n    int
@@ -54,7 +56,7 @@ var (
 func (s *server) stop() {
 	if s.cmd != nil {
 		_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-		_ = s.cmd.Wait()
+		<-s.gone
 	}
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
@@ -236,7 +238,20 @@ func (s *server) serve(cmd, ask *exec.Cmd) error {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	started := make(chan error)
+	s.gone = make(chan struct{})
+	go func() {
+		// The kernel ends the server with the thread that started it, and Go ends
+		// threads, as those of goroutines that had one to themselves.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+		close(s.gone)
+	}()
+	if err := <-started; err != nil {
 		return err
 	}
 	s.cmd = cmd

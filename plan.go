@@ -54,6 +54,9 @@ type Service struct {
 	// Job is true for a one-shot service: exit 0 is success.
 	Job     bool     `json:"job,omitempty"`
 	Process *Process `json:"process,omitempty"`
+	// Container is what only a container engine can do for it; nil in plans of
+	// other drivers.
+	Container *Container `json:"container,omitempty"`
 	// Recipe names the recipe by which the process driver starts the image
 	// from the host's binaries; empty when none fits or Process says how.
 	Recipe string `json:"recipe,omitempty"`
@@ -68,8 +71,17 @@ type Service struct {
 type Build struct {
 	Context    string            `json:"context"`
 	Dockerfile string            `json:"dockerfile,omitempty"`
+	Inline     string            `json:"inline,omitempty"` // the Dockerfile's text, in the file's place
 	Target     string            `json:"target,omitempty"`
 	Args       map[string]string `json:"args,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Network    string            `json:"network,omitempty"` // of the build's own commands
+	CacheFrom  []string          `json:"cacheFrom,omitempty"`
+	Contexts   map[string]string `json:"contexts,omitempty"` // additional_contexts: name → path or URL
+	Platform   string            `json:"platform,omitempty"`
+	ShmSize    int64             `json:"shmSize,omitempty"` // bytes
+	NoCache    bool              `json:"noCache,omitempty"`
+	Pull       bool              `json:"pull,omitempty"`
 }
 
 // Process is how the process driver builds and starts a service that has no
@@ -102,6 +114,16 @@ type Mount struct {
 	Content string `json:"content,omitempty"`
 	// Env names the environment variable that holds a config or secret.
 	Env string `json:"env,omitempty"`
+	// UID, GID and Mode are a config's or secret's; Mode and Size are a tmpfs's.
+	// Only container engines heed them.
+	UID  string `json:"uid,omitempty"`
+	GID  string `json:"gid,omitempty"`
+	Mode uint32 `json:"mode,omitempty"`
+	Size int64  `json:"size,omitempty"` // bytes
+	// Propagation, NoCopy and Subpath are as in Compose's long syntax.
+	Propagation string `json:"propagation,omitempty"`
+	NoCopy      bool   `json:"noCopy,omitempty"`
+	Subpath     string `json:"subpath,omitempty"`
 }
 
 // Need is one line of depends_on.

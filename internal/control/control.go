@@ -9,16 +9,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/passing"
 )
 
 // Request is what a command asks.
@@ -42,11 +39,9 @@ type Response struct {
 // handler returns. ctx ends when the client hangs up.
 type Handler func(ctx context.Context, q Request, files []*os.File) (any, error)
 
-const maxRequest = 1 << 20
-
 // Listen opens the socket.
 func Listen(path string) (*net.UnixListener, error) {
-	name, release, err := address(path)
+	name, release, err := passing.Address(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the control socket: %w", err)
 	}
@@ -60,20 +55,6 @@ func Listen(path string) (*net.UnixListener, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
-}
-
-// address is a name for a socket that fits into the kernel's 107 bytes: a long
-// path is taken through a file descriptor of its directory, which stays open
-// until release.
-func address(path string) (name string, release func(), err error) {
-	if len(path) < 100 {
-		return path, func() {}, nil
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return "", nil, err
-	}
-	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)), func() { dir.Close() }, nil
 }
 
 // Serve answers requests until ctx ends, and waits for those under way.
@@ -103,12 +84,10 @@ func answer(ctx context.Context, c *net.UnixConn, h Handler) {
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 	})
 	defer stop()
-	q, files, err := readRequest(c)
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
+	ch := passing.FromConn(c)
+	var q Request
+	files, err := ch.Read(&q)
+	defer passing.CloseAll(files)
 	var body any
 	if err == nil {
 		one, cancel := context.WithCancel(ctx)
@@ -130,45 +109,13 @@ func answer(ctx context.Context, c *net.UnixConn, h Handler) {
 	} else if r.Body, err = json.Marshal(body); err != nil {
 		r.Error = err.Error()
 	}
-	_ = json.NewEncoder(c).Encode(r) // a client that has hung up wants no answer
-}
-
-// readRequest reads a length, with which the files come, and the request.
-func readRequest(c *net.UnixConn) (q Request, files []*os.File, err error) {
-	head := make([]byte, 4)
-	oob := make([]byte, unix.CmsgSpace(16*4))
-	n, oobn, _, _, err := c.ReadMsgUnix(head, oob)
-	if err != nil {
-		return q, nil, err
-	}
-	if _, err := io.ReadFull(c, head[n:]); err != nil {
-		return q, nil, err
-	}
-	if messages, err := unix.ParseSocketControlMessage(oob[:oobn]); err == nil {
-		for _, m := range messages {
-			if fds, err := unix.ParseUnixRights(&m); err == nil {
-				for _, fd := range fds {
-					unix.CloseOnExec(fd)
-					files = append(files, os.NewFile(uintptr(fd), "received"))
-				}
-			}
-		}
-	}
-	size := int(head[0])<<24 | int(head[1])<<16 | int(head[2])<<8 | int(head[3])
-	if size < 0 || size > maxRequest {
-		return q, files, fmt.Errorf("a request of %d bytes", size)
-	}
-	data := make([]byte, size)
-	if _, err := io.ReadFull(c, data); err != nil {
-		return q, files, err
-	}
-	return q, files, json.Unmarshal(data, &q)
+	_ = ch.Write(r) // a client that has hung up wants no answer
 }
 
 // Call asks and waits for the answer, whose body is read into out unless that is
 // nil.
 func Call(ctx context.Context, path string, q Request, out any, files ...*os.File) error {
-	name, release, err := address(path)
+	name, release, err := passing.Address(path)
 	if err != nil {
 		return fmt.Errorf("reach the environment: %w", err)
 	}
@@ -182,27 +129,14 @@ func Call(ctx context.Context, path string, q Request, out any, files ...*os.Fil
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	data, err := json.Marshal(q)
-	if err != nil {
-		return err
-	}
-	var rights []byte
-	if len(files) > 0 {
-		fds := make([]int, len(files))
-		for i, f := range files {
-			fds[i] = int(f.Fd())
-		}
-		rights = unix.UnixRights(fds...)
-	}
-	n := len(data)
-	if _, _, err := c.WriteMsgUnix([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}, rights, nil); err != nil {
-		return fmt.Errorf("ask the environment: %w", err)
-	}
-	if _, err := c.Write(data); err != nil {
+	ch := passing.FromConn(c)
+	if err := ch.Write(q, files...); err != nil {
 		return fmt.Errorf("ask the environment: %w", err)
 	}
 	var r Response
-	if err := json.NewDecoder(c).Decode(&r); err != nil {
+	received, err := ch.Read(&r)
+	passing.CloseAll(received) // none are expected
+	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -162,7 +162,7 @@ func TestTooLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(c)
-	if err != nil || !strings.Contains(string(answer), "a request of 2147483647 bytes") {
+	if err != nil || !strings.Contains(string(answer), "a message of 2147483647 bytes") {
 		t.Errorf("the answer is %q (%v)", answer, err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/passing"
 	"github.com/rehearse-dev/rehearse/internal/snapshot"
 )
 
@@ -198,7 +199,7 @@ func (e *environment) run(l *launch, q jailRequest, out driver.Output) (*jailPro
 	if err != nil {
 		return nil, err
 	}
-	defer closeAll(groups)
+	defer passing.CloseAll(groups)
 	p, err := e.iso.start(spec, q.name, groups)
 	if err != nil {
 		return nil, err
@@ -216,7 +217,7 @@ func (e *environment) run(l *launch, q jailRequest, out driver.Output) (*jailPro
 	p.cause = q.group.cause
 	p.mu.Unlock()
 	_, err = p.run(program{Args: l.args, Env: l.env, Dir: l.dir, Main: true}, streams)
-	closeAll(streams[:])
+	passing.CloseAll(streams[:])
 	if err != nil {
 		_ = p.Kill()
 		<-p.Done()
@@ -253,7 +254,7 @@ func outputStreams(out driver.Output) (streams [3]*os.File, wait func(), err err
 		if i == 1 && w != nil && sameWriter(w, out.Stdout) {
 			// One writer for both gets both in order, from one goroutine.
 			if streams[2], err = duplicate(streams[1]); err != nil {
-				closeAll(streams[:2])
+				passing.CloseAll(streams[:2])
 				return streams, nil, err
 			}
 			continue
@@ -261,7 +262,7 @@ func outputStreams(out driver.Output) (streams [3]*os.File, wait func(), err err
 		if f, ok := w.(*os.File); ok {
 			dup, err := duplicate(f)
 			if err != nil {
-				closeAll(streams[:i+1])
+				passing.CloseAll(streams[:i+1])
 				return streams, nil, err
 			}
 			streams[i+1] = dup
@@ -272,7 +273,7 @@ func outputStreams(out driver.Output) (streams [3]*os.File, wait func(), err err
 		}
 		r, pw, err := os.Pipe()
 		if err != nil {
-			closeAll(streams[:i+1])
+			passing.CloseAll(streams[:i+1])
 			return streams, nil, err
 		}
 		if uid := plainUID(); uid != 0 {
@@ -331,7 +332,7 @@ func (e *environment) exec(ctx context.Context, p *jailProcess, l *launch, cmd d
 	if cmd.Stdin != nil {
 		in, err := inputStream(cmd.Stdin)
 		if err != nil {
-			closeAll(streams[:])
+			passing.CloseAll(streams[:])
 			return 0, err
 		}
 		streams[0].Close()
@@ -342,7 +343,7 @@ func (e *environment) exec(ctx context.Context, p *jailProcess, l *launch, cmd d
 		env = append(slices.Clip(env), k+"="+v)
 	}
 	pid, err := p.run(program{Args: cmd.Args, Env: env, Dir: l.dir}, streams)
-	closeAll(streams[:])
+	passing.CloseAll(streams[:])
 	if err != nil {
 		return 0, err
 	}

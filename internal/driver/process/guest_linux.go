@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rehearse-dev/rehearse/internal/packet"
+	"github.com/rehearse-dev/rehearse/internal/passing"
 )
 
 // The guest is PID 1 of an environment: our own binary, started again in a user,
@@ -30,7 +31,7 @@ import (
 
 // guest is the state of an environment's PID 1.
 type guest struct {
-	ch   *channel
+	ch   *passing.Channel
 	home int // our own network namespace
 	mu   sync.Mutex
 	nets map[string]int // service → network namespace
@@ -44,25 +45,25 @@ type boot struct {
 }
 
 func runGuest() error {
-	ch, err := newChannel(os.NewFile(controlFD, "control"))
+	ch, err := passing.FromFile(os.NewFile(controlFD, "control"))
 	if err != nil {
 		return err
 	}
 	var b boot
-	if _, err := ch.read(&b); err != nil {
+	if _, err := ch.Read(&b); err != nil {
 		return err
 	}
 	g := &guest{ch: ch, nets: map[string]int{}, wired: map[string]bool{}}
 	if err := g.prepare(b); err != nil {
-		return errors.Join(err, ch.write(reply{Event: "boot", Error: err.Error()}))
+		return errors.Join(err, ch.Write(reply{Event: "boot", Error: err.Error()}))
 	}
-	if err := ch.write(reply{Event: "boot", PID: os.Getpid()}); err != nil {
+	if err := ch.Write(reply{Event: "boot", PID: os.Getpid()}); err != nil {
 		return err
 	}
 	go g.reap()
 	for {
 		var q request
-		files, err := ch.read(&q)
+		files, err := ch.Read(&q)
 		if err != nil {
 			return err // the host is gone, and with us goes everything
 		}
@@ -98,7 +99,7 @@ func (g *guest) prepare(b boot) error {
 
 // serve answers one request.
 func (g *guest) serve(q request, files []*os.File) {
-	defer closeAll(files)
+	defer passing.CloseAll(files)
 	r := reply{ID: q.ID}
 	var out []*os.File
 	var err error
@@ -118,8 +119,8 @@ func (g *guest) serve(q request, files []*os.File) {
 	}
 	fail(&r, err)
 	// A failed write means that the host is gone; the reading side sees it too.
-	_ = g.ch.write(r, out...)
-	closeAll(out)
+	_ = g.ch.Write(r, out...)
+	passing.CloseAll(out)
 }
 
 // inside runs f on a thread in a service's network namespace.
@@ -220,7 +221,7 @@ func (g *guest) packets(service string, number int) (ends []*os.File, err error)
 	}
 	defer func() {
 		if err != nil {
-			closeAll(ends)
+			passing.CloseAll(ends)
 			ends = nil
 		}
 	}()
@@ -257,7 +258,7 @@ func (g *guest) sockets(service string, n int) (out []*os.File, err error) {
 		for range n {
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 			if err != nil {
-				closeAll(out)
+				passing.CloseAll(out)
 				out = nil
 				return fmt.Errorf("make a socket: %w", err)
 			}
@@ -297,6 +298,6 @@ func (g *guest) shim(q request, files []*os.File) (pid int, err error) {
 // service had started has ended too.
 func (g *guest) reap() {
 	eachExit(func(pid int, ws unix.WaitStatus, _ *unix.Rusage) {
-		_ = g.ch.write(reply{Event: "exit", PID: pid, Status: status(ws)})
+		_ = g.ch.Write(reply{Event: "exit", PID: pid, Status: status(ws)})
 	})
 }

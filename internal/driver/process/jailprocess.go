@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/passing"
 )
 
 // jailProcess is a shim and, once started, the service in it.
@@ -30,7 +31,7 @@ type jailProcess struct {
 
 var _ driver.Process = (*jailProcess)(nil)
 
-func newJailProcess(ch *channel, pid int, kill func() error) *jailProcess {
+func newJailProcess(ch *passing.Channel, pid int, kill func() error) *jailProcess {
 	p := &jailProcess{pid: pid, kill: kill, done: make(chan struct{}), others: map[int]chan int{}, early: map[int]int{}}
 	p.shim = newClient(ch, p.event)
 	return p
@@ -114,7 +115,7 @@ func (p *jailProcess) gone() {
 			}
 			onGone := p.onGone
 			p.mu.Unlock()
-			p.shim.ch.close()
+			p.shim.ch.Close()
 			if onGone != nil {
 				onGone()
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/passing"
 )
 
 // controlGroup holds a service to its limits. It is a directory in each
@@ -134,7 +135,7 @@ func (g *controlGroup) lists() ([]*os.File, error) {
 	for _, d := range g.dirs {
 		f, err := os.OpenFile(filepath.Join(d, "cgroup.procs"), os.O_WRONLY, 0)
 		if err != nil {
-			closeAll(files)
+			passing.CloseAll(files)
 			return nil, fmt.Errorf("apply limits: %w", err)
 		}
 		files = append(files, f)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rehearse-dev/rehearse/internal/packet"
+	"github.com/rehearse-dev/rehearse/internal/passing"
 )
 
 // namespaces is the best tier: every service in a network, mount, PID, IPC and
@@ -26,13 +28,13 @@ type namespaces struct {
 	guest   *client
 	pid     int           // of the guest, as the host sees it
 	ended   chan struct{} // closed when the guest has been waited for
-	control *channel
+	control *passing.Channel
 
 	mu    sync.Mutex
 	dead  bool                 // the guest has ended
 	shims map[int]*jailProcess // by the PID that the guest knows them by
 	early map[int]int          // status of shims that ended before they were noted
-	pools map[string]*socketPool
+	pools map[string]*passing.Pool
 }
 
 var _ isolation = (*namespaces)(nil)
@@ -48,13 +50,13 @@ func startNamespaces(dir string, env []string) (*namespaces, error) {
 	if err := os.MkdirAll(scratch, 0o755); err != nil {
 		return nil, err
 	}
-	ch, theirs, err := socketpair()
+	ch, theirs, err := passing.Socketpair()
 	if err != nil {
 		return nil, err
 	}
 	n := &namespaces{
 		dir: scratch, control: ch, ended: make(chan struct{}),
-		shims: map[int]*jailProcess{}, early: map[int]int{}, pools: map[string]*socketPool{},
+		shims: map[int]*jailProcess{}, early: map[int]int{}, pools: map[string]*passing.Pool{},
 	}
 	cmd := &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{guestArg}, Env: env,
@@ -77,16 +79,16 @@ func startNamespaces(dir string, env []string) (*namespaces, error) {
 	err = <-started
 	theirs.Close() // now: as long as we hold it, we do not see the guest's end
 	if err != nil {
-		ch.close()
+		ch.Close()
 		return nil, fmt.Errorf("start the environment's namespaces: %w", err)
 	}
 	n.pid = cmd.Process.Pid
-	if err := ch.write(boot{Scratch: scratch}); err != nil {
+	if err := ch.Write(boot{Scratch: scratch}); err != nil {
 		n.close()
 		return nil, fmt.Errorf("start the environment: %w", err)
 	}
 	var first reply
-	if _, err := ch.read(&first); err != nil {
+	if _, err := ch.Read(&first); err != nil {
 		n.close()
 		return nil, fmt.Errorf("start the environment: %w", err)
 	}
@@ -137,14 +139,14 @@ func (n *namespaces) start(spec jailSpec, network string, groups []*os.File) (*j
 	uid, gid := n.owner()
 	spec.HostUID, spec.HostGID = uid, gid
 	spec.Work = filepath.Join(n.dir, spec.Name)
-	ch, theirs, err := socketpair()
+	ch, theirs, err := passing.Socketpair()
 	if err != nil {
 		return nil, err
 	}
 	r, _, err := n.guest.call(request{Op: "shim", Netns: network}, theirs, os.Stderr)
 	theirs.Close() // now: as long as we hold it, we do not see the shim's end
 	if err != nil {
-		ch.close()
+		ch.Close()
 		return nil, fmt.Errorf("start a supervisor: %w", err)
 	}
 	p := newJailProcess(ch, r.PID, func() error {
@@ -174,7 +176,7 @@ func (n *namespaces) listen(network string, number int, host string, port int) (
 	if err != nil {
 		return nil, err
 	}
-	defer closeAll(files)
+	defer passing.CloseAll(files)
 	if len(files) != 1 {
 		return nil, fmt.Errorf("listen: %d files came back, not 1", len(files))
 	}
@@ -191,7 +193,7 @@ func (n *namespaces) packets(network string, number int) (near, far *os.File, er
 	if err != nil {
 		return nil, nil, err
 	}
-	defer closeAll(files)
+	defer passing.CloseAll(files)
 	if len(files) != 2 {
 		return nil, nil, fmt.Errorf("packets: %d files came back, not 2", len(files))
 	}
@@ -214,18 +216,21 @@ func (n *namespaces) dial(ctx context.Context, network string, port int) (net.Co
 	n.mu.Lock()
 	pool, ok := n.pools[network]
 	if !ok {
-		pool = &socketPool{fill: func(count int) ([]*os.File, error) {
+		pool = &passing.Pool{Fill: func(count int) ([]*os.File, error) {
 			_, files, err := n.guest.call(request{Op: "sockets", Netns: network, Count: count})
 			return files, err
 		}}
 		n.pools[network] = pool
 	}
 	n.mu.Unlock()
-	s, err := pool.get()
+	s, err := pool.Get()
+	if errors.Is(err, net.ErrClosed) {
+		err = errGone
+	}
 	if err != nil {
 		return nil, err
 	}
-	return connect(ctx, s, port)
+	return passing.Connect(ctx, s, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port)))
 }
 
 // address is where a client's link to its i-th upstream listens.
@@ -235,7 +240,7 @@ func (n *namespaces) processes(p *jailProcess) []int { return jailedProcesses(n.
 
 // close ends the guest, and with it everything in the environment.
 func (n *namespaces) close() {
-	n.control.close()
+	n.control.Close()
 	// The guest ends by itself when it reads the end of its control socket; the
 	// kill is for one that is stuck.
 	select {
@@ -247,7 +252,7 @@ func (n *namespaces) close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, pool := range n.pools {
-		pool.close()
+		pool.Close()
 	}
 	_ = os.Remove(n.dir)
 }
@@ -261,79 +266,4 @@ func (n *namespaces) allGone() {
 		delete(n.shims, pid)
 		p.gone()
 	}
-}
-
-// socketPool keeps unconnected sockets of a namespace at hand, so that a dial
-// rarely has to ask for one.
-type socketPool struct {
-	fill func(n int) ([]*os.File, error)
-
-	mu     sync.Mutex
-	free   []*os.File
-	closed bool
-}
-
-const poolBatch = 16
-
-func (p *socketPool) get() (*os.File, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, errGone
-	}
-	if len(p.free) == 0 {
-		files, err := p.fill(poolBatch)
-		if err != nil {
-			return nil, err
-		}
-		p.free = files
-	}
-	f := p.free[len(p.free)-1]
-	p.free = p.free[:len(p.free)-1]
-	return f, nil
-}
-
-func (p *socketPool) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-	closeAll(p.free)
-	p.free = nil
-}
-
-// connect connects a non-blocking socket of another namespace to that
-// namespace's loopback.
-func connect(ctx context.Context, f *os.File, port int) (net.Conn, error) {
-	defer f.Close() // FileConn duplicates it
-	to := &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	// The connection is begun inside the callback: the netpoller forgets what
-	// was writable before the callback's first call, and reports only changes.
-	stop := context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	var connectErr error
-	begun := false
-	err = raw.Write(func(fd uintptr) bool {
-		if !begun {
-			begun = true
-			connectErr = unix.Connect(int(fd), to)
-			return connectErr != unix.EINPROGRESS
-		}
-		n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
-		connectErr = err
-		if n != 0 {
-			connectErr = unix.Errno(n)
-		}
-		return true
-	})
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if err := errors.Join(err, connectErr); err != nil {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}, Err: os.NewSyscallError("connect", err)}
-	}
-	return net.FileConn(f)
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+
+	"github.com/rehearse-dev/rehearse/internal/passing"
 )
 
 // plain is what remains where the host has no namespaces: services share the
@@ -56,14 +58,14 @@ func startPlain(tier, dir string, env []string) (isolation, error) {
 }
 
 func (p *plain) start(spec jailSpec, _ string, groups []*os.File) (*jailProcess, error) {
-	ch, theirs, err := socketpair()
+	ch, theirs, err := passing.Socketpair()
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.Close()
 	self, err := os.Executable()
 	if err != nil {
-		ch.close()
+		ch.Close()
 		return nil, err
 	}
 	cmd := &exec.Cmd{
@@ -73,12 +75,12 @@ func (p *plain) start(spec jailSpec, _ string, groups []*os.File) (*jailProcess,
 	err = cmd.Start()
 	theirs.Close() // now: as long as we hold it, we do not see the shim's end
 	if err != nil {
-		ch.close()
+		ch.Close()
 		return nil, fmt.Errorf("start a supervisor: %w", err)
 	}
 	// The shim ends its service when the control socket ends. To kill it
 	// outright would leave the service without a supervisor.
-	jp := newJailProcess(ch, cmd.Process.Pid, ch.close)
+	jp := newJailProcess(ch, cmd.Process.Pid, ch.Close)
 	p.mu.Lock()
 	p.shims[jp] = cmd
 	p.mu.Unlock()

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rehearse-dev/rehearse/internal/passing"
 )
 
 // The shim is PID 1 of one service: it makes the service's file system, starts
@@ -20,7 +22,7 @@ import (
 // ends when the service does. Because it is PID 1, nothing that the service
 // started outlives it.
 type shim struct {
-	ch   *channel
+	ch   *passing.Channel
 	spec jailSpec
 
 	mu   sync.Mutex
@@ -34,20 +36,20 @@ func runShim() error {
 	// A terminal's Ctrl-C is for rehearse, which then stops us in order. The
 	// signals are caught and dropped: if we ignored them, so would the services.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGHUP)
-	ch, err := newChannel(os.NewFile(controlFD, "control"))
+	ch, err := passing.FromFile(os.NewFile(controlFD, "control"))
 	if err != nil {
 		return err
 	}
 	var q request
-	files, err := ch.read(&q)
+	files, err := ch.Read(&q)
 	if err != nil {
 		return err
 	}
 	s := &shim{ch: ch, ours: map[int]int{}, early: map[int]unix.WaitStatus{}}
 	r := reply{ID: q.ID}
 	fail(&r, s.prepare(q, files))
-	closeAll(files)
-	if err := ch.write(r); err != nil || r.Error != "" {
+	passing.CloseAll(files)
+	if err := ch.Write(r); err != nil || r.Error != "" {
 		return err
 	}
 	go eachExit(s.ended)
@@ -66,7 +68,7 @@ func runShim() error {
 	}()
 	for {
 		var q request
-		files, err := ch.read(&q)
+		files, err := ch.Read(&q)
 		if err != nil {
 			s.killRest()
 			return err
@@ -79,8 +81,8 @@ func runShim() error {
 		default:
 			r := reply{ID: q.ID}
 			fail(&r, fmt.Errorf("unknown request %q", q.Op))
-			_ = ch.write(r)
-			closeAll(files)
+			_ = ch.Write(r)
+			passing.CloseAll(files)
 		}
 	}
 }
@@ -104,14 +106,14 @@ func (s *shim) prepare(q request, groups []*os.File) error {
 
 // run starts a program, as the service's user, without any capability.
 func (s *shim) run(q request, files []*os.File) {
-	defer closeAll(files)
+	defer passing.CloseAll(files)
 	r := reply{ID: q.ID}
 	pid, err := s.start(q.Program, files)
 	fail(&r, err)
 	r.PID = pid
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.ch.write(r)
+	_ = s.ch.Write(r)
 	if err != nil {
 		return
 	}
@@ -196,7 +198,7 @@ func (s *shim) ended(pid int, ws unix.WaitStatus, _ *unix.Rusage) {
 // report tells the host that a program ended, and ends the jail with its main.
 func (s *shim) report(pid int, ws unix.WaitStatus) {
 	delete(s.ours, pid)
-	_ = s.ch.write(reply{Event: "exit", PID: pid, Status: status(ws)})
+	_ = s.ch.Write(reply{Event: "exit", PID: pid, Status: status(ws)})
 	if pid == s.main {
 		s.killRest()
 		os.Exit(0)
@@ -218,7 +220,7 @@ func (s *shim) signal(q request) {
 	default:
 		fail(&r, unix.Kill(pid, unix.Signal(q.Signal)))
 	}
-	_ = s.ch.write(r)
+	_ = s.ch.Write(r)
 }
 
 // killRest ends what is left of the service. In a PID namespace the kernel does

@@ -21,6 +21,10 @@ needed=(
 	"npm npm"
 	"gcc gcc"
 	"curl curl"
+	"dockerd docker.io"
+	"iptables iptables"
+	"busybox busybox-static"
+	"setpriv util-linux"
 )
 
 have() {

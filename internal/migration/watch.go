@@ -193,17 +193,30 @@ func (w *watcher) waiting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var pid, by int32
-	_, err = pgx.ForEachRow(rows, []any{&pid, &by}, func() error {
+	pairs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[blocking])
+	if err != nil || len(pairs) == 0 {
+		return err
+	}
+	// Whoever blocks may have begun since the last look, and may end as soon as
+	// somebody is told of the wait.
+	if err := w.activity(ctx); err != nil {
+		return err
+	}
+	if err := w.locks(ctx); err != nil {
+		return err
+	}
+	for _, b := range pairs {
 		for _, p := range w.probes {
-			if p.pid == pid {
-				w.note(p, by)
+			if p.pid == b.Waits {
+				w.note(p, b.By)
 			}
 		}
-		return nil
-	})
-	return err
+	}
+	return nil
 }
+
+// blocking is a session that waits and one that it waits for.
+type blocking struct{ Waits, By int32 }
 
 func (w *watcher) note(p *probe, by int32) {
 	key := wait{p.table.name, p.access}

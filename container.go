@@ -54,9 +54,14 @@ type Container struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	VolumesFrom []string          `json:"volumesFrom,omitempty"` // "SERVICE[:ro]"
-	PreStart    []Hook            `json:"preStart,omitempty"`
-	PostStart   []Hook            `json:"postStart,omitempty"`
-	PreStop     []Hook            `json:"preStop,omitempty"`
+	// NoHealthcheck says that the image's own healthcheck is not asked.
+	NoHealthcheck bool `json:"noHealthcheck,omitempty"`
+	// PreStart hooks run one after the other before the service starts, each in
+	// a container of its own that has the service's volumes; the others run in
+	// the service's container.
+	PreStart  []Hook `json:"preStart,omitempty"`
+	PostStart []Hook `json:"postStart,omitempty"`
+	PreStop   []Hook `json:"preStop,omitempty"`
 }
 
 // Device is a device of the host in a container.
@@ -76,6 +81,7 @@ type Ulimit struct {
 // Hook is a command that runs in a container at a point of its life. One that
 // fails fails the service.
 type Hook struct {
+	Image      string            `json:"image,omitempty"` // of a PreStart hook; empty: the service's
 	Command    []string          `json:"command"`
 	User       string            `json:"user,omitempty"`
 	Privileged bool              `json:"privileged,omitempty"`

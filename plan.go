@@ -82,6 +82,19 @@ type Build struct {
 	ShmSize    int64             `json:"shmSize,omitempty"` // bytes
 	NoCache    bool              `json:"noCache,omitempty"`
 	Pull       bool              `json:"pull,omitempty"`
+	// Secrets and SSH are for the Dockerfile's RUN --mount. An entry of SSH is
+	// "ID" for the agent of whoever builds, or "ID=PATH" for a key or socket.
+	Secrets    []BuildSecret       `json:"secrets,omitempty"`
+	SSH        []string            `json:"ssh,omitempty"`
+	ExtraHosts map[string][]string `json:"extraHosts,omitempty"` // name → addresses
+}
+
+// BuildSecret is a secret of a build, in a file or in the environment variable
+// whose name is Env.
+type BuildSecret struct {
+	ID   string `json:"id"`
+	File string `json:"file,omitempty"`
+	Env  string `json:"env,omitempty"`
 }
 
 // Process is how the process driver builds and starts a service that has no
@@ -124,6 +137,12 @@ type Mount struct {
 	Propagation string `json:"propagation,omitempty"`
 	NoCopy      bool   `json:"noCopy,omitempty"`
 	Subpath     string `json:"subpath,omitempty"`
+	// CreateHost says that a bind's source is made, as a directory, when it is
+	// missing; otherwise that is an error.
+	CreateHost bool `json:"createHost,omitempty"`
+	// Options are a tmpfs's in the short syntax, as mount(8) takes them:
+	// "size=64m,mode=1777,noexec".
+	Options string `json:"options,omitempty"`
 }
 
 // Need is one line of depends_on.

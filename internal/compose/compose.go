@@ -2,8 +2,9 @@
 //
 // [Load] is the whole of it: it finds the files, merges and interpolates them
 // as docker compose does, and maps every service to a [rehearse.Service]. What
-// a service asks for and the process driver does not do is named in the notes,
-// field by field, so that no difference from production is silent.
+// a service asks for and the driver does not do is named in the notes, field by
+// field, so that no difference from production is silent. One table says of each
+// key of the specification what becomes of it: docs/compose-support.md.
 //
 // It is the only importer of compose-go. The package reads no environment
 // variable of its own process: the caller passes them in.
@@ -40,6 +41,9 @@ type Options struct {
 	// Env is the environment for interpolation, in the form of os.Environ. It
 	// wins over the files.
 	Env []string
+	// Driver is what services will run on: "process" when empty. Only for
+	// "docker" have services a Container.
+	Driver string
 }
 
 // Project is what the Compose files say.
@@ -68,7 +72,8 @@ type Name struct {
 }
 
 // Load reads a project. An error that a person can act on is a [rehearse.Error]
-// of kind Invalid, with the file and line where they are known.
+// of kind Invalid, with the file and line where they are known, or several, a
+// [rehearse.Problems].
 func Load(ctx context.Context, o Options) (*Project, error) {
 	src, err := locate(o)
 	if err != nil {
@@ -79,6 +84,8 @@ func Load(ctx context.Context, o Options) (*Project, error) {
 		return nil, explain(err, src)
 	}
 	m := mapper{
+		driver:  cmp.Or(o.Driver, "process"),
+		src:     src,
 		project: loaded,
 		out: &Project{
 			Name:      loaded.Name,
@@ -88,6 +95,9 @@ func Load(ctx context.Context, o Options) (*Project, error) {
 		},
 	}
 	m.run(warnings)
+	if err := m.problems.Err(); err != nil {
+		return nil, err
+	}
 	return m.out, nil
 }
 
@@ -119,14 +129,19 @@ func load(ctx context.Context, o Options, src sources) (*types.Project, []string
 
 // mapper turns compose-go's project into ours.
 type mapper struct {
-	project *types.Project
-	out     *Project
+	driver   string
+	src      sources
+	project  *types.Project
+	out      *Project
+	problems rehearse.Problems
 }
 
 func (m *mapper) run(warnings []string) {
 	for _, name := range slices.Sorted(maps.Keys(m.project.Services)) {
 		s := m.project.Services[name]
-		m.out.Services = append(m.out.Services, m.service(s))
+		if !m.leavesOut(s) {
+			m.out.Services = append(m.out.Services, m.service(s))
+		}
 		m.noteFields(s)
 	}
 	m.markJobs()
@@ -147,8 +162,15 @@ func (m *mapper) run(warnings []string) {
 	m.out.Names = slices.Compact(m.out.Names)
 }
 
+// leavesOut reports whether a service is one that there is no container for.
+func (m *mapper) leavesOut(s types.ServiceConfig) bool { return m.containers() && s.Provider != nil }
+
+// note adds a note once.
 func (m *mapper) note(service, field, text string) {
-	m.out.Notes = append(m.out.Notes, rehearse.Note{Service: rehearse.ServiceName(service), Field: field, Text: text})
+	n := rehearse.Note{Service: rehearse.ServiceName(service), Field: field, Text: text}
+	if !slices.Contains(m.out.Notes, n) {
+		m.out.Notes = append(m.out.Notes, n)
+	}
 }
 
 // relativeTo gives a path as seen from dir when it is inside, else as it is.

@@ -176,28 +176,6 @@ func TestPortRange(t *testing.T) {
 	}
 }
 
-// The notes' sentences are complete, and their table holds no key that Compose
-// does not have.
-func TestNoteTable(t *testing.T) {
-	known := serviceKeys()
-	for key, text := range withoutSuch {
-		if !slices.Contains(known, key) {
-			t.Errorf("Compose has no key %q", key)
-		}
-		if honoured[key] {
-			t.Errorf("%q is honoured and has a sentence", key)
-		}
-		if !strings.HasSuffix(text, ".") {
-			t.Errorf("%s: %q is not a sentence", key, text)
-		}
-	}
-	for key := range honoured {
-		if !slices.Contains(known, key) {
-			t.Errorf("Compose has no key %q", key)
-		}
-	}
-}
-
 // Whatever the file holds, Load answers without a panic, and its errors are ones
 // that a person can act on.
 func FuzzLoad(f *testing.F) {

@@ -125,20 +125,9 @@ func nearest(word string, known []string) string {
 // serviceKeys lists the keys of a service.
 func serviceKeys() []string {
 	var keys []string
-	var walk func(t reflect.Type)
-	walk = func(t reflect.Type) {
-		for i := range t.NumField() {
-			f := t.Field(i)
-			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-			switch {
-			case f.Anonymous:
-				walk(f.Type)
-			case key != "" && key != "-" && !strings.HasPrefix(key, "#"):
-				keys = append(keys, key)
-			}
-		}
+	for _, k := range keysOf(reflect.TypeFor[types.ServiceConfig]()) {
+		keys = append(keys, k.name)
 	}
-	walk(reflect.TypeFor[types.ServiceConfig]())
 	return keys
 }
 

@@ -31,7 +31,7 @@ func TestErrors(t *testing.T) {
 		{"list", "- a\n", `compose.yaml:1: not a Compose file: its top level is no mapping`},
 		{"top-level key", "service:\n  a: {image: x}\n", `compose.yaml:1: there is no key "service"; did you mean services?`},
 		{"duplicate", "services:\n  a: {image: x}\n  a: {image: y}\n", `compose.yaml:3: not valid YAML: mapping key "a" already defined at line 2`},
-		{"port", "services:\n  a: {image: x, ports: ['foo:bar']}\n", `compose.yaml: Invalid containerPort: bar`},
+		{"port", "services:\n  a: {image: x, ports: ['foo:bar']}\n", `compose.yaml: invalid containerPort: bar`},
 		{"disabled", "services:\n  a: {image: x, depends_on: [b]}\n  b: {image: y, profiles: [p]}\n", `compose.yaml:2: service a refers to the service b, which is not defined`},
 		{"anchor", "services:\n  a: *nope\n", `compose.yaml:2: not valid YAML: unknown anchor 'nope' referenced`},
 		{"memory", "services:\n  a: {image: x, mem_limit: lots}\n", `compose.yaml:2: services.a.mem_limit: invalid size: 'lots'`},

@@ -16,6 +16,9 @@ func (m *mapper) mounts(s types.ServiceConfig) []rehearse.Mount {
 	var mounts []rehearse.Mount
 	for i, v := range s.Volumes {
 		mount := rehearse.Mount{Type: v.Type, Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}
+		if m.containers() {
+			m.volumeOptions(&mount, s.Name, v)
+		}
 		switch v.Type {
 		case "bind":
 		case "tmpfs":
@@ -33,8 +36,12 @@ func (m *mapper) mounts(s types.ServiceConfig) []rehearse.Mount {
 		mounts = append(mounts, mount)
 	}
 	for _, t := range s.Tmpfs {
-		target, _, _ := strings.Cut(t, ":") // the rest are mount options
-		mounts = append(mounts, rehearse.Mount{Type: "tmpfs", Target: target})
+		target, options, _ := strings.Cut(t, ":")
+		mount := rehearse.Mount{Type: "tmpfs", Target: target}
+		if m.containers() {
+			mount.Options = options
+		}
+		mounts = append(mounts, mount)
 	}
 	for _, c := range s.Configs {
 		object := types.FileObjectConfig(m.project.Configs[c.Source])
@@ -47,8 +54,25 @@ func (m *mapper) mounts(s types.ServiceConfig) []rehearse.Mount {
 	return mounts
 }
 
+// volumeOptions maps what only containers can have of the long syntax.
+func (m *mapper) volumeOptions(mount *rehearse.Mount, service string, v types.ServiceVolumeConfig) {
+	if reachesEngine(v) {
+		m.refuse(service, "volumes", v.Source, noSocket)
+	}
+	if v.Bind != nil {
+		mount.Propagation = v.Bind.Propagation
+		mount.CreateHost = bool(v.Bind.CreateHostPath)
+	}
+	if v.Volume != nil {
+		mount.NoCopy, mount.Subpath = v.Volume.NoCopy, v.Volume.Subpath
+	}
+	if v.Tmpfs != nil {
+		mount.Size, mount.Mode = int64(v.Tmpfs.Size), v.Tmpfs.Mode
+	}
+}
+
 func (m *mapper) noteVolume(service string, v types.ServiceVolumeConfig) {
-	if v.Volume != nil && v.Volume.Subpath != "" {
+	if v.Volume != nil && v.Volume.Subpath != "" && !m.containers() {
 		m.note(service, "volumes.subpath", fmt.Sprintf("The whole volume is mounted at %s, not only its %s.", v.Target, v.Volume.Subpath))
 	}
 	if bool(m.project.Volumes[v.Source].External) {
@@ -67,15 +91,17 @@ func (m *mapper) object(mounts []rehearse.Mount, service, kind string, ref types
 		target = path.Join(root, target)
 	}
 	mount := rehearse.Mount{Type: kind, Source: o.File, Target: target, ReadOnly: true}
+	if m.containers() {
+		mount.UID, mount.GID = ref.UID, ref.GID
+		if ref.Mode != nil {
+			mount.Mode = uint32(*ref.Mode)
+		}
+	}
 	switch {
 	case o.File != "":
 	case o.Environment != "":
 		mount.Env = o.Environment
-		if value, ok := m.project.Environment[o.Environment]; ok {
-			m.out.Variables[o.Environment] = value
-		} else {
-			m.note(service, kind+"s", fmt.Sprintf("The environment variable %s, which holds the %s %s, is not set; the file will be empty.", o.Environment, kind, ref.Source))
-		}
+		m.variable(service, kind+"s", kind+" "+ref.Source, o.Environment)
 	case kind == "config" && o.Content != "":
 		mount.Content = o.Content
 	default:

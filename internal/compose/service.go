@@ -17,7 +17,7 @@ func (m *mapper) service(s types.ServiceConfig) rehearse.Service {
 	out := rehearse.Service{
 		Name:       rehearse.ServiceName(s.Name),
 		Image:      s.Image,
-		Build:      build(s.Build),
+		Build:      m.build(s),
 		Entrypoint: s.Entrypoint,
 		Command:    s.Command,
 		Env:        environment(s.Environment),
@@ -33,18 +33,12 @@ func (m *mapper) service(s types.ServiceConfig) rehearse.Service {
 		Limits:     limits(s),
 		StopSignal: s.StopSignal,
 		Restart:    restart(s),
+		Container:  m.container(s),
 	}
 	if s.StopGracePeriod != nil {
 		out.StopGrace = rehearse.Duration(*s.StopGracePeriod)
 	}
 	return out
-}
-
-func build(b *types.BuildConfig) *rehearse.Build {
-	if b == nil {
-		return nil
-	}
-	return &rehearse.Build{Context: b.Context, Dockerfile: b.Dockerfile, Target: b.Target, Args: environment(b.Args)}
 }
 
 // environment drops the variables that have a name but no value: Compose leaves
@@ -64,7 +58,8 @@ func environment(env types.MappingWithEquals) map[string]string {
 
 // networks lists the networks that a service is on. A service with a
 // network_mode is on none in Compose, yet reaches others some other way (by the
-// host's network or by another service's), so it joins them all here.
+// host's network or by another service's), so it joins them all here, unless a container can
+// be in the other service's.
 func (m *mapper) networks(s types.ServiceConfig) []string {
 	if len(s.Networks) > 0 {
 		return slices.Sorted(maps.Keys(s.Networks))
@@ -74,6 +69,9 @@ func (m *mapper) networks(s types.ServiceConfig) []string {
 		return nil
 	case "", "bridge", "default":
 		return []string{"default"}
+	}
+	if m.containers() && joinsNetworkOf(s) {
+		return nil
 	}
 	all := map[string]bool{}
 	for _, other := range m.project.Services {
@@ -124,8 +122,9 @@ func (m *mapper) needs(s types.ServiceConfig) []rehearse.Need {
 	var needs []rehearse.Need
 	for _, name := range slices.Sorted(maps.Keys(s.DependsOn)) {
 		d := s.DependsOn[name]
-		if _, enabled := m.project.Services[name]; !enabled {
-			continue // only a need that is not required gets here
+		to, enabled := m.project.Services[name]
+		if !enabled || m.leavesOut(to) {
+			continue // it is not required, or has its own note
 		}
 		condition := rehearse.Condition(d.Condition)
 		if condition == "" {

@@ -1,0 +1,86 @@
+package compose
+
+// workloadTable has the keys of build and deploy.
+var workloadTable = []section{
+	{"Services: build", "services.build.", []row{
+		{"context", above, yes},
+		{"dockerfile", above, yes},
+		{"dockerfile_inline", differs("The Dockerfile inside of the Compose file is left out; name one with build.dockerfile."), otherwise(needsBuildx)},
+		{"args", above, yes},
+		{"target", above, yes},
+		{"labels", above, yes},
+		{"network", above, yes},
+		{"platforms", above, otherwise("The image is built for the service's platform, else for the first.")},
+		{"shm_size", above, yes},
+		{"no_cache", above, yes},
+		{"pull", above, yes},
+		{"cache_from", above, yes},
+		{"additional_contexts", above, otherwise(needsBuildx)},
+		{"secrets", above, otherwise(needsBuildx)},
+		{"secrets.source", above, yes},
+		{"secrets.target", above, yes},
+		{"secrets.uid", above, otherwise(dockerfileSays)},
+		{"secrets.gid", above, otherwise(dockerfileSays)},
+		{"secrets.mode", above, otherwise(dockerfileSays)},
+		{"ssh", above, otherwise(needsBuildx)},
+		{"extra_hosts", above, yes},
+		{"cache_to", above, leftOut("Nothing is written outside of the engine.")},
+		{"tags", above, otherwise("The image has a tag of rehearse's own.")},
+		{"no_cache_filter", above, leftOut("Use no_cache to build every stage anew.")},
+		{"ulimits", above, leftOut(builderSays)},
+		{"ulimits.single", above, above},
+		{"ulimits.soft", above, above},
+		{"ulimits.hard", above, above},
+		{"privileged", above, leftOut(builderSays)},
+		{"entitlements", above, leftOut(builderSays)},
+		{"isolation", above, leftOut(windowsOnly)},
+		{"provenance", above, otherwise("The image is run and not published.")},
+		{"sbom", above, otherwise("The image is run and not published.")},
+	}},
+	{"Services: deploy", "services.deploy.", []row{
+		{"replicas", otherwise(oneInstance), yes},
+		{"mode", leftOut(""), leftOut("Every service has as many containers as replicas says.").butFor("replicated")},
+		{"endpoint_mode", leftOut(""), otherwise("A link stands before all of a service's containers.")},
+		{"labels", otherwise("There is no service outside of the environment to label."), otherwise("There is no service outside of the environment to label.")},
+		{"placement", leftOut(""), leftOut("Every container runs on the one engine.")},
+		{"placement.constraints", above, above},
+		{"placement.preferences", above, above},
+		{"placement.preferences.spread", above, above},
+		{"placement.max_replicas_per_node", above, above},
+		{"resources", otherwise(seeKeys), otherwise(seeKeys)},
+		{"resources.limits", otherwise(seeKeys), otherwise(seeKeys)},
+		{"resources.limits.cpus", yes, yes},
+		{"resources.limits.memory", yes, yes},
+		{"resources.limits.pids", yes, yes},
+		{"resources.limits.devices", otherwise(noGPU), leftOut(noGPU)},
+		{"resources.limits.devices.*", above, above},
+		{"resources.limits.generic_resources", otherwise("It is Swarm's."), otherwise("It is Swarm's.")},
+		{"resources.limits.generic_resources.*", above, above},
+		{"resources.reservations", leftOut("Limits are applied."), otherwise(seeKeys)},
+		{"resources.reservations.cpus", above, leftOut("Processors are not reserved.")},
+		{"resources.reservations.memory", above, yes},
+		{"resources.reservations.pids", above, leftOut("Processes are not reserved.")},
+		{"resources.reservations.devices", above, leftOut(noGPU)},
+		{"resources.reservations.devices.*", above, above},
+		{"resources.reservations.generic_resources", above, leftOut("It is Swarm's.")},
+		{"resources.reservations.generic_resources.*", above, above},
+		{"restart_policy", otherwise(seeKeys), otherwise(seeKeys)},
+		{"restart_policy.condition", yes, yes},
+		{"restart_policy.max_attempts", yes, yes},
+		{"restart_policy.delay", otherwise(ownPause), otherwise(ownPause)},
+		{"restart_policy.window", otherwise(ownPause), otherwise(ownPause)},
+		{"update_config", leftOut(""), leftOut(allNew)},
+		{"update_config.*", above, above},
+		{"rollback_config", leftOut(""), leftOut(allNew)},
+		{"rollback_config.*", above, above},
+	}},
+}
+
+// Sentences that several rows say.
+const (
+	allNew         = "Every environment is new: nothing is rolled out."
+	builderSays    = "Builds have the builder's own."
+	dockerfileSays = "The Dockerfile's own instruction says it."
+	needsBuildx    = "It needs buildx beside the engine."
+	ownPause       = "The pause before a service starts again is rehearse's own."
+)

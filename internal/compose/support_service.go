@@ -210,7 +210,7 @@ var serviceRows = []row{
 	{"userns_mode", leftOut("Services run in the environment's own user namespace."), yes},
 	{"uts", leftOut(""), yes},
 	{"volume_driver", leftOut(""), leftOut("The volumes are local ones of the environment's own.")},
-	{"volumes", yes, otherwise("Only a mount of the engine's socket, or of a directory that holds it, is refused.")},
+	{"volumes", yes, otherwise("A mount of the engine's socket, or of a directory that holds it, is an error.")},
 	{"volumes_from", leftOut("Only the service's own volumes are mounted."), leftOut(foreign).onlyFor("container:")},
 	{"working_dir", yes, yes},
 }

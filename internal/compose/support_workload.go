@@ -23,6 +23,8 @@ var workloadTable = []section{
 		{"secrets.gid", above, otherwise(dockerfileSays)},
 		{"secrets.mode", above, otherwise(dockerfileSays)},
 		{"ssh", above, otherwise(needsBuildx)},
+		{"ssh.id", above, yes},
+		{"ssh.path", above, yes},
 		{"extra_hosts", above, yes},
 		{"cache_to", above, leftOut("Nothing is written outside of the engine.")},
 		{"tags", above, otherwise("The image has a tag of rehearse's own.")},

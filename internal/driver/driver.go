@@ -31,7 +31,7 @@ type Driver interface {
 	// Open makes an empty environment. After an error nothing is left of it.
 	Open(ctx context.Context, spec Spec) (Environment, error)
 	// List finds everything of ours that exists on this host, asked of the host
-	// and not of our own records.
+	// and not of our own records, in the order in which it is to be removed.
 	List(ctx context.Context) ([]Remnant, error)
 	// Remove ends one thing that List found. It must not touch anything that
 	// does not carry our label. Removing what is already gone is no error.
@@ -142,6 +142,14 @@ type Resetter interface {
 	// Reset throws away what a service has written since it was prepared. The
 	// service must have ended; its next Start finds its data as its first did.
 	Reset(ctx context.Context, service rehearse.ServiceName) error
+}
+
+// Checker is an environment that knows of checks which no file of the project
+// speaks of.
+type Checker interface {
+	// Healthcheck is the check that a prepared service's image brings along; ok is
+	// false when it brings none.
+	Healthcheck(service rehearse.ServiceName) (probe rehearse.Probe, ok bool)
 }
 
 // Carrier is an environment that can carry the shapes of links below the

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ const (
 func (s *service) awaitReady(life context.Context, p driver.Process, deadline time.Time) error {
 	ctx, cancel := context.WithDeadline(life, deadline)
 	defer cancel()
-	for _, probe := range s.spec.Ready.Probes {
+	for _, probe := range s.probes() {
 		ask, err := s.question(probe)
 		if err != nil {
 			return err
@@ -55,6 +56,20 @@ func (s *service) awaitReady(life context.Context, p driver.Process, deadline ti
 	default:
 		return nil
 	}
+}
+
+// probes are those of the plan and, where the Compose file has no healthcheck, the
+// image's own.
+func (s *service) probes() []rehearse.Probe {
+	probes := s.spec.Ready.Probes
+	checker, ok := s.env.inner.(driver.Checker)
+	if !ok || slices.ContainsFunc(probes, func(p rehearse.Probe) bool { return p.Shell != "" || len(p.Command) > 0 || p.Query != "" }) {
+		return probes
+	}
+	if own, ok := checker.Healthcheck(s.spec.Name); ok {
+		return append([]rehearse.Probe{own}, probes...)
+	}
+	return probes
 }
 
 // until asks until the answer is yes, and returns the last complaint when the

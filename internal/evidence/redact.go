@@ -31,7 +31,16 @@ func redactService(s rehearse.Service) rehearse.Service {
 	if s.Build != nil {
 		b := *s.Build
 		b.Args = redactMap(b.Args)
+		b.Labels = redactMap(b.Labels)
+		b.Inline = redactText(b.Inline)
+		b.Context = redactText(b.Context)
+		b.Contexts = redactMap(b.Contexts)
+		b.CacheFrom = mapped(b.CacheFrom, redactText)
 		s.Build = &b
+	}
+	if s.Container != nil {
+		c := redactContainer(*s.Container)
+		s.Container = &c
 	}
 	if s.Process != nil {
 		p := *s.Process
@@ -50,6 +59,19 @@ func redactService(s rehearse.Service) rehearse.Service {
 		return p
 	})
 	return s
+}
+
+func redactContainer(c rehearse.Container) rehearse.Container {
+	c.Labels = redactMap(c.Labels)
+	c.Annotations = redactMap(c.Annotations)
+	for _, hooks := range []*[]rehearse.Hook{&c.PreStart, &c.PostStart, &c.PreStop} {
+		*hooks = mapped(*hooks, func(h rehearse.Hook) rehearse.Hook {
+			h.Command = redactArgs(h.Command)
+			h.Env = redactMap(h.Env)
+			return h
+		})
+	}
+	return c
 }
 
 func redactStep(s rehearse.Step) rehearse.Step {

@@ -52,7 +52,18 @@ func TestRedactPlan(t *testing.T) {
 			Image:   "postgres:17",
 			Command: []string{"redis-server", "--requirepass", secret, "--port", "6379"},
 			Env:     map[string]string{"PGPASSWORD": secret, "DATABASE_URL": "postgres://a:" + secret + "@db/x", "PORT": "80", "EMPTY_TOKEN": ""},
-			Build:   &rehearse.Build{Args: map[string]string{"NPM_TOKEN": secret}},
+			Build: &rehearse.Build{
+				Args: map[string]string{"NPM_TOKEN": secret}, Labels: map[string]string{"api.key": secret},
+				Context: "https://me:" + secret + "@git.example/app.git", Contexts: map[string]string{"lib": "https://me:" + secret + "@git.example/lib.git"},
+				Inline: "FROM scratch\nENV API_TOKEN=" + secret, CacheFrom: []string{"type=s3,secret_access_key=" + secret + ",region=x"},
+			},
+			Container: &rehearse.Container{
+				Labels:      map[string]string{"app.password": secret, "app.url": "postgres://a:" + secret + "@db/x", "app.tier": "data"},
+				Annotations: map[string]string{"token": secret},
+				PreStart:    []rehearse.Hook{{Command: []string{"init", "--password", secret}}},
+				PostStart:   []rehearse.Hook{{Env: map[string]string{"PGPASSWORD": secret}}},
+				PreStop:     []rehearse.Hook{{Command: []string{"sh", "-c", "curl http://me:" + secret + "@db/stop"}}},
+			},
 			Process: &rehearse.Process{Command: []string{"app", "--api-key=" + secret}, Env: map[string]string{"DSN": secret}},
 			Mounts:  []rehearse.Mount{{Type: "config", Content: "password: " + secret}},
 			Ready:   rehearse.Readiness{Probes: []rehearse.Probe{{Shell: "mysql --password=" + secret}, {Command: []string{"mysql", "--password", secret}}}},
@@ -83,6 +94,9 @@ func TestRedactPlan(t *testing.T) {
 	s := got.Services[0]
 	if s.Env["PORT"] != "80" || s.Env["EMPTY_TOKEN"] != "" || s.Command[4] != "6379" || s.Image != "postgres:17" {
 		t.Errorf("got %+v, want what is no secret unchanged", s)
+	}
+	if got := s.Container.Labels["app.tier"]; got != "data" {
+		t.Errorf("got the label %q, want data: it is no secret", got)
 	}
 	if again := Redact(got); !reflect.DeepEqual(again, got) {
 		t.Errorf("redacting twice: got %+v, want %+v", again, got)

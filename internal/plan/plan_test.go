@@ -42,7 +42,12 @@ var worldwide = profile{origins: []rehearse.Origin{
 
 func project(t testing.TB, dir string) *compose.Project {
 	t.Helper()
-	p, err := compose.Load(t.Context(), compose.Options{Dir: dir, Env: []string{"TOKEN=x"}})
+	return projectFor(t, dir, "process")
+}
+
+func projectFor(t testing.TB, dir, driver string) *compose.Project {
+	t.Helper()
+	p, err := compose.Load(t.Context(), compose.Options{Dir: dir, Env: []string{"TOKEN=x"}, Driver: driver})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +120,7 @@ func TestGolden(t *testing.T) {
 	}
 	for _, name := range []string{"voting", "django", "migrations", "networks", "nginx-proxy", "wordpress"} {
 		t.Run(name, func(t *testing.T) {
-			p, err := Make(Input{Compose: project(t, composeData(name)), Leg: rehearse.Production(), Driver: "docker"})
+			p, err := Make(Input{Compose: projectFor(t, composeData(name), "docker"), Leg: rehearse.Production(), Driver: "docker"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,33 +141,39 @@ func TestEveryComposeFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !e.IsDir() {
+		if !e.IsDir() || e.Name() == "samples" {
 			continue
 		}
 		t.Run(e.Name(), func(t *testing.T) {
-			loaded := project(t, composeData(e.Name()))
+			dir := composeData(e.Name())
 			for _, leg := range []rehearse.Leg{rehearse.Staging(), rehearse.Production()} {
-				p, err := Make(Input{Compose: loaded, Leg: leg, Driver: "docker"})
+				if _, err := Make(Input{Compose: project(t, dir), Leg: leg, Driver: "process"}); err != nil {
+					if got := rehearse.KindOf(err); got != rehearse.Invalid {
+						t.Errorf("got kind %v for %v", got, err)
+					}
+				}
+				if asksForTheEngine[e.Name()] {
+					continue
+				}
+				p, err := Make(Input{Compose: projectFor(t, dir, "docker"), Leg: leg, Driver: "docker"})
 				if err != nil {
 					t.Fatalf("%s: %v", leg.Name, err)
 				}
 				checkPlan(t, p)
-				again, err := Make(Input{Compose: project(t, composeData(e.Name())), Leg: leg, Driver: "docker"})
+				again, err := Make(Input{Compose: projectFor(t, dir, "docker"), Leg: leg, Driver: "docker"})
 				if err != nil {
 					t.Fatal(err)
 				}
 				if d := cmp.Diff(canonical(t, p), canonical(t, again)); d != "" {
 					t.Errorf("two plans of the same files differ\n%s", d)
 				}
-				if _, err := Make(Input{Compose: loaded, Leg: leg, Driver: "process"}); err != nil {
-					if got := rehearse.KindOf(err); got != rehearse.Invalid {
-						t.Errorf("got kind %v for %v", got, err)
-					}
-				}
 			}
 		})
 	}
 }
+
+// asksForTheEngine are the projects that the loader refuses for containers.
+var asksForTheEngine = map[string]bool{"aggregate": true, "monitoring": true}
 
 // checkPlan holds a plan against what every plan promises.
 func checkPlan(t *testing.T, p *rehearse.Plan) {

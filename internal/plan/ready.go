@@ -3,6 +3,7 @@ package plan
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,8 @@ import (
 
 // ready chooses how one finds out that a service is ready: as rehearse.yaml
 // says; else the recipe's query, which is stricter than any healthcheck that
-// Compose files hold; else the healthcheck; else open ports. A job is ready when
-// it has ended, so that nobody asks it for ports.
+// Compose files hold; else the healthcheck; else open ports. Of a container both
+// are asked. A job is ready when it has ended, so that nobody asks it for ports.
 func (m *maker) ready(s *rehearse.Service, c *config.Ready) rehearse.Readiness {
 	out := rehearse.Readiness{Timeout: s.Ready.Timeout}
 	if c != nil && c.Timeout > 0 {
@@ -25,6 +26,8 @@ func (m *maker) ready(s *rehearse.Service, c *config.Ready) rehearse.Readiness {
 		}
 	}
 	switch {
+	case m.inContainers():
+		out.Probes = m.containerProbes(s)
 	case s.Recipe != "":
 		out.Probes = []rehearse.Probe{{Query: s.Recipe}}
 	case len(s.Ready.Probes) > 0:
@@ -41,6 +44,43 @@ func (m *maker) ready(s *rehearse.Service, c *config.Ready) rehearse.Readiness {
 		}
 	}
 	return out
+}
+
+// containerProbes asks both a healthcheck, whose tools the image brings, and for
+// an answer through a link. With a healthcheck one port is enough: a file may
+// well name ports on which a service listens only when it is told to.
+func (m *maker) containerProbes(s *rehearse.Service) []rehearse.Probe {
+	probes := slices.Clone(s.Ready.Probes)
+	ports := s.Ports
+	if i := slices.IndexFunc(ports, isPublished); i >= 0 && len(probes) > 0 {
+		ports = ports[i:]
+	}
+	switch {
+	case s.Recipe != "":
+		return append(probes, rehearse.Probe{Query: s.Recipe})
+	case s.Job, m.sharesNetwork(s):
+		return probes
+	case len(probes) > 0 && len(ports) > 0:
+		ports = ports[:1]
+	}
+	for _, p := range ports {
+		probes = append(probes, rehearse.Probe{Port: p.Number})
+	}
+	return probes
+}
+
+// sharesNetwork reports whether it cannot be told which service listens on a
+// port, or that none can be asked: where one is in another's network, or in none.
+func (m *maker) sharesNetwork(s *rehearse.Service) bool {
+	if s.Container != nil && s.Container.Network != "" {
+		return true
+	}
+	for _, other := range m.services {
+		if c := other.Container; c != nil && c.Network == "service:"+string(s.Name) {
+			return true
+		}
+	}
+	return false
 }
 
 // configured turns rehearse.yaml's ready into probes.

@@ -22,15 +22,23 @@ func (m *maker) makeServices() {
 		s := m.services[name]
 		e, _ := m.cfg.Services.Get(string(name))
 		m.mergeService(s, e.Value)
-		if m.in.Driver == "process" && s.Process == nil && s.Recipe == "" {
+		switch {
+		case m.in.Driver == "process" && s.Process == nil && s.Recipe == "":
 			m.cannotRun(s)
+		case m.inContainers() && s.Image == "" && s.Build == nil:
+			m.noImage(s)
 		}
 	}
 }
 
+// inContainers reports whether services run in containers, from their images.
+func (m *maker) inContainers() bool { return m.in.Driver == "docker" }
+
 func (m *maker) mergeService(s *rehearse.Service, c config.Service) {
 	s.Region = rehearse.Region(c.Region.Name)
-	s.Process = m.process(s, c.Process)
+	if !m.inContainers() {
+		s.Process = m.process(s, c.Process)
+	}
 	// An image that the project builds itself may be called postgres and be
 	// anything, so a recipe stands for an image only where nothing is built. Nor
 	// for a job, which uses the image for its tools and starts no server.
@@ -123,8 +131,21 @@ func (m *maker) cannotRun(s *rehearse.Service) {
 	case s.Job:
 		why = "it is a one-shot job of the image " + s.Image
 	}
-	e := m.cfg.Problem(0, "the process driver cannot run the service "+string(s.Name)+": "+why,
+	m.composeProblem("the process driver cannot run the service "+string(s.Name)+": "+why,
 		"Add services."+string(s.Name)+".process.command to rehearse.yaml.")
+}
+
+// noImage reports a service that no container can be made for: what rehearse.yaml
+// says under process is for another driver.
+func (m *maker) noImage(s *rehearse.Service) {
+	m.composeProblem("the docker driver cannot run the service "+string(s.Name)+": it has neither image nor build",
+		"Give it an image or a build in the Compose file, or use --driver process.")
+}
+
+// composeProblem reports what is wrong with the Compose file, of which no line
+// is known here.
+func (m *maker) composeProblem(msg, hint string) {
+	e := m.cfg.Problem(0, msg, hint)
 	if e.File == "" && len(m.in.Compose.Files) > 0 {
 		e.File = m.in.Compose.Files[0]
 	}

@@ -52,6 +52,9 @@ type ServiceEvent struct {
 	ExitCode *int         `json:"exitCode,omitempty"` // when it exited; 128+N after signal N
 	Detail   string       `json:"detail,omitempty"`   // why it failed, as a sentence
 	LogTail  []string     `json:"logTail,omitempty"`  // the last lines before it failed
+	// Lost says that what ran the service went away beneath it: nothing that was
+	// seen from then on speaks against the project.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // Tick is the state of every link at a moment, for charts.

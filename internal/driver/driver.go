@@ -202,6 +202,9 @@ type Process interface {
 type Exit struct {
 	Code   int    // 128+N after signal N
 	Reason string // "exit 1", "signal: killed", "out of memory"
+	// Lost says that nobody knows: what ran the service has gone away, as an engine
+	// that was stopped.
+	Lost bool
 }
 
 // Command is what Exec runs. Stdin may be nil. When a stream is an *os.File, it

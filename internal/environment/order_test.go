@@ -193,6 +193,25 @@ func without(list []rehearse.ServiceState, no rehearse.ServiceState) []rehearse.
 	return out
 }
 
+// A service of which nothing says that it stays is done when it has ended well.
+func TestServiceThatFinishes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		e := s.mustUp(t, []rehearse.Service{
+			{Name: "seed", Image: "job", Command: []string{"1s", "0"}},
+			{Name: "api", Image: "idle"},
+		})
+		time.Sleep(2 * time.Second) // of the bubble's clock
+		synctest.Wait()
+		if got := e.Status(t.Context())[0].State; got != rehearse.Done {
+			t.Errorf("it is %s, want %s", got, rehearse.Done)
+		}
+		if failed := e.Failures(); len(failed) > 0 {
+			t.Errorf("failed: %v", failed)
+		}
+	})
+}
+
 func TestJobFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)

@@ -175,7 +175,11 @@ func (s *service) startUntilSettled(life context.Context) {
 		case err != nil:
 			s.giveUp(life, err, rehearse.ServiceEvent{Detail: err.Error(), LogTail: s.log.tail(), After: rehearse.Duration(time.Since(begun))})
 			return
-		case s.spec.Job && exit.Code == 0:
+		case exit.Lost:
+			err := &rehearse.Error{Kind: rehearse.Unavailable, Msg: fmt.Sprintf("service %q is lost: %s", s.spec.Name, exit.Reason)}
+			s.giveUp(life, err, rehearse.ServiceEvent{Detail: exit.Reason, Lost: true, After: rehearse.Duration(time.Since(begun))})
+			return
+		case exit.Code == 0 && (s.spec.Job || s.finishes()):
 			s.enter(rehearse.ServiceEvent{State: rehearse.Done, After: rehearse.Duration(time.Since(begun)), ExitCode: &exit.Code})
 			s.settle(nil)
 			return
@@ -205,6 +209,12 @@ func (s *service) startUntilSettled(life context.Context) {
 			deadline = time.Now().Add(time.Duration(s.spec.Ready.Timeout)) // it was ready once: its time begins anew
 		}
 	}
+}
+
+// finishes says that nothing speaks of a service as one that stays: its end in good
+// order is what it was started for.
+func (s *service) finishes() bool {
+	return len(s.spec.Ready.Probes) == 0 && len(s.spec.Ports) == 0 && (s.spec.Restart == "" || s.spec.Restart == "no" || strings.HasPrefix(s.spec.Restart, "on-failure"))
 }
 
 // startOnce runs the service to its end. It returns an error only when the

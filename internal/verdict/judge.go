@@ -35,9 +35,42 @@ func Judge(leg string, ev *rehearse.Evidence) rehearse.Verdict {
 	v.Findings = append(v.Findings, judgeChecks(plan, ev)...)
 	v.Findings = append(v.Findings, judgeNetwork(plan, ev)...)
 	v.Findings = append(v.Findings, judgeComplete(ev, ready)...)
+	if lost := judgeLost(ev); lost != nil {
+		excuse(v.Findings)
+		v.Findings = append(v.Findings, *lost)
+	}
 	v.Findings = append(v.Findings, judgeLeft(ev)...)
 	v.Outcome = rehearse.Conclude(v.Findings)
 	return v
+}
+
+// judgeLost finds out whether what ran the services went away beneath them.
+func judgeLost(ev *rehearse.Evidence) *rehearse.Finding {
+	var names []string
+	detail := ""
+	for _, rec := range ev.Records {
+		if e := rec.Service; e != nil && e.Lost {
+			names, detail = append(names, string(e.Service)), e.Detail
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &rehearse.Finding{
+		Outcome: rehearse.Unverified, Check: "environment kept", Got: count(len(names), "service") + " lost",
+		Detail:   fmt.Sprintf("What ran %s went away: %s.", list(names, 10), detail),
+		Evidence: []string{"evidence.jsonl"},
+		Hint:     "Run the rehearsal again when the engine answers.",
+	}
+}
+
+// excuse takes failures back that may be the host's doing.
+func excuse(findings []rehearse.Finding) {
+	for i := range findings {
+		if findings[i].Outcome == rehearse.Fail {
+			findings[i].Outcome = rehearse.Unverified
+		}
+	}
 }
 
 // judgeComplete finds what is missing of the evidence itself.

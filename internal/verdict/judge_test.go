@@ -439,3 +439,25 @@ func TestChecks(t *testing.T) {
 		t.Error("judging has changed the evidence")
 	}
 }
+
+// Nothing speaks against a project whose services were lost by their engine, and
+// nothing for it either.
+func TestLost(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		s := newScene(t)
+		s.suite.ExitCode = 1
+		s.services = append(s.services, rehearse.ServiceEvent{Service: "web", State: rehearse.Stopped, Detail: "the engine has gone", Lost: lost})
+		v := Judge(s.plan.Leg.Name, s.evidence())
+		want := rehearse.Fail
+		if lost {
+			want = rehearse.Unverified
+		}
+		if v.Outcome != want {
+			t.Errorf("lost %v: the verdict is %s, want %s: %+v", lost, v.Outcome, want, v.Findings)
+		}
+		said := slices.ContainsFunc(v.Findings, func(f rehearse.Finding) bool { return f.Check == "environment kept" && strings.Contains(f.Detail, "the engine has gone") })
+		if said != lost {
+			t.Errorf("lost %v: a finding says so: %v", lost, said)
+		}
+	}
+}

@@ -32,6 +32,29 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// What containers alone can do is mapped for them, and for no other driver.
+func TestContainers(t *testing.T) {
+	for _, name := range []string{"build", "hardened", "hooks", "vpn-sidecar", "jobs-and-models"} {
+		t.Run(name, func(t *testing.T) {
+			options := Options{Dir: filepath.Join("testdata", "samples", name), Env: []string{"NPM_TOKEN=very-secret"}, Driver: "docker"}
+			p, err := Load(t.Context(), options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "docker-"+name, p)
+			options.Driver = ""
+			if p, err = Load(t.Context(), options); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range p.Services {
+				if s.Container != nil {
+					t.Errorf("%s: got a container for the process driver", s.Name)
+				}
+			}
+		})
+	}
+}
+
 func projects(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir("testdata")
@@ -40,7 +63,7 @@ func projects(t *testing.T) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() {
+		if e.IsDir() && e.Name() != "samples" {
 			names = append(names, e.Name())
 		}
 	}
@@ -172,6 +195,26 @@ func TestPortRange(t *testing.T) {
 	} {
 		if _, _, _, got := portRange(text); got != want {
 			t.Errorf("portRange(%q): got %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestExposed(t *testing.T) {
+	const text = `# EXPOSE 1
+from --platform=$BUILDPLATFORM golang AS Build
+EXPOSE 80 \
+  443/tcp
+FROM build as debug
+EXPOSE 2345 $PORT
+FROM scratch
+COPY --from=build /app /app
+expose 8080/udp
+`
+	for target, want := range map[string]string{
+		"": "8080/udp", "build": "80 443/tcp", "debug": "80 443/tcp 2345 $PORT", "1": "80 443/tcp 2345 $PORT", "none": "",
+	} {
+		if got := strings.Join(exposed(text, target), " "); got != want {
+			t.Errorf("target %q: got %q, want %q", target, got, want)
 		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/rehearse-dev/rehearse"
 )
 
-// ports lists the TCP ports that ports and expose speak of, sorted.
+// ports lists the TCP ports that ports and expose speak of, sorted, and those
+// that a Dockerfile of the project's exposes where containers are made from it.
 func (m *mapper) ports(s types.ServiceConfig) []rehearse.Port {
 	found := map[int]rehearse.Port{}
 	for _, p := range s.Ports {
@@ -40,6 +41,16 @@ func (m *mapper) ports(s types.ServiceConfig) []rehearse.Port {
 		for n := first; n <= last; n++ {
 			if _, ok := found[n]; !ok {
 				found[n] = rehearse.Port{Number: n, Known: "expose"}
+			}
+		}
+	}
+	if m.containers() && s.Build != nil {
+		for _, e := range exposed(dockerfile(s.Build), s.Build.Target) {
+			first, last, protocol, ok := portRange(e)
+			for n := first; ok && protocol == "tcp" && n <= last; n++ {
+				if _, known := found[n]; !known {
+					found[n] = rehearse.Port{Number: n, Known: "image"}
+				}
 			}
 		}
 	}

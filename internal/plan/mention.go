@@ -1,7 +1,10 @@
 package plan
 
 import (
+	"iter"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rehearse-dev/rehearse"
@@ -59,29 +62,83 @@ func (m *maker) declares(client, upstream *rehearse.Service, names []string, pas
 // mentions reports whether a text uses a name as a host: after "//" or "@" or
 // "host=", before a port, or after the option -h.
 func mentions(text, name string) bool {
-	if name == "" {
-		return false
-	}
-	for from := 0; ; {
-		i := strings.Index(text[from:], name)
-		if i < 0 {
-			return false
-		}
-		i += from
-		before, after := text[:i], text[i+len(name):]
-		from = i + 1
-		if before != "" && partOfName(before[len(before)-1]) || after != "" && partOfName(after[0]) {
-			continue
-		}
-		if strings.HasSuffix(before, "//") && isUser(after) {
-			continue
-		}
+	for before, after := range occurrences(text, name) {
 		switch {
 		case strings.HasSuffix(before, "//"), strings.HasSuffix(before, "@"), strings.HasSuffix(before, "host="),
 			strings.HasSuffix(before, "-h "), strings.HasSuffix(before, "--host "):
 			return true
 		case len(after) > 1 && after[0] == ':' && (after[1] >= '0' && after[1] <= '9' || after[1] == '$'):
 			return true
+		}
+	}
+	return false
+}
+
+// mentionedPorts lists the ports that a text puts behind a name, as "db:5432".
+func mentionedPorts(text, name string) []int {
+	var ports []int
+	for _, after := range occurrences(text, name) {
+		digits, ok := strings.CutPrefix(after, ":")
+		if !ok {
+			continue
+		}
+		end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
+		if end >= 0 && partOfName(digits[end]) {
+			continue // a tag, as in "db:17-alpine"
+		}
+		if end >= 0 {
+			digits = digits[:end]
+		}
+		if n, err := strconv.Atoi(digits); err == nil && n > 0 && n <= 65535 {
+			ports = append(ports, n)
+		}
+	}
+	return ports
+}
+
+// occurrences finds a name in a text, where it is neither a part of a longer one
+// nor a user, and gives what stands before it and after it.
+func occurrences(text, name string) iter.Seq2[string, string] {
+	return func(yield func(before, after string) bool) {
+		for from := 0; name != ""; {
+			i := strings.Index(text[from:], name)
+			if i < 0 {
+				return
+			}
+			i += from
+			before, after := text[:i], text[i+len(name):]
+			from = i + 1
+			if before != "" && partOfName(before[len(before)-1]) || after != "" && partOfName(after[0]) {
+				continue
+			}
+			if strings.HasSuffix(before, "//") && isUser(after) {
+				continue
+			}
+			if !yield(before, after) {
+				return
+			}
+		}
+	}
+}
+
+// addMentionedPorts adds the ports that services speak of, each other's and
+// their own: a container may listen on ports that no file exposes.
+func (m *maker) addMentionedPorts() {
+	for _, to := range m.names() {
+		upstream := m.services[to]
+		for _, from := range m.names() {
+			client := m.services[from]
+			if from != to && !shareNetwork(client, upstream) {
+				continue
+			}
+			texts := slices.Concat(client.Command, client.Entrypoint, slices.Collect(maps.Values(client.Env)))
+			for _, name := range m.namesOf(client, upstream) {
+				for _, text := range texts {
+					for _, n := range mentionedPorts(text, name) {
+						upstream.Ports = withPort(upstream.Ports, n, fromClient)
+					}
+				}
+			}
 		}
 	}
 }

@@ -70,3 +70,23 @@ func TestMentions(t *testing.T) {
 		}
 	}
 }
+
+func TestMentionedPorts(t *testing.T) {
+	for text, want := range map[string][]int{
+		"db:5432":                                {5432},
+		"postgres://app:1@db:5432/app":           {5432},
+		"PLAINTEXT://db:29092,CONTROLLER://db:1": {29092, 1},
+		"http://db:8080":                         {8080},
+		"postgres://db:5432@other/app":           nil,
+		"db:17-alpine":                           nil,
+		"db:1.2":                                 nil,
+		"db:$PORT":                               nil,
+		"db:70000":                               nil,
+		"mydb:5432":                              nil,
+		"db":                                     nil,
+	} {
+		if d := cmp.Diff(want, mentionedPorts(text, "db")); d != "" {
+			t.Errorf("%s: (-want +got)\n%s", text, d)
+		}
+	}
+}

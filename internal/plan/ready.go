@@ -48,10 +48,11 @@ func (m *maker) ready(s *rehearse.Service, c *config.Ready) rehearse.Readiness {
 
 // containerProbes asks both a healthcheck, whose tools the image brings, and for
 // an answer through a link. With a healthcheck one port is enough: a file may
-// well name ports on which a service listens only when it is told to.
+// well name ports on which a service listens only when it is told to. What an
+// image exposes says even less.
 func (m *maker) containerProbes(s *rehearse.Service) []rehearse.Probe {
 	probes := slices.Clone(s.Ready.Probes)
-	ports := s.Ports
+	ports := slices.DeleteFunc(slices.Clone(s.Ports), func(p rehearse.Port) bool { return p.Known == fromImage })
 	if i := slices.IndexFunc(ports, isPublished); i >= 0 && len(probes) > 0 {
 		ports = ports[i:]
 	}

@@ -29,6 +29,9 @@ func (m *maker) makeServices() {
 			m.noImage(s)
 		}
 	}
+	if m.inContainers() {
+		m.addMentionedPorts()
+	}
 }
 
 // inContainers reports whether services run in containers, from their images.
@@ -159,16 +162,21 @@ func (m *maker) absolute(path string) string {
 	return filepath.Join(m.in.Compose.Dir, path)
 }
 
-// fromConfig is how a port is known that rehearse.yaml names.
-const fromConfig = "rehearse.yaml"
+// How a port is known that rehearse.yaml names, that a Dockerfile exposes, and
+// that a service speaks of.
+const (
+	fromConfig = "rehearse.yaml"
+	fromImage  = "image"
+	fromClient = "client"
+)
 
 // ports merges every source of ports; the first that knows a port is named. A
 // healthcheck's URL is the last resort.
 func ports(s *rehearse.Service, c config.Service, load []int, r *recipe.Recipe) []rehearse.Port {
 	out := slices.Clone(s.Ports)
 	add := func(n int, known string) {
-		if n > 0 && !slices.ContainsFunc(out, func(p rehearse.Port) bool { return p.Number == n }) {
-			out = append(out, rehearse.Port{Number: n, Known: known})
+		if n > 0 {
+			out = withPort(out, n, known)
 		}
 	}
 	own := append(slices.Clone(c.Ports), load...)
@@ -193,8 +201,17 @@ func ports(s *rehearse.Service, c config.Service, load []int, r *recipe.Recipe) 
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b rehearse.Port) int { return cmp.Compare(a.Number, b.Number) })
 	return out
+}
+
+// withPort adds a port that is not known yet, and sorts.
+func withPort(ports []rehearse.Port, n int, known string) []rehearse.Port {
+	if slices.ContainsFunc(ports, func(p rehearse.Port) bool { return p.Number == n }) {
+		return ports
+	}
+	ports = append(ports, rehearse.Port{Number: n, Known: known})
+	slices.SortFunc(ports, func(a, b rehearse.Port) int { return cmp.Compare(a.Number, b.Number) })
+	return ports
 }
 
 // trafficPorts lists the ports that traffic in rehearse.yaml goes to.

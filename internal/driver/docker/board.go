@@ -1,0 +1,157 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/switchboard"
+)
+
+// boardName is the link container's among those of services, none of which can be
+// called so.
+const boardName = "_links"
+
+// openBoard starts the link container. Its streams are attached before it starts:
+// it ends when they do, so that there is no moment in which we could die and leave
+// it running.
+func (e *environment) openBoard(ctx context.Context) error {
+	image, err := e.engine.linkImage(ctx, findLink(e.o.Exe))
+	if err != nil {
+		return err
+	}
+	host := &container.HostConfig{
+		NetworkMode: container.NetworkMode(e.name("")),
+		CapDrop:     []string{"ALL"}, CapAdd: []string{"NET_ADMIN", "NET_RAW"},
+		ReadonlyRootfs: true, SecurityOpt: []string{"no-new-privileges"},
+		LogConfig: container.LogConfig{Type: "none"},
+		Sysctls: map[string]string{
+			// What services send elsewhere is answered with an ICMP message, by a
+			// kernel that would forward and has no route.
+			"net.ipv4.ip_forward": "1",
+			// Answers may go out for any of the addresses that are held.
+			"net.ipv4.conf.all.rp_filter": "0",
+		},
+	}
+	dir := ""
+	if e.engine.local {
+		dir = filepath.Join(e.spec.Dir, "links")
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return err
+		}
+		host.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: dir, Target: switchboard.Dir}}
+	}
+	r := e.containerRemnant(boardName)
+	if err := e.spec.Journal.Intend(r); err != nil {
+		return err
+	}
+	made, err := e.engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{
+		Name: r.Name,
+		Config: &container.Config{
+			Image: image, Hostname: "links", Labels: e.labels("", nil),
+			AttachStdin: true, AttachStdout: true, AttachStderr: true, OpenStdin: true, StdinOnce: true,
+		},
+		HostConfig:       host,
+		NetworkingConfig: e.attachedAt(e.addresses.board),
+	})
+	if err != nil {
+		return explain(err)
+	}
+	e.board.id = made.ID
+	if err := e.spec.Journal.Confirm(r, true); err != nil {
+		return err
+	}
+	streams, err := e.engine.api.ContainerAttach(ctx, made.ID, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return explain(err)
+	}
+	e.board.stdio = newStdio(streams.HijackedResponse)
+	if _, err := e.engine.api.ContainerStart(ctx, made.ID, client.ContainerStartOptions{}); err != nil {
+		return explain(err)
+	}
+	b, err := switchboard.Connect(ctx, switchboard.HostOptions{Stdio: e.board.stdio, Dir: dir, OnRefused: e.refused})
+	if err != nil {
+		if said := e.board.stdio.said.String(); said != "" {
+			err = fmt.Errorf("%w: it said: %s", err, said)
+		}
+		return err
+	}
+	e.board.Board = b
+	if err := b.Gateway(e.addresses.gateway); err != nil {
+		return err
+	}
+	e.fact(rehearse.Fact{Name: "driver.tier", Value: "containers", Note: "engine " + e.engine.version})
+	e.fact(rehearse.Fact{Name: "link.sockets", Value: b.Mode(), Note: map[string]string{
+		"tunnel": "the engine runs on another kernel: connections pass through its standard streams, and resets arrive as ends",
+	}[b.Mode()]})
+	return nil
+}
+
+// attachedAt puts a container into the environment's network, at an address.
+func (e *environment) attachedAt(at netip.Addr) *network.NetworkingConfig {
+	return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+		e.name(""): {IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: at}},
+	}}
+}
+
+func (e *environment) containerRemnant(of string) driver.Remnant {
+	return driver.Remnant{Environment: e.spec.ID, Kind: "container", Name: e.name(of)}
+}
+
+// stdio is a container's attached streams as one: what is read is its standard
+// output.
+type stdio struct {
+	client.HijackedResponse
+	out  *io.PipeReader
+	said tail // its standard error
+}
+
+func newStdio(h client.HijackedResponse) *stdio {
+	r, w := io.Pipe()
+	s := &stdio{HijackedResponse: h, out: r}
+	go func() {
+		_, err := stdcopy.StdCopy(w, &s.said, h.Reader)
+		if err == nil {
+			err = io.EOF
+		}
+		w.CloseWithError(err)
+	}()
+	return s
+}
+
+func (s *stdio) Read(p []byte) (int, error)  { return s.out.Read(p) }
+func (s *stdio) Write(p []byte) (int, error) { return s.Conn.Write(p) }
+
+func (s *stdio) Close() error {
+	return errors.Join(s.out.Close(), s.Conn.Close())
+}
+
+// refused is told of what a service wanted to reach and no link leads to.
+func (e *environment) refused(r switchboard.Refused) {
+	e.mu.Lock()
+	who := e.at[r.Client]
+	e.mu.Unlock()
+	what := r.Name
+	if what == "" {
+		what = r.To.String()
+	}
+	if who == "" || what == "" {
+		return
+	}
+	e.fact(rehearse.Fact{
+		Name: "egress.refused", Value: fmt.Sprintf("%s → %s", who, what),
+		Note: "no link leads there",
+	})
+}

@@ -1,0 +1,48 @@
+package docker_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver/docker"
+	"github.com/rehearse-dev/rehearse/internal/driver/drivertest"
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
+)
+
+func TestMain(m *testing.M) {
+	docker.Main()
+	drivertest.Main()
+	os.Exit(testdocker.Main(m))
+}
+
+// newDriver makes a driver for the tests' engine.
+func newDriver(t testing.TB, label string) *docker.Driver {
+	t.Helper()
+	engine := testdocker.Start(t)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return docker.New(docker.Options{
+		Cache: t.TempDir(), Label: label, Home: t.TempDir(), Exe: exe,
+		Getenv: func(name string) string {
+			if name == "DOCKER_HOST" {
+				return engine.Host()
+			}
+			return os.Getenv(name)
+		},
+	})
+}
+
+func TestConformance(t *testing.T) {
+	d := newDriver(t, "conformance")
+	image := testdocker.Start(t).Program(t)
+	drivertest.Run(t, drivertest.Harness{
+		Driver: d, Dir: t.TempDir(), Isolated: true,
+		Service: func(name rehearse.ServiceName, args ...string) rehearse.Service {
+			return rehearse.Service{Name: name, Image: image, Command: append([]string{testdocker.ProgramPath, "drivertest-program"}, args...), Container: &rehearse.Container{}}
+		},
+		Command: func(args ...string) []string { return append([]string{testdocker.ProgramPath, "drivertest-program"}, args...) },
+	})
+}

@@ -1,0 +1,301 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/snapshot"
+	"github.com/rehearse-dev/rehearse/internal/switchboard"
+)
+
+// environment is one isolated copy.
+type environment struct {
+	o      Options
+	engine *engine
+	spec   driver.Spec
+	reaper *reaper
+	board  board
+
+	mu        sync.Mutex
+	facts     []rehearse.Fact
+	addresses *addresses                      // nil until the network exists
+	at        map[netip.Addr]string           // who has which address
+	hosts     map[rehearse.ServiceName][]host // what a client knows its links by
+	services  map[rehearse.ServiceName]*service
+	volumes   map[string]bool // that were made
+	gone      bool            // nothing new may be made
+	making    sync.WaitGroup  // calls of Prepare and Start under way
+	closed    chan struct{}   // when gone is set
+	close     sync.Once
+	closeErr  error
+
+	storing sync.Mutex
+	store   *snapshot.Store // nil until a service has data that starts as something
+}
+
+var (
+	_ driver.Environment = (*environment)(nil)
+	_ driver.Resetter    = (*environment)(nil)
+)
+
+// board is the link container.
+type board struct {
+	*switchboard.Board // nil until it answers
+	id                 string
+	stdio              *stdio
+}
+
+// host is a line of a client's /etc/hosts.
+type host struct {
+	names   []string
+	address netip.Addr
+}
+
+// service is a service's running state.
+type service struct {
+	spec rehearse.Service
+
+	prepare   sync.Mutex
+	image     image
+	instances []*instance // made by the first Prepare
+
+	mu   sync.Mutex
+	proc *process // nil until started
+	next int      // whose turn it is to be dialled
+
+	data dataPlace
+}
+
+// instance is one container of a service.
+type instance struct {
+	number  int // from 1
+	name    string
+	id      string
+	address netip.Addr // invalid where it has none of its own
+}
+
+func newEnvironment(o Options, engine *engine, spec driver.Spec) *environment {
+	e := &environment{
+		o: o, engine: engine, spec: spec,
+		at:       map[netip.Addr]string{},
+		hosts:    map[rehearse.ServiceName][]host{},
+		services: map[rehearse.ServiceName]*service{},
+		volumes:  map[string]bool{},
+		closed:   make(chan struct{}),
+	}
+	for _, s := range spec.Plan.Services {
+		e.services[s.Name] = &service{spec: s}
+	}
+	return e
+}
+
+var errGone = errors.New("the environment has ended")
+
+func (e *environment) service(name rehearse.ServiceName) (*service, error) {
+	s, ok := e.services[name]
+	if !ok {
+		return nil, fmt.Errorf("the plan has no service %q", name)
+	}
+	return s, nil
+}
+
+// enter begins something that makes things; leave ends it.
+func (e *environment) enter() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.gone {
+		return errGone
+	}
+	e.making.Add(1)
+	return nil
+}
+
+func (e *environment) leave() { e.making.Done() }
+
+// Listen opens a link's listener in the client's view.
+func (e *environment) Listen(ctx context.Context, client rehearse.ServiceName, names []string, port int) (net.Listener, driver.Address, error) {
+	if rehearse.IsIngress(client) {
+		var c net.ListenConfig
+		l, err := c.Listen(ctx, "tcp4", "127.0.0.1:0")
+		if err != nil {
+			return nil, driver.Address{}, err
+		}
+		return l, driver.Address{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}, nil
+	}
+	if _, err := e.service(client); err != nil {
+		return nil, driver.Address{}, err
+	}
+	at, err := e.linkAddress(client, names)
+	if err != nil {
+		return nil, driver.Address{}, err
+	}
+	l, err := e.board.Listen(ctx, netip.AddrPortFrom(at, uint16(port)))
+	if err != nil {
+		return nil, driver.Address{}, fmt.Errorf("listen as %s sees %s:%d: %w", client, names[0], port, err)
+	}
+	return l, driver.Address{Host: at.String(), Port: port}, nil
+}
+
+// linkAddress is the address by which a client knows an upstream.
+func (e *environment) linkAddress(client rehearse.ServiceName, names []string) (netip.Addr, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, h := range e.hosts[client] {
+		if h.names[0] == names[0] {
+			return h.address, nil
+		}
+	}
+	at, err := e.addresses.link()
+	if err != nil {
+		return at, err
+	}
+	e.hosts[client] = append(e.hosts[client], host{names: names, address: at})
+	return at, nil
+}
+
+// Dial connects to a service, from inside. Of several instances each has its turn.
+func (e *environment) Dial(ctx context.Context, upstream rehearse.ServiceName, port int) (net.Conn, error) {
+	s, err := e.service(upstream)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	p := s.proc
+	s.next++
+	turn := s.next
+	s.mu.Unlock()
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	if p == nil {
+		return nil, refused
+	}
+	// A container that has gone does not refuse; it says nothing.
+	at := p.answering()
+	if len(at) == 0 {
+		return nil, refused
+	}
+	for i := range at {
+		var c net.Conn
+		if c, err = e.dialAt(ctx, at[(turn+i)%len(at)], port); err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+func (e *environment) dialAt(ctx context.Context, at netip.Addr, port int) (net.Conn, error) {
+	return e.board.Dial(ctx, netip.AddrPortFrom(at, uint16(port)))
+}
+
+// Facts says how the environment was made.
+func (e *environment) Facts() []rehearse.Fact {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.facts)
+}
+
+// maxFacts keeps a service that tries every address of the world from filling the
+// evidence.
+const maxFacts = 200
+
+func (e *environment) fact(f rehearse.Fact) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.facts) < maxFacts && !slices.Contains(e.facts, f) {
+		e.facts = append(e.facts, f)
+	}
+}
+
+// Close ends everything at once, and waits until it is gone.
+func (e *environment) Close(ctx context.Context) error {
+	e.close.Do(func() {
+		e.mu.Lock()
+		e.gone = true
+		e.mu.Unlock()
+		close(e.closed)
+		e.making.Wait() // what is being made stands, and is found below
+		e.closeErr = e.remove(ctx)
+		if e.reaper != nil {
+			e.reaper.dismiss(e.closeErr == nil)
+		}
+	})
+	return e.closeErr
+}
+
+func (e *environment) remove(ctx context.Context) error {
+	var problems []error
+	var mu sync.Mutex
+	problem := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		problems = append(problems, err)
+	}
+	var all sync.WaitGroup
+	for _, s := range e.services {
+		for _, i := range s.instances {
+			all.Go(func() { problem(e.removeContainer(ctx, i.name, i.id)) })
+		}
+	}
+	if e.board.id != "" {
+		all.Go(func() {
+			if e.board.Board != nil {
+				e.board.Board.Close()
+			}
+			if e.board.stdio != nil {
+				e.board.stdio.Close()
+			}
+			problem(e.removeContainer(ctx, e.name(boardName), e.board.id))
+		})
+	}
+	all.Wait()
+	for _, s := range e.services { // their streams end with them
+		s.mu.Lock()
+		p := s.proc
+		s.mu.Unlock()
+		if p != nil {
+			<-p.Done()
+		}
+	}
+	for v := range e.volumes {
+		all.Go(func() { problem(e.removeVolume(ctx, v)) })
+	}
+	if e.addresses != nil {
+		all.Go(func() {
+			_, err := e.engine.api.NetworkRemove(ctx, e.name(""), client.NetworkRemoveOptions{})
+			problem(e.removed(driver.Remnant{Environment: e.spec.ID, Kind: "network", Name: e.name("")}, err))
+		})
+	}
+	all.Wait()
+	problem(e.removeData(ctx))
+	return errors.Join(problems...)
+}
+
+func (e *environment) removeContainer(ctx context.Context, name, id string) error {
+	_, err := e.engine.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	return e.removed(driver.Remnant{Environment: e.spec.ID, Kind: "container", Name: name}, err)
+}
+
+func (e *environment) removeVolume(ctx context.Context, name string) error {
+	_, err := e.engine.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{Force: true})
+	return e.removed(driver.Remnant{Environment: e.spec.ID, Kind: "volume", Name: name}, err)
+}
+
+// removed confirms that a thing is gone; that it was gone already is as good.
+func (e *environment) removed(r driver.Remnant, err error) error {
+	if err != nil && !isGone(err) {
+		return fmt.Errorf("remove %s %s: %w", r.Kind, r.Name, explain(err))
+	}
+	return e.spec.Journal.Confirm(r, false)
+}

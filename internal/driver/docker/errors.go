@@ -1,0 +1,50 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+// explain turns an engine's error into one that a person can act on, where it is
+// known what to do about it. Others stay as they are, without the client's
+// preamble.
+func explain(err error) error {
+	var known *rehearse.Error
+	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	said := &engineError{err}
+	text := err.Error()
+	switch {
+	case isDiskFull(text):
+		return &rehearse.Error{
+			Kind: rehearse.Unavailable, Msg: "the engine's disk is full", Err: said,
+			Hint: "`docker system df` says what takes the space, and `docker system prune` frees what nothing uses.",
+		}
+	case client.IsErrConnectionFailed(err):
+		return &rehearse.Error{
+			Kind: rehearse.Unavailable, Msg: "the engine does not answer any more", Err: said,
+			Hint: "It was stopped or restarted. Try again when `docker version` answers.",
+		}
+	}
+	return said
+}
+
+func isDiskFull(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "no space left on device") || strings.Contains(text, "disk quota exceeded") || strings.Contains(text, "not enough space")
+}
+
+// engineError is an engine's error in its own words.
+type engineError struct{ err error }
+
+func (e *engineError) Error() string {
+	return strings.TrimPrefix(e.err.Error(), "Error response from daemon: ")
+}
+
+func (e *engineError) Unwrap() error { return e.err }

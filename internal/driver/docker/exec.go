@@ -1,0 +1,121 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
+	"golang.org/x/term"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+)
+
+// execRequest is a command with what only hooks ask for.
+type execRequest struct {
+	driver.Command
+	user, dir  string
+	privileged bool
+}
+
+// Exec runs a command in the first instance of a started service.
+func (e *environment) Exec(ctx context.Context, name rehearse.ServiceName, cmd driver.Command) (int, error) {
+	s, err := e.service(name)
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	p := s.proc
+	s.mu.Unlock()
+	if p == nil || len(p.alive()) == 0 {
+		return 0, fmt.Errorf("service %q is not running", name)
+	}
+	return e.execIn(ctx, p.alive()[0], execRequest{Command: cmd})
+}
+
+// execIn runs a command in a container and returns its exit code.
+func (e *environment) execIn(ctx context.Context, i *instance, q execRequest) (int, error) {
+	terminal, restore, err := terminalOf(q.Command)
+	if err != nil {
+		return 0, err
+	}
+	defer restore()
+	o := client.ExecCreateOptions{
+		User: q.user, WorkingDir: q.dir, Privileged: q.privileged, TTY: terminal != nil,
+		AttachStdin: q.Stdin != nil, AttachStdout: true, AttachStderr: true,
+		Env: environ(q.Env), Cmd: q.Args,
+	}
+	attach := client.ExecAttachOptions{TTY: o.TTY}
+	if terminal != nil {
+		if w, h, err := term.GetSize(int(terminal.Fd())); err == nil {
+			o.ConsoleSize = client.ConsoleSize{Height: uint(h), Width: uint(w)}
+			attach.ConsoleSize = o.ConsoleSize
+		}
+	}
+	made, err := e.engine.api.ExecCreate(ctx, i.id, o)
+	if err != nil {
+		return 0, explain(err)
+	}
+	streams, err := e.engine.api.ExecAttach(ctx, made.ID, attach)
+	if err != nil {
+		return 0, explain(err)
+	}
+	defer streams.Close()
+	if q.Stdin != nil {
+		go func() {
+			_, _ = io.Copy(streams.Conn, q.Stdin) // the command may end before it has read all
+			_ = streams.CloseWrite()
+		}()
+	}
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		if o.TTY {
+			_, _ = io.Copy(orDiscard(q.Stdout), streams.Reader)
+			return
+		}
+		_, _ = stdcopy.StdCopy(orDiscard(q.Stdout), orDiscard(q.Stderr), streams.Reader)
+	}()
+	select {
+	case <-copied:
+	case <-ctx.Done():
+		e.killExec(context.WithoutCancel(ctx), made.ID)
+		streams.Close()
+		<-copied
+		return 0, ctx.Err()
+	}
+	got, err := e.engine.api.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
+	if err != nil {
+		return 0, explain(err)
+	}
+	return got.ExitCode, nil
+}
+
+// killExec ends a command that nobody waits for any more. The engine has no call
+// for it; where its processes are this host's, the kernel has.
+func (e *environment) killExec(ctx context.Context, id string) {
+	if !e.engine.local {
+		return
+	}
+	if got, err := e.engine.api.ExecInspect(ctx, id, client.ExecInspectOptions{}); err == nil && got.Running && got.PID > 1 {
+		_ = syscall.Kill(got.PID, syscall.SIGKILL) // it may have ended, or be another user's
+	}
+}
+
+// terminalOf is the terminal that a command is to have, in raw mode until restore.
+func terminalOf(c driver.Command) (terminal *os.File, restore func(), err error) {
+	in, ok := c.Stdin.(*os.File)
+	out, ok2 := c.Stdout.(*os.File)
+	if !ok || !ok2 || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
+		return nil, func() {}, nil
+	}
+	was, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return nil, nil, fmt.Errorf("take over the terminal: %w", err)
+	}
+	return in, func() { _ = term.Restore(int(in.Fd()), was) }, nil
+}

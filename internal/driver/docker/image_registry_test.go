@@ -1,0 +1,106 @@
+package docker
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// testRegistry is an image registry on loopback, which engines speak to without TLS.
+// It has one image, app:1, and refuses in the ways of real ones.
+type testRegistry struct {
+	host   string // "127.0.0.1:PORT"
+	digest string // of app:1
+
+	user, password string // empty: nobody is asked
+	limited        bool   // no pull is allowed
+
+	mu    sync.Mutex
+	blobs map[string][]byte
+	pulls int // manifests given
+}
+
+const manifestType = "application/vnd.docker.distribution.manifest.v2+json"
+
+func newRegistry(t *testing.T) *testRegistry {
+	t.Helper()
+	r := &testRegistry{blobs: map[string][]byte{}}
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	content := []byte(rand.Text()) // no engine has this image from an earlier test
+	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "content", Mode: 0o644, Size: int64(len(content))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(`{"architecture":%q,"os":"linux","config":{"Entrypoint":["/content"],"Cmd":["x"],"Env":["A=1"],"User":"7","WorkingDir":"/w",
+		"ExposedPorts":{"80/tcp":{},"53/udp":{}},"Volumes":{"/data":{}},"StopSignal":"SIGINT"},"rootfs":{"type":"layers","diff_ids":[%q]}}`,
+		runtime.GOARCH, r.add(layer.Bytes()))
+	manifest, err := json.Marshal(map[string]any{
+		"schemaVersion": 2, "mediaType": manifestType,
+		"config": map[string]any{"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(config), "digest": r.add([]byte(config))},
+		"layers": []any{map[string]any{"mediaType": "application/vnd.docker.image.rootfs.diff.tar", "size": layer.Len(), "digest": r.add(layer.Bytes())}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.digest = r.add(manifest)
+	s := httptest.NewServer(r)
+	t.Cleanup(s.Close)
+	r.host = s.Listener.Addr().String()
+	return r
+}
+
+func (r *testRegistry) add(b []byte) (digest string) {
+	sum := sha256.Sum256(b)
+	digest = "sha256:" + hex.EncodeToString(sum[:])
+	r.blobs[digest] = b
+	return digest
+}
+
+func (r *testRegistry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fail := func(status int, code, message string) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
+	}
+	if user, password, _ := q.BasicAuth(); user != r.user || password != r.password {
+		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+		fail(http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
+		return
+	}
+	path := strings.TrimPrefix(q.URL.Path, "/v2/")
+	name := path[strings.LastIndex(path, "/")+1:]
+	switch {
+	case path == "":
+	case r.limited:
+		fail(http.StatusTooManyRequests, "TOOMANYREQUESTS", "You have reached your pull rate limit.")
+	case strings.HasPrefix(path, "app/manifests/") && (name == "1" || name == r.digest):
+		if q.Method == http.MethodGet {
+			r.pulls++
+		}
+		w.Header().Set("Content-Type", manifestType)
+		w.Header().Set("Docker-Content-Digest", r.digest)
+		_, _ = w.Write(r.blobs[r.digest])
+	case strings.HasPrefix(path, "app/blobs/") && r.blobs[name] != nil:
+		_, _ = w.Write(r.blobs[name])
+	default:
+		fail(http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest unknown")
+	}
+}

@@ -1,0 +1,166 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+)
+
+// pool is where environments' networks are taken from. Nothing is routed there
+// from the host, so a network of the same numbers elsewhere is not disturbed; only
+// two networks of one engine must not overlap.
+var pool = netip.MustParsePrefix("10.213.0.0/16")
+
+// addresses deals out those of one environment: the gateway's, the link
+// container's own, those of instances from below, and those of links from the
+// middle on.
+type addresses struct {
+	subnet              netip.Prefix
+	gateway, board      netip.Addr
+	instances, links    netip.Addr // the next of each
+	instancesEnd, ended netip.Addr
+}
+
+func newAddresses(subnet netip.Prefix) *addresses {
+	first := subnet.Addr()
+	half := 1 << (31 - subnet.Bits())
+	return &addresses{
+		subnet: subnet, gateway: first.Next(), board: plus(first, 2),
+		instances: plus(first, 3), instancesEnd: plus(first, half),
+		links: plus(first, half), ended: plus(first, 2*half-1),
+	}
+}
+
+func plus(a netip.Addr, n int) netip.Addr {
+	b := a.As4()
+	v := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+	v += uint32(n)
+	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)})
+}
+
+func (a *addresses) instance() (netip.Addr, error) {
+	if a.instances == a.instancesEnd {
+		return netip.Addr{}, fmt.Errorf("the network %s has no more addresses for containers", a.subnet)
+	}
+	got := a.instances
+	a.instances = got.Next()
+	return got, nil
+}
+
+func (a *addresses) link() (netip.Addr, error) {
+	if a.links == a.ended {
+		return netip.Addr{}, fmt.Errorf("the network %s has no more addresses for links", a.subnet)
+	}
+	got := a.links
+	a.links = got.Next()
+	return got, nil
+}
+
+// width is the length of the prefix of a network that is large enough for a plan,
+// a golden's builder for each service included.
+func width(p *rehearse.Plan) int {
+	instances, links := 8, 8+2*len(p.Services)
+	for _, s := range p.Services {
+		instances += replicas(s) + 1
+	}
+	for _, l := range p.Links {
+		if !rehearse.IsIngress(l.Client) {
+			links++
+		}
+	}
+	half := max(instances, links, 32)
+	return 31 - bits.Len(uint(half-1))
+}
+
+// replicas is how many instances of a service run.
+func replicas(s rehearse.Service) int {
+	if s.Container == nil {
+		return 1
+	}
+	return max(1, s.Container.Replicas)
+}
+
+// openNetwork makes the environment's network. The subnet is one of its own: the
+// engine's own pools end after some thirty networks.
+func (e *environment) openNetwork(ctx context.Context) error {
+	taken, err := e.engine.subnets(ctx)
+	if err != nil {
+		return err
+	}
+	r := driver.Remnant{Environment: e.spec.ID, Kind: "network", Name: e.name("")}
+	if err := e.spec.Journal.Intend(r); err != nil {
+		return err
+	}
+	bits := width(e.spec.Plan)
+	for range 64 {
+		subnet, ok := freeSubnet(taken, bits)
+		if !ok {
+			return &rehearse.Error{
+				Kind: rehearse.Unavailable, Msg: fmt.Sprintf("no network of %d addresses is left in %s", 1<<(32-bits), pool),
+				Hint: "Take environments down that nobody needs: rehearse ls lists them.",
+			}
+		}
+		a := newAddresses(subnet)
+		_, err = e.engine.api.NetworkCreate(ctx, r.Name, client.NetworkCreateOptions{
+			Driver: "bridge", Internal: true,
+			IPAM: &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet, Gateway: a.gateway}}},
+			// The host gets no address in the network: a service that knows the
+			// gateway's address would reach what listens on the host.
+			Options: map[string]string{"com.docker.network.bridge.inhibit_ipv4": "true"},
+			Labels:  e.labels("", nil),
+		})
+		if err == nil {
+			e.addresses = a
+			return e.spec.Journal.Confirm(r, true)
+		}
+		if !strings.Contains(err.Error(), "overlap") {
+			return fmt.Errorf("make the environment's network: %w", explain(err))
+		}
+		taken = append(taken, subnet) // another environment was quicker
+	}
+	return fmt.Errorf("make the environment's network: %w", explain(err))
+}
+
+// subnets are those of every network of the engine.
+func (e *engine) subnets(ctx context.Context) ([]netip.Prefix, error) {
+	all, err := e.api.NetworkList(ctx, client.NetworkListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list networks: %w", explain(err))
+	}
+	var out []netip.Prefix
+	for _, n := range all.Items {
+		for _, c := range n.IPAM.Config {
+			if c.Subnet.IsValid() {
+				out = append(out, c.Subnet)
+			}
+		}
+	}
+	return out, nil
+}
+
+// freeSubnet picks a subnet that overlaps none: a random one, so that two who look
+// at once seldom meet.
+func freeSubnet(taken []netip.Prefix, bits int) (netip.Prefix, bool) {
+	slots := 1 << (bits - pool.Bits())
+	start := rand.IntN(slots)
+	for i := range slots {
+		at := netip.PrefixFrom(plus(pool.Addr(), ((start+i)%slots)<<(32-bits)), bits)
+		free := true
+		for _, t := range taken {
+			free = free && !t.Overlaps(at)
+		}
+		if free {
+			return at, true
+		}
+	}
+	return netip.Prefix{}, false
+}

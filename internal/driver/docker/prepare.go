@@ -1,0 +1,137 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+)
+
+// Prepare gets or builds the service's image, and makes its containers and what
+// is mounted in them.
+func (e *environment) Prepare(ctx context.Context, name rehearse.ServiceName) error {
+	s, err := e.service(name)
+	if err != nil {
+		return err
+	}
+	if err := e.enter(); err != nil {
+		return err
+	}
+	defer e.leave()
+	s.prepare.Lock()
+	defer s.prepare.Unlock()
+	if s.instances != nil {
+		return nil
+	}
+	ctx, stop := e.untilClosed(ctx)
+	defer stop()
+	if s.image, err = e.imageOf(ctx, s.spec); err != nil {
+		return err
+	}
+	e.fact(rehearse.Fact{Name: "image." + string(name), Value: s.image.Digest, Note: s.image.Ref})
+	if err := e.prepareData(ctx, s); err != nil {
+		return err
+	}
+	return e.makeInstances(ctx, s)
+}
+
+// untilClosed is a context that ends with the environment.
+func (e *environment) untilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-e.closed:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, stop
+}
+
+// imageOf pulls or builds, as Compose does: what can be built is built, unless the
+// service says that it is to be pulled.
+func (e *environment) imageOf(ctx context.Context, s rehearse.Service) (image, error) {
+	policy := ""
+	if s.Container != nil {
+		policy = s.Container.PullPolicy
+	}
+	progress := &prefixed{to: e.spec.Log, prefix: string(s.Name) + ": "}
+	if s.Build != nil && (s.Image == "" || policy == "" || policy == "build") {
+		project := e.spec.Plan.Project
+		return e.engine.build(ctx, project, s, map[string]string{labelState: e.o.Label}, progress)
+	}
+	return e.engine.image(ctx, s, policy, progress)
+}
+
+// makeInstances makes the containers of a service.
+func (e *environment) makeInstances(ctx context.Context, s *service) error {
+	mounts, err := e.mounts(ctx, s)
+	if err != nil {
+		return err
+	}
+	n := replicas(s.spec)
+	for number := 1; number <= n; number++ {
+		of := string(s.spec.Name)
+		if n > 1 {
+			of = fmt.Sprintf("%s-%d", of, number)
+		}
+		i := &instance{number: number, name: e.name(of)}
+		if err := e.makeInstance(ctx, s, i, mounts); err != nil {
+			return fmt.Errorf("make the container of %s: %w", s.spec.Name, err)
+		}
+	}
+	return nil
+}
+
+// makeInstance makes one container. It belongs to the service as soon as it is
+// about to exist, so that Close finds it whatever happens next.
+func (e *environment) makeInstance(ctx context.Context, s *service, i *instance, m mounts) error {
+	q, err := e.container(s, i, m)
+	if err != nil {
+		return err
+	}
+	r := driver.Remnant{Environment: e.spec.ID, Kind: "container", Name: i.name}
+	if err := e.spec.Journal.Intend(r); err != nil {
+		return err
+	}
+	i.id = i.name // until the engine has given it another
+	s.instances = append(s.instances, i)
+	made, err := e.engine.api.ContainerCreate(ctx, q)
+	if err != nil {
+		return explain(err)
+	}
+	i.id = made.ID
+	for _, w := range made.Warnings {
+		if !strings.Contains(w, "platform") {
+			e.fact(rehearse.Fact{Name: "engine.warning", Value: string(s.spec.Name), Note: w})
+		}
+	}
+	if err := e.spec.Journal.Confirm(r, true); err != nil {
+		return err
+	}
+	return e.copyFiles(ctx, i.id, m.copied)
+}
+
+// makeVolume makes a named volume, once.
+func (e *environment) makeVolume(ctx context.Context, name string) (string, error) {
+	full := e.name("volume-" + name)
+	e.mu.Lock()
+	known := e.volumes[full]
+	e.volumes[full] = true
+	e.mu.Unlock()
+	if known {
+		return full, nil
+	}
+	r := driver.Remnant{Environment: e.spec.ID, Kind: "volume", Name: full}
+	if err := e.spec.Journal.Intend(r); err != nil {
+		return "", err
+	}
+	if _, err := e.engine.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: full, Labels: e.labels("", nil)}); err != nil {
+		return "", fmt.Errorf("make volume %s: %w", name, explain(err))
+	}
+	return full, e.spec.Journal.Confirm(r, true)
+}

@@ -1,0 +1,352 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+)
+
+// process is a started service: all of its instances, which end together. The
+// first that ends says how.
+type process struct {
+	e *environment
+	s *service
+
+	done     chan struct{}
+	mu       sync.Mutex
+	exit     *driver.Exit
+	running  map[*instance]bool
+	stopping bool // pre_stop hooks have run
+}
+
+// Start starts a prepared service.
+func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out driver.Output) (driver.Process, error) {
+	s, err := e.service(name)
+	if err != nil {
+		return nil, err
+	}
+	if s.instances == nil {
+		return nil, fmt.Errorf("service %q has not been prepared", name)
+	}
+	if err := e.enter(); err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	ctx, stop := e.untilClosed(ctx)
+	defer stop()
+	p := &process{e: e, s: s, done: make(chan struct{}), running: map[*instance]bool{}}
+	if err = p.launch(ctx, shared(out, len(s.instances))); err == nil {
+		s.mu.Lock()
+		s.proc = p
+		s.mu.Unlock()
+		err = p.hooks(ctx, postStart(s.spec), "post_start")
+	}
+	if err != nil {
+		_ = p.Kill() // it has failed already
+		<-p.done
+		return nil, err
+	}
+	return p, nil
+}
+
+// launch starts every instance. Whatever it returns, done is closed when those that
+// have started have ended.
+func (p *process) launch(ctx context.Context, out driver.Output) (err error) {
+	var ended sync.WaitGroup
+	for _, i := range p.s.instances {
+		if err = p.start(ctx, i, out, &ended); err != nil {
+			break
+		}
+	}
+	go func() {
+		ended.Wait()
+		close(p.done)
+	}()
+	return err
+}
+
+func postStart(s rehearse.Service) []rehearse.Hook {
+	if s.Container == nil {
+		return nil
+	}
+	return s.Container.PostStart
+}
+
+// start starts one instance. Its streams are attached and its end awaited before
+// it starts, so that neither its first words nor a quick end are missed.
+func (p *process) start(ctx context.Context, i *instance, out driver.Output, ended *sync.WaitGroup) error {
+	api := p.e.engine.api
+	life := context.WithoutCancel(ctx)
+	streams, err := api.ContainerAttach(life, i.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return explain(err)
+	}
+	waited := api.ContainerWait(life, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
+	if _, err := api.ContainerStart(ctx, i.id, client.ContainerStartOptions{}); err != nil {
+		streams.Close()
+		return p.s.startError(err)
+	}
+	p.mu.Lock()
+	p.running[i] = true
+	p.mu.Unlock()
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		copyOutput(out, streams.Reader, p.s.spec)
+	}()
+	ended.Go(func() {
+		p.ended(life, i, waited)
+		// What the engine still has to say comes at once, or its connection is lost.
+		select {
+		case <-copied:
+		case <-time.After(2 * time.Second):
+		}
+		streams.Close()
+		<-copied
+	})
+	if i.address.IsValid() {
+		if err := p.reachable(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reachable lets the link container find the instance, which answers nobody's
+// ARP, and lets the instance ask for names.
+func (p *process) reachable(ctx context.Context, i *instance) error {
+	got, err := p.e.engine.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{})
+	if err != nil {
+		return explain(err)
+	}
+	at := got.Container.NetworkSettings.Networks[p.e.name("")]
+	if at == nil || len(at.MacAddress) == 0 {
+		return nil // it has ended already
+	}
+	if err := p.e.board.Names(i.address, p.e.names(p.s.spec.Name)); err != nil {
+		return err
+	}
+	return p.e.board.Neighbour(i.address, net.HardwareAddr(at.MacAddress))
+}
+
+// ended waits for an instance's end, and ends the others with it.
+func (p *process) ended(ctx context.Context, i *instance, waited client.ContainerWaitResult) {
+	exit := driver.Exit{Code: 137, Reason: "the engine lost it"}
+	select {
+	case r := <-waited.Result:
+		exit = p.exitOf(ctx, i, int(r.StatusCode))
+	case err := <-waited.Error:
+		exit.Reason = "the engine lost it: " + explain(err).Error()
+	}
+	p.mu.Lock()
+	delete(p.running, i)
+	first := p.exit == nil
+	if first {
+		p.exit = &exit
+	}
+	p.mu.Unlock()
+	if first {
+		_ = p.Kill() // the others
+	}
+}
+
+// exitOf says why an instance ended, as far as the engine knows.
+func (p *process) exitOf(ctx context.Context, i *instance, code int) driver.Exit {
+	exit := driver.Exit{Code: code, Reason: fmt.Sprintf("exit %d", code)}
+	if code > 128 && code < 128+65 {
+		exit.Reason = "signal: " + syscall.Signal(code-128).String()
+	}
+	got, err := p.e.engine.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{})
+	if err != nil || got.Container.State == nil {
+		return exit // it is being removed
+	}
+	if got.Container.State.OOMKilled {
+		exit.Reason = "out of memory"
+		if m := p.s.spec.Limits.Memory; m > 0 {
+			exit.Reason += fmt.Sprintf(": the limit is %s", megabytes(m))
+		}
+	} else if got.Container.State.Error != "" {
+		exit.Reason += ": " + got.Container.State.Error
+	}
+	return exit
+}
+
+// startError says what to do about a container that could not be started.
+func (s *service) startError(err error) error {
+	err = explain(err)
+	if _, ok := errors.AsType[*rehearse.Error](err); ok {
+		return err
+	}
+	return &rehearse.Error{Kind: rehearse.NotReady, Msg: fmt.Sprintf("start the container of %s", s.spec.Name), Err: err}
+}
+
+// answering are the addresses of the instances that run.
+func (p *process) answering() []netip.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []netip.Addr
+	for _, i := range p.s.instances {
+		if !p.running[i] {
+			continue
+		}
+		at := i.address
+		if !at.IsValid() {
+			at = p.e.joined(p.s.spec)
+		}
+		if at.IsValid() {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// joined is the address of the service whose network another one has joined.
+func (e *environment) joined(s rehearse.Service) netip.Addr {
+	for range e.services { // a chain ends
+		if s.Container == nil {
+			return netip.Addr{}
+		}
+		name, ok := cutService(s.Container.Network)
+		other := e.services[name]
+		if !ok || other == nil || len(other.instances) == 0 {
+			return netip.Addr{}
+		}
+		if at := other.instances[0].address; at.IsValid() {
+			return at
+		}
+		s = other.spec
+	}
+	return netip.Addr{}
+}
+
+func (p *process) Done() <-chan struct{} { return p.done }
+
+func (p *process) Exit() driver.Exit {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.exit == nil {
+		return driver.Exit{}
+	}
+	return *p.exit
+}
+
+// alive are the instances that run.
+func (p *process) alive() []*instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []*instance
+	for _, i := range p.s.instances {
+		if p.running[i] {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Signal sends a signal to every instance, after the service's pre_stop hooks
+// when it is the first.
+func (p *process) Signal(sig os.Signal) error {
+	ctx := context.Background()
+	p.mu.Lock()
+	first := !p.stopping
+	p.stopping = true
+	p.mu.Unlock()
+	if c := p.s.spec.Container; first && c != nil {
+		if err := p.hooks(ctx, c.PreStop, "pre_stop"); err != nil {
+			p.e.fact(rehearse.Fact{Name: "hook.failed", Value: string(p.s.spec.Name), Note: err.Error()})
+		}
+	}
+	n, ok := sig.(syscall.Signal)
+	if !ok {
+		return fmt.Errorf("signal %v is none of the kernel's", sig)
+	}
+	return p.kill(ctx, n)
+}
+
+// Kill ends every instance.
+func (p *process) Kill() error { return p.kill(context.Background(), syscall.SIGKILL) }
+
+func (p *process) kill(ctx context.Context, sig syscall.Signal) error {
+	var problems []error
+	for _, i := range p.alive() {
+		_, err := p.e.engine.api.ContainerKill(ctx, i.id, client.ContainerKillOptions{Signal: fmt.Sprint(int(sig))})
+		if err != nil && !isGone(err) {
+			problems = append(problems, fmt.Errorf("signal %s: %w", p.s.spec.Name, explain(err)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// hooks runs commands in every instance, one after the other.
+func (p *process) hooks(ctx context.Context, hooks []rehearse.Hook, kind string) error {
+	for _, h := range hooks {
+		for _, i := range p.alive() {
+			said := &tail{}
+			code, err := p.e.execIn(ctx, i, execRequest{
+				Command: driver.Command{Args: h.Command, Env: h.Env, Stdout: said, Stderr: said},
+				user:    h.User, dir: h.WorkingDir, privileged: h.Privileged,
+			})
+			if err == nil && code != 0 {
+				err = fmt.Errorf("exit %d", code)
+			}
+			if err != nil {
+				return &rehearse.Error{
+					Kind: rehearse.NotReady, Msg: fmt.Sprintf("the %s hook of %s failed", kind, p.s.spec.Name), Err: err,
+					Hint: "It said:\n" + said.String(),
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// copyOutput copies a container's output until it ends.
+func copyOutput(out driver.Output, from io.Reader, s rehearse.Service) {
+	stdout, stderr := orDiscard(out.Stdout), orDiscard(out.Stderr)
+	if s.Container != nil && s.Container.TTY {
+		_, _ = io.Copy(stdout, from) // a terminal has one stream
+		return
+	}
+	_, _ = stdcopy.StdCopy(stdout, stderr, from) // it ends with the container
+}
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}
+
+// shared is an output that several instances write to.
+func shared(out driver.Output, n int) driver.Output {
+	if n == 1 {
+		return out
+	}
+	mu := &sync.Mutex{}
+	return driver.Output{Stdout: &locked{mu: mu, w: orDiscard(out.Stdout)}, Stderr: &locked{mu: mu, w: orDiscard(out.Stderr)}}
+}
+
+type locked struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}

@@ -1,0 +1,68 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+)
+
+// Usage is what all instances of a service use together.
+func (e *environment) Usage(ctx context.Context, name rehearse.ServiceName) (driver.Usage, error) {
+	s, err := e.service(name)
+	if err != nil {
+		return driver.Usage{}, err
+	}
+	s.mu.Lock()
+	p := s.proc
+	s.mu.Unlock()
+	var sum driver.Usage
+	if p == nil {
+		return sum, nil
+	}
+	for _, i := range p.alive() {
+		u, err := e.usage(ctx, i)
+		if err != nil {
+			return sum, err
+		}
+		sum.Memory += u.Memory
+		sum.CPU += u.CPU
+		sum.Processes += u.Processes
+	}
+	return sum, nil
+}
+
+func (e *environment) usage(ctx context.Context, i *instance) (driver.Usage, error) {
+	got, err := e.engine.api.ContainerStats(ctx, i.id, client.ContainerStatsOptions{})
+	if err != nil {
+		if isGone(err) {
+			return driver.Usage{}, nil
+		}
+		return driver.Usage{}, explain(err)
+	}
+	defer got.Body.Close()
+	var s container.StatsResponse
+	if err := json.NewDecoder(got.Body).Decode(&s); err != nil {
+		return driver.Usage{}, err
+	}
+	return driver.Usage{
+		Memory: resident(s.MemoryStats), CPU: rehearse.Duration(s.CPUStats.CPUUsage.TotalUsage),
+		Processes: int(s.PidsStats.Current),
+	}, nil
+}
+
+// resident leaves out the page cache that the kernel would give back at once, as
+// the engine's own command does: it has another name in each version of control
+// groups.
+func resident(m container.MemoryStats) int64 {
+	for _, cache := range []string{"total_inactive_file", "inactive_file"} {
+		if v, ok := m.Stats[cache]; ok && v < m.Usage {
+			return int64(m.Usage - v)
+		}
+	}
+	return int64(m.Usage)
+}

@@ -1,0 +1,30 @@
+//go:build linux
+
+// Command rehearse-link is the program of the link container, which makes sockets
+// for a host's process. No person runs it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/rehearse-dev/rehearse/internal/switchboard"
+)
+
+func main() {
+	err := switchboard.Main(context.Background(), switchboard.Options{
+		Stdin: stream(0), Stdout: stream(1), Dir: switchboard.Dir, Interface: switchboard.Interface,
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "rehearse-link:", err)
+		os.Exit(1)
+	}
+}
+
+// stream opens a standard stream so that closing it ends what is under way.
+func stream(fd int) *os.File {
+	_ = syscall.SetNonblock(fd, true) // what cannot wait has no need
+	return os.NewFile(uintptr(fd), "stdio")
+}

@@ -3,6 +3,7 @@ package rehearse
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -87,4 +88,34 @@ func (p Problems) Err() error {
 		return nil
 	}
 	return p
+}
+
+// Hints are the hints along an error's tree, each once.
+func Hints(err error) []string {
+	var out []string
+	for _, h := range collectHints(err) {
+		if !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+func collectHints(err error) []string {
+	if err == nil {
+		return nil
+	}
+	var out []string
+	if e, ok := err.(*Error); ok && e.Hint != "" {
+		out = append(out, e.Hint)
+	}
+	switch u := err.(type) {
+	case interface{ Unwrap() error }:
+		out = append(out, collectHints(u.Unwrap())...)
+	case interface{ Unwrap() []error }:
+		for _, e := range u.Unwrap() {
+			out = append(out, collectHints(e)...)
+		}
+	}
+	return out
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/driver/process"
 	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
 // TestMain makes the test binary rehearse itself and the few programs that the
@@ -247,8 +248,8 @@ func noleft(ts *testscript.TestScript, neg bool, args []string) {
 func records(stateHome string) string { return filepath.Join(stateHome, "rehearse", "environments") }
 
 func remains(stateHome string) []string {
-	a := app{state: records(stateHome)}
-	label := driver.LabelState + "=" + a.label()
+	a := app{Host: stand.Host{State: records(stateHome)}}
+	label := driver.LabelState + "=" + a.Label()
 	var left []string
 	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range environs {
@@ -262,7 +263,7 @@ func remains(stateHome string) []string {
 			}
 		}
 	}
-	entries, _ := os.ReadDir(a.state)
+	entries, _ := os.ReadDir(a.State)
 	for _, e := range entries {
 		left = append(left, "record "+e.Name())
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/control"
-	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
 func (a *app) dataCloneCommand() *cobra.Command {
@@ -35,26 +35,26 @@ the background. The network between you and it is plain.`,
 			if ttl <= 0 {
 				return usageError("--ttl must be above 0, not %v", ttl)
 			}
-			plan := func() (*rehearse.Plan, driver.Driver, error) {
+			options := func() (stand.Options, error) {
 				p, d, err := a.planOf(cmd.Context(), f, rehearse.Only(rehearse.FacetData), args[1:])
 				if err != nil {
-					return nil, nil, err
+					return stand.Options{}, err
 				}
 				p, err = alone(p, args[0])
-				return p, d, err
+				return stand.Options{Plan: p, Driver: d, Lease: ttl}, err
 			}
 			if supervise {
-				return a.superviseDetached(cmd.Context(), plan, ttl, forwardFlag{})
+				return a.superviseDetached(cmd.Context(), options, forwardFlag{})
 			}
 			defer a.sweepBeside(cmd.Context())()
-			made, d, err := plan()
+			o, err := options()
 			if err != nil {
 				return err
 			}
 			if detach {
-				return a.cloneDetached(cmd.Context(), made.Services[0], asJSON)
+				return a.cloneDetached(cmd.Context(), o.Plan.Services[0], asJSON)
 			}
-			return a.cloneForeground(cmd.Context(), made, d, ttl, asJSON)
+			return a.cloneForeground(cmd.Context(), o, asJSON)
 		},
 	}
 	f.add(c)
@@ -99,7 +99,7 @@ func accountURL(account recipe.Account, host string) string {
 }
 
 // reached is the database's URL in a standing environment.
-func reached(s standing, service rehearse.Service) (string, error) {
+func reached(s stand.Standing, service rehearse.Service) (string, error) {
 	for _, v := range s.Services {
 		if at, err := url.Parse(v.URL); err == nil && v.Service == service.Name && at.Host != "" {
 			account, err := recipe.AccountOf(service)
@@ -110,14 +110,14 @@ func reached(s standing, service rehearse.Service) (string, error) {
 }
 
 // printClone prints where a clone is.
-func (a *app) printClone(s standing, service rehearse.Service, asJSON bool) error {
+func (a *app) printClone(s stand.Standing, service rehearse.Service, asJSON bool) error {
 	at, err := reached(s, service)
 	if err != nil {
 		return err
 	}
 	if asJSON {
 		return printJSON(a, struct {
-			standing
+			stand.Standing
 			Database string `json:"database"`
 		}{s, at})
 	}
@@ -126,7 +126,7 @@ func (a *app) printClone(s standing, service rehearse.Service, asJSON bool) erro
 	return err
 }
 
-func (a *app) cloneForeground(ctx context.Context, p *rehearse.Plan, d driver.Driver, ttl time.Duration, asJSON bool) error {
+func (a *app) cloneForeground(ctx context.Context, o stand.Options, asJSON bool) error {
 	watch := a.newProgress()
 	closed := false
 	done := func() {
@@ -136,15 +136,16 @@ func (a *app) cloneForeground(ctx context.Context, p *rehearse.Plan, d driver.Dr
 		}
 	}
 	defer done()
-	err := a.stand(ctx, p, d, ttl, forwardFlag{}, standingOptions(watch.service, watch.talk()), func(s standing) error {
+	o.OnEvent, o.Talk = watch.service, watch.talk()
+	o.Ready = func(s stand.Standing) error {
 		done()
-		if err := a.printClone(s, p.Services[0], asJSON); err != nil {
+		if err := a.printClone(s, o.Plan.Services[0], asJSON); err != nil {
 			return err
 		}
 		fmt.Fprintln(a.stderr, "Ctrl-C takes it down.")
 		return nil
-	})
-	if err != nil {
+	}
+	if err := a.stand(ctx, o, forwardFlag{}); err != nil {
 		return err
 	}
 	if rehearse.KindOf(context.Cause(ctx)) == rehearse.Interrupted {
@@ -161,7 +162,7 @@ func (a *app) cloneDetached(ctx context.Context, service rehearse.Service, asJSO
 	if err := quiet.upDetached(ctx, true); err != nil {
 		return err
 	}
-	var s standing
+	var s stand.Standing
 	if err := json.Unmarshal(said.Bytes(), &s); err != nil {
 		return fmt.Errorf("read what the environment says of itself: %w", err)
 	}
@@ -205,7 +206,7 @@ connected sees the connection end. Without SERVICE, every service with a dataset
 }
 
 // cloned are the services of an environment whose data is a clone.
-func cloned(s standing) []string {
+func cloned(s stand.Standing) []string {
 	var out []string
 	for _, f := range s.Facts {
 		if name, ok := strings.CutPrefix(f.Name, "data.clone."); ok {

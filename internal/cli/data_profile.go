@@ -377,7 +377,7 @@ func (a *app) planWith(ctx context.Context, s *schema.Schema, file string, f mod
 	}
 	watch := a.newProgress()
 	plan, usage, err := dataset.Ask(ctx, s, before, llm.Options{
-		APIKey: a.getenv(f.keyEnv), KeyName: f.keyEnv, Model: f.model, BaseURL: f.url,
+		APIKey: a.Getenv(f.keyEnv), KeyName: f.keyEnv, Model: f.model, BaseURL: f.url,
 		Progress: func(done, tables int) {
 			watch.tick(fmt.Sprintf("  %s  %d of %s asked about", bar(time.Duration(done), time.Duration(tables)), done, plural(int64(tables), "table")))
 		},
@@ -409,7 +409,7 @@ func (a *app) planWith(ctx context.Context, s *schema.Schema, file string, f mod
 // warn prints an error that does not end the command.
 func (a *app) warn(what string, err error) {
 	fmt.Fprintf(a.stderr, "rehearse: warning: %s: %v\n", what, err)
-	for _, h := range hints(err) {
+	for _, h := range rehearse.Hints(err) {
 		fmt.Fprintf(a.stderr, "  hint: %s\n", h)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/snapshot"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
 func (a *app) dataSnapshotCommand() *cobra.Command {
@@ -66,11 +67,11 @@ func (a *app) planOf(ctx context.Context, f projectFlags, leg rehearse.Leg, dir 
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err := p.plan(leg)
+	made, err := p.Plan(leg)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := a.driver(f.driver, p.variables()...)
+	d, err := a.Driver(f.Driver, p.Variables()...)
 	return made, d, err
 }
 
@@ -139,7 +140,7 @@ func (a *app) buildSnapshots(ctx context.Context, p *rehearse.Plan, d driver.Dri
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	record, err := a.store().Create(environment.Meta{
+	record, err := a.Store().Create(environment.Meta{
 		Project: p.Project, Dir: p.Dir, Leg: p.Leg.Name, Driver: d.Name(), Purpose: "snapshot", Expires: time.Now().Add(lease),
 	})
 	if err != nil {
@@ -209,7 +210,7 @@ func snapshotsOf(d driver.Driver) (*snapshot.Store, error) {
 
 // snapshots opens the store of the default driver.
 func (a *app) snapshots() (*snapshot.Store, error) {
-	d, err := a.driver(driverNames[0])
+	d, err := a.Driver(stand.DriverNames[0])
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +258,7 @@ func (a *app) printSnapshots(all []snapshot.GoldenInfo, asJSON bool) error {
 // cloneMethod says how this host clones a snapshot.
 func (a *app) cloneMethod() func(snapshot.GoldenInfo) string {
 	best := snapshot.Copy
-	if d, err := a.driver(driverNames[0]); err == nil {
+	if d, err := a.Driver(stand.DriverNames[0]); err == nil {
 		if p, ok := d.(interface{ DataClones() []snapshot.Capability }); ok {
 			for _, c := range p.DataClones() {
 				if c.Available && (c.Method == snapshot.Reflink || c.Method == snapshot.Copy) {

@@ -21,6 +21,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/llm"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 	"github.com/rehearse-dev/rehearse/internal/schema"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 	"github.com/rehearse-dev/rehearse/internal/testdb"
 )
 
@@ -97,7 +98,7 @@ func TestFindProfile(t *testing.T) {
 		if got != c.want {
 			t.Errorf("findProfile(%q) = %q, want %q", c.arg, got, c.want)
 		}
-		if h := strings.Join(hints(err), ""); h != c.hint {
+		if h := strings.Join(rehearse.Hints(err), ""); h != c.hint {
 			t.Errorf("findProfile(%q): hint %q, want %q", c.arg, h, c.hint)
 		}
 	}
@@ -159,8 +160,8 @@ func TestAlone(t *testing.T) {
 		t.Errorf("links = %+v, want the one from outside", got.Links)
 	}
 	for name, hint := range map[string]string{"web": "Datasets are for", "bd": "Did you mean db?"} {
-		if _, err := alone(p, name); !strings.HasPrefix(strings.Join(hints(err), ""), hint) {
-			t.Errorf("alone(%q): %v with hints %q, want %q", name, err, hints(err), hint)
+		if _, err := alone(p, name); !strings.HasPrefix(strings.Join(rehearse.Hints(err), ""), hint) {
+			t.Errorf("alone(%q): %v with hints %q, want %q", name, err, rehearse.Hints(err), hint)
 		}
 	}
 }
@@ -212,7 +213,7 @@ func TestPlanWith(t *testing.T) {
 	}))
 	t.Cleanup(api.Close)
 	var talk strings.Builder
-	a := &app{stderr: &talk, env: []string{"KEY=sk"}}
+	a := &app{stderr: &talk, Host: stand.Host{Env: []string{"KEY=sk"}}}
 	shop := &schema.Schema{Engine: schema.Postgres, Tables: []*schema.Table{{
 		Name: "customers", Columns: []schema.Column{{Name: "mail", Type: schema.Type{SQL: "text", Kind: schema.Text}}},
 	}}}

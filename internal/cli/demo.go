@@ -12,6 +12,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/rehearsal"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
 func newestInitdb() string {
@@ -114,7 +115,7 @@ each chart:
 }
 
 func (a *app) demoCompare(ctx context.Context, dir string, files ...string) (*rehearsal.Result, error) {
-	f := projectFlags{config: defaultConfig, driver: "process", files: files}
+	f := projectFlags{stand.Source{Driver: "process", Files: files}}
 	result, err := a.rehearse(ctx, f, forwardFlag{}, []string{dir}, "compare", rehearse.Staging(), rehearse.Production())
 	if err != nil {
 		return nil, err

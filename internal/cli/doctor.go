@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
 // checkup is one line of what doctor finds.
@@ -62,8 +63,8 @@ made at all.`,
 // examine looks at everything, and says whether any driver works.
 func (a *app) examine(ctx context.Context) (found []checkup, able bool) {
 	found = append(found, checkup{Name: "system", OK: true, Got: fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())})
-	for _, name := range driverNames {
-		d, err := a.driver(name)
+	for _, name := range stand.DriverNames {
+		d, err := a.Driver(name)
 		if err != nil {
 			continue
 		}
@@ -101,8 +102,8 @@ func (a *app) examine(ctx context.Context) (found []checkup, able bool) {
 		l.Close()
 	}
 	return append(found, ipv6,
-		checkup{Name: "state", OK: true, Got: a.state},
-		checkup{Name: "cache", OK: true, Got: a.cache}), able
+		checkup{Name: "state", OK: true, Got: a.State},
+		checkup{Name: "cache", OK: true, Got: a.Cache}), able
 }
 
 func driverCheckup(name string, c driver.Capabilities) checkup {

@@ -21,6 +21,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/control"
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/report"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
 // envFlag says which environment a command is about.
@@ -38,7 +39,7 @@ func (f *envFlag) add(a *app, c *cobra.Command) {
 }
 
 func (a *app) environmentIDs() []string {
-	entries, err := a.store().List()
+	entries, err := a.Store().List()
 	if err != nil {
 		return nil
 	}
@@ -55,7 +56,7 @@ var errNoneStanding = errors.New("no environment is standing")
 
 // find finds the living environment that a command is about.
 func (f *envFlag) find(a *app) (environment.Entry, error) {
-	entries, err := a.store().List()
+	entries, err := a.Store().List()
 	if err != nil {
 		return environment.Entry{}, err
 	}
@@ -65,7 +66,7 @@ func (f *envFlag) find(a *app) (environment.Entry, error) {
 		return environment.Entry{}, err
 	}
 	for _, e := range entries {
-		if !e.Alive || e.Purpose != "up" {
+		if !e.Alive || !e.Stands() {
 			continue
 		}
 		if string(e.ID) == f.id {
@@ -103,23 +104,13 @@ func (f *envFlag) find(a *app) (environment.Entry, error) {
 }
 
 // ask finds the environment that a command is about, and asks it what it is.
-func (f *envFlag) ask(ctx context.Context, a *app) (environment.Entry, standing, error) {
+func (f *envFlag) ask(ctx context.Context, a *app) (environment.Entry, stand.Standing, error) {
 	e, err := f.find(a)
 	if err != nil {
-		return e, standing{}, err
+		return e, stand.Standing{}, err
 	}
-	s, err := describe(ctx, e)
+	s, err := stand.Describe(ctx, e)
 	return e, s, err
-}
-
-// describe asks an environment what it is.
-func describe(ctx context.Context, e environment.Entry) (standing, error) {
-	var s standing
-	err := control.Call(ctx, e.Socket(), control.Request{Op: "status"}, &s)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		err = &rehearse.Error{Kind: rehearse.Unavailable, Msg: fmt.Sprintf("%s cannot answer yet", e.ID), Hint: "It is starting or going down. rehearse logs shows how far it is."}
-	}
-	return s, err
 }
 
 func (a *app) lsCommand() *cobra.Command {
@@ -133,7 +124,7 @@ rehearsals under way, and dead ones, whose process has ended without tidying up
 		Example: "  rehearse ls",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			entries, err := a.store().List()
+			entries, err := a.Store().List()
 			if err != nil {
 				return err
 			}
@@ -149,13 +140,21 @@ rehearsals under way, and dead ones, whose process has ended without tidying up
 				if !e.Alive {
 					state = "dead"
 				}
-				t.add(string(e.ID), e.Project, e.Leg, e.Purpose, state, time.Since(e.Created).Round(time.Second).String(), e.Expires.Local().Format("15:04"), shortPath(e.Dir))
+				t.add(string(e.ID), e.Project, e.Leg, e.Purpose, state, time.Since(e.Created).Round(time.Second).String(), untilText(e.Expires), shortPath(e.Dir))
 			}
 			return t.print(a)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// untilText is the time of day at which a lease ends.
+func untilText(expires time.Time) string {
+	if expires.IsZero() {
+		return "–"
+	}
+	return expires.Local().Format("15:04")
 }
 
 func (a *app) psCommand() *cobra.Command {
@@ -183,7 +182,7 @@ func (a *app) psCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) printServices(s standing) error {
+func (a *app) printServices(s stand.Standing) error {
 	t := table{head: []string{"SERVICE", "STATE", "SINCE", "URL", "MEMORY", "CPU", "PROCESSES"}}
 	for _, v := range s.Services {
 		t.add(string(v.Service), string(v.State), time.Since(v.Since).Round(time.Second).String(), dash(v.URL),
@@ -217,7 +216,7 @@ of the environment or of the latest run: the lines that carry its identifier.`,
 			if err != nil {
 				return err
 			}
-			s, err := describe(cmd.Context(), e)
+			s, err := stand.Describe(cmd.Context(), e)
 			if err != nil && rehearse.KindOf(err) != rehearse.Unavailable {
 				return err
 			}
@@ -240,7 +239,7 @@ of the environment or of the latest run: the lines that carry its identifier.`,
 	return c
 }
 
-func unknownService(name string, s standing) error {
+func unknownService(name string, s stand.Standing) error {
 	var known []string
 	for _, v := range s.Services {
 		known = append(known, string(v.Service))
@@ -487,7 +486,7 @@ func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
 		}
 		if !e.StillAlive() {
 			// It was killed on its way, or has just gone.
-			if _, err := a.store().Collect(ctx, a.drivers()...); err != nil {
+			if _, err := a.Store().Collect(ctx, a.Drivers()...); err != nil {
 				return err
 			}
 			break
@@ -511,18 +510,18 @@ of a living environment, unless its lease is over: then it is asked to go.`,
 		Example: "  rehearse gc",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			store := a.store()
+			store := a.Store()
 			entries, err := store.List()
 			if err != nil {
 				return err
 			}
 			var errs []error
 			for _, e := range entries {
-				if e.Alive && !e.Expires.IsZero() && time.Now().After(e.Expires) && e.Purpose == "up" {
+				if e.Alive && !e.Expires.IsZero() && time.Now().After(e.Expires) && e.Stands() {
 					errs = append(errs, a.takeDown(cmd.Context(), e))
 				}
 			}
-			removed, err := store.Collect(cmd.Context(), a.drivers()...)
+			removed, err := store.Collect(cmd.Context(), a.Drivers()...)
 			for _, r := range removed {
 				fmt.Fprintln(a.stdout, "removed", r)
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/compose"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
 func (a *app) initCommand() *cobra.Command {
@@ -32,7 +33,7 @@ nothing that it can find out, and marks what only you can know.`,
 		Example: "  rehearse init\n  rehearse init --print",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.config = "/dev/null" // there is none yet, or it is to be replaced
+			f.Config = "/dev/null" // there is none yet, or it is to be replaced
 			p, err := a.load(cmd.Context(), f, args)
 			if err != nil {
 				return err
@@ -44,7 +45,7 @@ nothing that it can find out, and marks what only you can know.`,
 			}
 			var problems rehearse.Problems
 			for _, name := range slices.Backward(slices.Sorted(maps.Keys(files))) { // rehearse.yaml first
-				path := filepath.Join(p.dir, name)
+				path := filepath.Join(p.Dir, name)
 				if _, err := os.Stat(path); err == nil && !force {
 					problems = append(problems, &rehearse.Error{Kind: rehearse.Invalid, File: shortPath(path), Msg: "it is there already", Hint: "Look at what init would write with --print, or replace it with --force."})
 				}
@@ -53,7 +54,7 @@ nothing that it can find out, and marks what only you can know.`,
 				return err
 			}
 			for _, name := range slices.Backward(slices.Sorted(maps.Keys(files))) {
-				path, content := filepath.Join(p.dir, name), files[name]
+				path, content := filepath.Join(p.Dir, name), files[name]
 				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
 					return err
 				}
@@ -76,13 +77,13 @@ nothing that it can find out, and marks what only you can know.`,
 }
 
 // firstConfig is rehearse.yaml, and the traffic profile it refers to.
-func firstConfig(_ context.Context, p *project) map[string]string {
+func firstConfig(_ context.Context, p *stand.Project) map[string]string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# What production is like, and what to rehearse. The format is described in\n# docs/rehearse-yaml.md. compose.yaml says what runs, and stays as it is.\nname: %s\n\nservices:\n", p.compose.Name)
+	fmt.Fprintf(&b, "# What production is like, and what to rehearse. The format is described in\n# docs/rehearse-yaml.md. compose.yaml says what runs, and stays as it is.\nname: %s\n\nservices:\n", p.Compose.Name)
 	entry := ""
-	for _, s := range p.compose.Services {
+	for _, s := range p.Compose.Services {
 		fmt.Fprintf(&b, "  %s:\n", s.Name)
-		b.WriteString(serviceConfig(p.compose, s))
+		b.WriteString(serviceConfig(p.Compose, s))
 		if entry == "" {
 			for _, port := range s.Ports {
 				if port.Published != "" {

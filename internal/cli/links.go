@@ -14,70 +14,8 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/control"
 	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
-
-// linkChange is what link set and link reset ask of an environment.
-type linkChange struct {
-	Links  []rehearse.LinkID `json:"links"` // empty: all
-	Reset  bool              `json:"reset,omitempty"`
-	Shape  *rehearse.Shape   `json:"shape,omitempty"`  // nil: as it is
-	Faults []rehearse.Fault  `json:"faults,omitempty"` // beside those there are
-}
-
-// apply changes the links of an environment, or none of them.
-func (c linkChange) apply(env *environment.Environment) ([]rehearse.LinkStats, error) {
-	ids := c.Links
-	if len(ids) == 0 {
-		for _, l := range env.Plan().Links {
-			ids = append(ids, l.ID)
-		}
-	}
-	var links []*environment.Link
-	for _, id := range ids {
-		l, ok := env.Link(id)
-		if !ok {
-			return nil, fmt.Errorf("environment %s has no link %q", env.ID(), id)
-		}
-		if c.Shape != nil {
-			if err := l.Tier().Carries(*c.Shape); err != nil {
-				return nil, err
-			}
-		}
-		links = append(links, l)
-	}
-	var changed []rehearse.LinkStats
-	for _, l := range links {
-		if c.Reset {
-			if err := l.Reset(); err != nil {
-				return changed, err
-			}
-		}
-		if len(c.Faults) > 0 {
-			if err := l.BreakBy(environment.ByPerson, merge(l.FaultsBy(environment.ByPerson), c.Faults)); err != nil {
-				return changed, err
-			}
-		}
-		if c.Shape != nil {
-			l.Set(*c.Shape)
-		}
-		changed = append(changed, l.Stats())
-	}
-	return changed, nil
-}
-
-// merge replaces faults by those of the same name, and appends the others.
-func merge(old, more []rehearse.Fault) []rehearse.Fault {
-	all := slices.Clone(old)
-	for _, f := range more {
-		same := func(o rehearse.Fault) bool { return o.ID() == f.ID() }
-		if i := slices.IndexFunc(all, same); i >= 0 {
-			all[i] = f
-		} else {
-			all = append(all, f)
-		}
-	}
-	return all
-}
 
 func (a *app) linkLsCommand() *cobra.Command {
 	var f envFlag
@@ -177,7 +115,7 @@ schedule: after, for, every.`,
 			if err != nil {
 				return err
 			}
-			change := linkChange{Links: []rehearse.LinkID{rehearse.LinkID(args[0])}}
+			change := stand.LinkChange{Links: []rehearse.LinkID{rehearse.LinkID(args[0])}}
 			i := slices.IndexFunc(now.Links, func(l rehearse.LinkStats) bool { return string(l.ID) == args[0] })
 			if i < 0 {
 				return unknownLink(args[0], now)
@@ -236,7 +174,7 @@ func (a *app) linkResetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			change := linkChange{Reset: true}
+			change := stand.LinkChange{Reset: true}
 			for _, id := range args {
 				if !slices.ContainsFunc(now.Links, func(l rehearse.LinkStats) bool { return string(l.ID) == id }) {
 					return unknownLink(id, now)
@@ -252,7 +190,7 @@ func (a *app) linkResetCommand() *cobra.Command {
 }
 
 // changeLinks asks an environment for a change, and prints the links it made.
-func (a *app) changeLinks(cmd *cobra.Command, e environment.Entry, change linkChange, asJSON bool) error {
+func (a *app) changeLinks(cmd *cobra.Command, e environment.Entry, change stand.LinkChange, asJSON bool) error {
 	body, err := json.Marshal(change)
 	if err != nil {
 		return err
@@ -264,7 +202,7 @@ func (a *app) changeLinks(cmd *cobra.Command, e environment.Entry, change linkCh
 	return a.printLinks(changed, asJSON)
 }
 
-func unknownLink(id string, s standing) error {
+func unknownLink(id string, s stand.Standing) error {
 	var known []string
 	for _, l := range s.Links {
 		known = append(known, string(l.ID))

@@ -13,37 +13,32 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/rehearse-dev/rehearse"
-	"github.com/rehearse-dev/rehearse/internal/driver"
-	"github.com/rehearse-dev/rehearse/internal/driver/process"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
 // app is what every command works with.
 type app struct {
+	stand.Host
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	env            []string
-	home           string
-	state          string // environments' records
-	cache          string
 	exit           int // the verdict's exit code, when there is no error
 }
 
 // Main runs the command line and returns the exit code.
 func Main() int {
-	process.Main() // never returns in a process that supervises services
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: withoutLabels(os.Environ())}
-	if err := a.findPlaces(); err != nil {
+	stand.Main() // never returns in a process that supervises services
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	host, err := stand.FindHost(os.Environ())
+	if err != nil {
 		return a.fail(err)
 	}
+	a.Host = *host
 	ctx, stop := interruptible(a.stderr)
 	defer stop()
 	root := a.root()
@@ -52,43 +47,6 @@ func Main() int {
 		return a.fail(err)
 	}
 	return a.exit
-}
-
-// withoutLabels takes another environment's labels out of ours, when rehearse is
-// run by a suite or a service: what we start must not count as that one's.
-func withoutLabels(env []string) []string {
-	return slices.DeleteFunc(env, func(kv string) bool {
-		return strings.HasPrefix(kv, driver.LabelEnvironment+"=") || strings.HasPrefix(kv, driver.LabelState+"=")
-	})
-}
-
-// findPlaces finds where we keep state and cache: the XDG directories. Root's are
-// where the unprivileged user that services run as then can reach them.
-func (a *app) findPlaces() error {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return &rehearse.Error{Kind: rehearse.Unavailable, Msg: "find your home directory", Err: err, Hint: "Set HOME."}
-	}
-	a.home = home
-	a.state = os.Getenv("XDG_STATE_HOME")
-	switch {
-	case a.state != "":
-	case os.Getuid() == 0:
-		a.state = "/var/lib"
-	default:
-		a.state = filepath.Join(home, ".local", "state")
-	}
-	a.state = filepath.Join(a.state, "rehearse", "environments")
-	a.cache = os.Getenv("XDG_CACHE_HOME")
-	switch {
-	case a.cache != "":
-	case os.Getuid() == 0:
-		a.cache = "/var/cache"
-	default:
-		a.cache = filepath.Join(home, ".cache")
-	}
-	a.cache = filepath.Join(a.cache, "rehearse")
-	return nil
 }
 
 // interruptible gives a context that the first Ctrl-C ends; we then tidy up. The
@@ -128,16 +86,7 @@ func terminal(w io.Writer) (width int, ok bool) {
 // color reports whether to colour a stream: a terminal, and https://no-color.org.
 func (a *app) color(w io.Writer) bool {
 	_, tty := terminal(w)
-	return tty && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"
-}
-
-func (a *app) getenv(name string) string {
-	for i := len(a.env) - 1; i >= 0; i-- {
-		if kv := a.env[i]; len(kv) > len(name) && kv[:len(name)] == name && kv[len(name)] == '=' {
-			return kv[len(name)+1:]
-		}
-	}
-	return ""
+	return tty && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"
 }
 
 // root is the command tree.
@@ -199,37 +148,7 @@ func printError(w io.Writer, err error) {
 
 func printOne(w io.Writer, err error) {
 	fmt.Fprintf(w, "rehearse: %v\n", err)
-	for _, hint := range hints(err) {
+	for _, hint := range rehearse.Hints(err) {
 		fmt.Fprintf(w, "  hint: %s\n", hint)
 	}
-}
-
-// hints are the hints along an error's tree, each once.
-func hints(err error) []string {
-	var out []string
-	for _, h := range collectHints(err) {
-		if !slices.Contains(out, h) {
-			out = append(out, h)
-		}
-	}
-	return out
-}
-
-func collectHints(err error) []string {
-	if err == nil {
-		return nil
-	}
-	var out []string
-	if e, ok := err.(*rehearse.Error); ok && e.Hint != "" {
-		out = append(out, e.Hint)
-	}
-	switch u := err.(type) {
-	case interface{ Unwrap() error }:
-		out = append(out, collectHints(u.Unwrap())...)
-	case interface{ Unwrap() []error }:
-		for _, e := range u.Unwrap() {
-			out = append(out, collectHints(e)...)
-		}
-	}
-	return out
 }

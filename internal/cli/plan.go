@@ -35,7 +35,7 @@ Values that look like secrets are replaced.`,
 			if err != nil {
 				return err
 			}
-			made, err := p.plan(leg)
+			made, err := p.Plan(leg)
 			if err != nil {
 				return err
 			}

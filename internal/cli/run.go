@@ -88,13 +88,13 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 	}
 	var plans []*rehearse.Plan
 	for _, leg := range legs {
-		made, err := p.plan(leg)
+		made, err := p.Plan(leg)
 		if err != nil {
 			return nil, err
 		}
 		plans = append(plans, made)
 	}
-	d, err := a.driver(f.driver, p.variables()...)
+	d, err := a.Driver(f.Driver, p.Variables()...)
 	if err != nil {
 		return nil, err
 	}
@@ -107,9 +107,9 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 	watch := a.newProgress()
 	defer watch.close()
 	return rehearsal.Run(ctx, rehearsal.Options{
-		Kind: kind, Plans: plans, Driver: d, Store: a.store(), Lease: lease, Root: filepath.Join(p.dir, ".rehearse"),
-		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.env, Label: a.label(),
-		Resource: a.resource(ctx, p.dir), Forward: to,
+		Kind: kind, Plans: plans, Driver: d, Store: a.Store(), Lease: lease, Root: filepath.Join(p.Dir, ".rehearse"),
+		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.Env, Label: a.Label(),
+		Resource: a.Resource(ctx, p.Dir), Forward: to,
 		Observe: watch.observer(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk()), Churn: database.Churn, ComparePlans: database.Plans,
 	})
 }
@@ -120,7 +120,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 func (a *app) sweepBeside(ctx context.Context) (wait func()) {
 	done := make(chan []string, 1)
 	go func() {
-		removed, _ := a.store().Collect(ctx, a.drivers()...)
+		removed, _ := a.Store().Collect(ctx, a.Drivers()...)
 		done <- removed
 	}()
 	return func() {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -8,10 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/otlp"
 	"github.com/rehearse-dev/rehearse/internal/rehearsal"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 	"github.com/rehearse-dev/rehearse/internal/telemetry"
 	"github.com/rehearse-dev/rehearse/internal/trace"
 )
@@ -122,7 +121,7 @@ func (a *app) readTelemetry(dir, leg string) (*told, error) {
 		t, damage := rehearsal.ReadTelemetry(filepath.Join(dir, l.Dir), l.Evidence)
 		if t == nil || len(t.Traces) == 0 && len(damage) > 0 {
 			return nil, &rehearse.Error{
-				Kind: rehearse.Invalid, File: filepath.Join(dir, l.Dir), Msg: first(strings.Join(damage, " "), "the leg has no telemetry"),
+				Kind: rehearse.Invalid, File: filepath.Join(dir, l.Dir), Msg: cmp.Or(strings.Join(damage, " "), "the leg has no telemetry"),
 				Hint: "Run the rehearsal again.",
 			}
 		}
@@ -135,64 +134,6 @@ func (a *app) readTelemetry(dir, leg string) (*told, error) {
 		Kind: rehearse.Invalid, File: dir, Msg: fmt.Sprintf("the run has no leg %q", leg), Hint: "It has: " + strings.Join(names, ", ") + ".",
 	}
 }
-
-// keptAnswer is what an environment answers about its telemetry; the spans and logs
-// come beside it.
-type keptAnswer struct {
-	Links []rehearse.LinkSpec      `json:"links"`
-	Kept  rehearse.TelemetryResult `json:"kept"`
-}
-
-// answerTelemetry gives all spans and logs that are kept, each as one message of
-// OTLP, over the files that came with the request.
-func answerTelemetry(ctx context.Context, env *environment.Environment, store *telemetry.Store, files []*os.File) (keptAnswer, error) {
-	if len(files) != 2 {
-		return keptAnswer{}, fmt.Errorf("telemetry comes with %d streams, not 2", len(files))
-	}
-	env.Flush()
-	for i, all := range []func() []byte{
-		func() []byte {
-			return telemetry.EncodeSpans(store.Spans(telemetry.Query{Limit: maxAsked, Newest: true}))
-		},
-		func() []byte { return otlp.AppendLogs(nil, store.Logs(telemetry.LogQuery{Limit: maxAsked})) },
-	} {
-		w, err := until(ctx, files[i])
-		if err != nil {
-			return keptAnswer{}, err
-		}
-		_, err = w.Write(all())
-		if err := errors.Join(err, w.Close()); err != nil {
-			return keptAnswer{}, err
-		}
-	}
-	return keptAnswer{Links: env.Plan().Links, Kept: store.Stats()}, nil
-}
-
-// until is a client's pipe to which writing fails when ctx has ended. A client
-// that has stopped reading must not keep the environment standing. It is to be
-// closed.
-func until(ctx context.Context, f *os.File) (*os.File, error) {
-	// What came over the control socket blocks, and so has no deadlines. The pipe is
-	// for us alone to write to.
-	syscall.ForkLock.RLock()
-	fd, err := syscall.Dup(int(f.Fd()))
-	if err == nil {
-		syscall.CloseOnExec(fd)
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		return nil, os.NewSyscallError("dup", err)
-	}
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		return nil, errors.Join(os.NewSyscallError("fcntl", err), syscall.Close(fd))
-	}
-	w := os.NewFile(uintptr(fd), f.Name())
-	context.AfterFunc(ctx, func() { _ = w.SetWriteDeadline(time.Unix(1, 0)) }) // a closed file has none
-	return w, nil
-}
-
-// maxAsked is how many spans or log records a command looks at, the newest ones.
-const maxAsked = 200_000
 
 // askTelemetry asks an environment for its telemetry.
 func askTelemetry(ctx context.Context, e environment.Entry) (*told, error) {
@@ -211,7 +152,7 @@ func askTelemetry(ctx context.Context, e environment.Entry) (*told, error) {
 			read[i] <- b
 		}()
 	}
-	var answer keptAnswer
+	var answer stand.Kept
 	if err := control.Call(ctx, e.Socket(), control.Request{Op: "telemetry"}, &answer, ends[:]...); err != nil {
 		return nil, err
 	}
@@ -229,31 +170,10 @@ func askTelemetry(ctx context.Context, e environment.Entry) (*told, error) {
 		return nil, err
 	}
 	t := &told{"environment " + string(e.ID), trace.Assemble(spans, logs, answer.Links, answer.Kept)}
-	if kept := answer.Kept.Spans - answer.Kept.Lost; kept > maxAsked {
-		t.name += fmt.Sprintf(", the latest %d of %d spans", maxAsked, kept)
+	if kept := answer.Kept.Spans - answer.Kept.Lost; kept > stand.MaxAsked {
+		t.name += fmt.Sprintf(", the latest %d of %d spans", stand.MaxAsked, kept)
 	}
 	return t, nil
-}
-
-// answerTail writes each span as it comes, as a message of OTLP behind its
-// length, until the client has gone.
-func answerTail(ctx context.Context, store *telemetry.Store, files []*os.File) error {
-	if len(files) != 1 {
-		return fmt.Errorf("tail comes with %d streams, not 1", len(files))
-	}
-	w, err := until(ctx, files[0])
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	for span := range store.Watch(ctx, 4096) {
-		b := telemetry.EncodeSpans([]rehearse.Span{span})
-		b = slices.Concat(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b)
-		if _, err := w.Write(b); err != nil {
-			return nil // it has gone
-		}
-	}
-	return nil
 }
 
 // tail gives each span of an environment to show, as they come, until ctx ends or

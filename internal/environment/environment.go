@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -52,6 +53,9 @@ type Options struct {
 	Migrate func(ctx context.Context, service rehearse.Service, at driver.Filling) (rehearse.MigrationResult, error)
 	// OnMigration is told what migrations did, as OnEvent is. May be nil.
 	OnMigration func(rehearse.MigrationResult)
+	// API makes what answers where the links' API does: it is given the environment,
+	// which is not up yet, and the links' API. Nil: the links' API alone.
+	API func(e *Environment, links http.Handler) http.Handler
 }
 
 // Environment is a running environment.
@@ -226,8 +230,8 @@ func (e *Environment) Links() []rehearse.LinkStats {
 func (e *Environment) Ingress(id rehearse.LinkID, port int) (a driver.Address, ok bool) {
 	if l, ok := e.links[id]; ok {
 		for _, ep := range l.endpoints {
-			if port == 0 || ep.port == port {
-				return ep.address, true
+			if port == 0 || ep.Port == port {
+				return ep.Address, true
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,16 +25,23 @@ import (
 type Link struct {
 	*link.Link
 	spec      rehearse.LinkSpec
-	endpoints []endpoint
+	endpoints []Endpoint
 
 	mu     sync.Mutex
 	faults map[string][]rehearse.Fault // by who has set them
 }
 
-type endpoint struct {
-	port    int // the upstream's
-	address driver.Address
+// Endpoint is where a client reaches one port of its upstream.
+type Endpoint struct {
+	Port    int            // the upstream's
+	Address driver.Address // in the client's view
 }
+
+// Endpoints are where the link's client reaches it, in the order of the ports.
+func (l *Link) Endpoints() []Endpoint { return l.endpoints }
+
+// Spec is the link as it was planned.
+func (l *Link) Spec() rehearse.LinkSpec { return l.spec }
 
 // Those who break links.
 const (
@@ -143,7 +151,7 @@ func (e *Environment) openLink(ctx, life context.Context, spec rehearse.LinkSpec
 		if err != nil {
 			return err
 		}
-		l.endpoints = append(l.endpoints, endpoint{port, addr})
+		l.endpoints = append(l.endpoints, Endpoint{port, addr})
 		e.running.Go(func() {
 			_ = l.Serve(life, ln, func(ctx context.Context) (net.Conn, error) { // ends with the environment
 				return e.inner.Dial(ctx, spec.Upstream, port)
@@ -184,18 +192,23 @@ func (e *Environment) endTLS(spec rehearse.LinkSpec) link.EndTLS {
 	}
 }
 
-// openAPI answers Toxiproxy's API for the links, on this host's loopback.
+// openAPI answers Toxiproxy's API for the links on this host's loopback, and
+// whatever else is to be answered there.
 func (e *Environment) openAPI(ctx, life context.Context) error {
 	ln, addr, err := e.inner.Listen(ctx, rehearse.Ingress, []string{"toxiproxy"}, 0)
 	if err != nil {
 		return fmt.Errorf("open the links' API: %w", err)
 	}
 	e.apiAddr = addr
-	e.api = toxiproxy.New(toxiproxy.Options{Seed: e.o.Plan.Seed, Confined: true})
+	o := toxiproxy.Options{Seed: e.o.Plan.Seed, Confined: true}
+	if e.o.API != nil {
+		o.Around = func(links http.Handler) http.Handler { return e.o.API(e, links) }
+	}
+	e.api = toxiproxy.New(o)
 	for _, id := range e.linkOrder {
 		l := e.links[id]
 		fixed := toxiproxy.Fixed{
-			Name: ProxyName(id), Listen: l.endpoints[0].address.String(),
+			Name: ProxyName(id), Listen: l.endpoints[0].Address.String(),
 			Upstream: net.JoinHostPort(string(l.spec.Upstream), strconv.Itoa(l.spec.Ports[0])), Link: clients{l},
 		}
 		if err := e.api.Add(fixed); err != nil {
@@ -210,7 +223,7 @@ func (e *Environment) openAPI(ctx, life context.Context) error {
 // "ingress/REGION", which would end a name there.
 func ProxyName(id rehearse.LinkID) string { return strings.ReplaceAll(string(id), "/", ".") }
 
-// API is where Toxiproxy's clients reach the links.
+// API is where Toxiproxy's clients reach the links, and where Options.API answers.
 func (e *Environment) API() string { return "http://" + e.apiAddr.String() }
 
 func hash(s string) uint64 {

@@ -2,6 +2,7 @@ package environment
 
 import (
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 //	ROOT/ID/lock           held, by the kernel, as long as its process lives
 //	ROOT/ID/journal.jsonl  what was created outside the directory
 //	ROOT/ID/control.sock   where commands reach it
+//	ROOT/ID/token          what its HTTP API asks for, readable by its owner only
 //	ROOT/ID/place/         the driver's
 //
 // A directory whose lock is free belongs to a process that has died.
@@ -42,9 +44,22 @@ type Meta struct {
 	Driver  string                 `json:"driver"`
 	PID     int                    `json:"pid"`
 	Created time.Time              `json:"created"`
-	Expires time.Time              `json:"expires"` // the lease's end
-	Purpose string                 `json:"purpose"` // "up", "run", "compare"
+	Expires time.Time              `json:"expires"` // the lease's end; zero: it has none
+	Purpose string                 `json:"purpose"` // "up", "test", "run", "compare"
+	// Key is by what several processes find an environment that they share; empty
+	// for one that is not shared.
+	Key string `json:"key,omitempty"`
 }
+
+// The purposes of environments that stand until somebody asks them down.
+const (
+	PurposeUp   = "up"
+	PurposeTest = "test"
+)
+
+// Stands reports whether the environment stands by itself, and answers over its
+// control socket, as against one that a rehearsal holds.
+func (m Meta) Stands() bool { return m.Purpose == PurposeUp || m.Purpose == PurposeTest }
 
 // Entry is one environment of the store.
 type Entry struct {
@@ -73,6 +88,7 @@ type Record struct {
 
 	mu      sync.Mutex
 	journal *os.File
+	expires time.Time // since Extend; zero: as in Meta
 }
 
 var _ driver.Journal = (*Record)(nil)
@@ -146,8 +162,51 @@ func openRecord(m Meta, path string) (*Record, error) {
 	return r, os.MkdirAll(r.Place(), 0o755)
 }
 
+// Now is what the record says now: Meta, with the lease's end as it was extended.
+func (r *Record) Now() Meta {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.Meta
+	if !r.expires.IsZero() {
+		m.Expires = r.expires
+	}
+	return m
+}
+
+// Extend writes down another end of the lease.
+func (r *Record) Extend(until time.Time) error {
+	r.mu.Lock()
+	r.expires = until
+	r.mu.Unlock()
+	if err := r.write(); err != nil {
+		return fmt.Errorf("write down the lease: %w", err)
+	}
+	return nil
+}
+
+// NewToken makes the token of the environment's API, and keeps it where its owner
+// finds it.
+func (r *Record) NewToken() (string, error) {
+	token := crand.Text()
+	if err := os.WriteFile(filepath.Join(r.path, tokenName), []byte(token), 0o600); err != nil {
+		return "", fmt.Errorf("write down the API's token: %w", err)
+	}
+	return token, nil
+}
+
+const tokenName = "token"
+
+// Token is that of the environment's API.
+func (e Entry) Token() (string, error) {
+	data, err := os.ReadFile(filepath.Join(e.Path, tokenName))
+	if err != nil {
+		return "", fmt.Errorf("read the API's token: %w", err)
+	}
+	return string(data), nil
+}
+
 func (r *Record) write() error {
-	data, err := json.MarshalIndent(r.Meta, "", "  ")
+	data, err := json.MarshalIndent(r.Now(), "", "  ")
 	if err != nil {
 		return err
 	}

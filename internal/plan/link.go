@@ -67,7 +67,7 @@ func (m *maker) ingressLinks(loads []load) []rehearse.LinkSpec {
 	}
 	for _, name := range m.names() {
 		for _, p := range m.services[name].Ports {
-			if p.Published != "" || p.Known == "ports" {
+			if m.in.Open || p.Published != "" || p.Known == "ports" {
 				reach(name, p.Number)
 			}
 		}

@@ -28,6 +28,9 @@ type Input struct {
 	Leg     rehearse.Leg
 	Driver  string // as --driver takes it
 	Seed    uint64 // 0: Config's, else 1
+	// Open gives every known port of every service a link from outside, and not
+	// only those that the files speak of.
+	Open bool
 }
 
 // TrafficFile is a loaded traffic profile.

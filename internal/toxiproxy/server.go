@@ -76,6 +76,9 @@ type Options struct {
 	// Event is told of every change, in order, while the server is locked: it
 	// must not call the server. Nil is off.
 	Event func(Event)
+	// Around puts what else Serve's listener answers around the API. Nil is the
+	// API alone.
+	Around func(api http.Handler) http.Handler
 }
 
 // Breaker is a link as the API needs it, which *link.Link is. Both methods
@@ -114,7 +117,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.Se
 // listener and the server, and returns nil.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.Close()
-	web := &http.Server{Handler: s, ReadHeaderTimeout: 15 * time.Second, IdleTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	var handler http.Handler = s
+	if s.options.Around != nil {
+		handler = s.options.Around(s)
+	}
+	web := &http.Server{Handler: handler, ReadHeaderTimeout: 15 * time.Second, IdleTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 	stopped := make(chan struct{})
 	defer context.AfterFunc(ctx, func() {
 		defer close(stopped)

@@ -43,6 +43,8 @@ func TestConformance(t *testing.T) {
 		Service: func(name rehearse.ServiceName, args ...string) rehearse.Service {
 			return rehearse.Service{Name: name, Image: image, Command: append([]string{testdocker.ProgramPath, "drivertest-program"}, args...), Container: &rehearse.Container{}}
 		},
-		Command: func(args ...string) []string { return append([]string{testdocker.ProgramPath, "drivertest-program"}, args...) },
+		Command: func(args ...string) []string {
+			return append([]string{testdocker.ProgramPath, "drivertest-program"}, args...)
+		},
 	})
 }

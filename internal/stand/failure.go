@@ -1,0 +1,37 @@
+package stand
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+// Failure carries an error to another process.
+type Failure struct {
+	Kind  rehearse.Kind `json:"kind"`
+	Text  string        `json:"text"`
+	Hints []string      `json:"hints"`
+}
+
+// failuresOf takes an error apart for another process.
+func failuresOf(err error) []Failure {
+	var problems rehearse.Problems
+	if !errors.As(err, &problems) {
+		return []Failure{{Kind: rehearse.KindOf(err), Text: err.Error(), Hints: rehearse.Hints(err)}}
+	}
+	var out []Failure
+	for _, p := range problems {
+		out = append(out, Failure{Kind: p.Kind, Text: p.Error(), Hints: rehearse.Hints(p)})
+	}
+	return out
+}
+
+// errorOf puts it together again.
+func errorOf(failures []Failure) error {
+	var problems rehearse.Problems
+	for _, f := range failures {
+		problems = append(problems, &rehearse.Error{Kind: f.Kind, Msg: f.Text, Hint: strings.Join(f.Hints, "\n")})
+	}
+	return problems.Err()
+}

@@ -1,0 +1,153 @@
+package stand
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/compose"
+	"github.com/rehearse-dev/rehearse/internal/config"
+	"github.com/rehearse-dev/rehearse/internal/plan"
+	"github.com/rehearse-dev/rehearse/internal/profile"
+)
+
+// Source says which project, and how it is to be read and planned.
+type Source struct {
+	Dir      string   // empty: the current one
+	Files    []string // Compose files, each overriding those before it; nil: compose.yaml
+	Profiles []string // Compose profiles to activate
+	EnvFiles []string // of variables for the Compose file; nil: .env
+	Config   string   // relative to Dir; empty: rehearse.yaml, which may be missing
+	Driver   string   // empty: the default
+	Seed     uint64   // 0: the config's, else 1
+	// Open lets traffic from outside in at every known port, and not only where the
+	// files ask for it.
+	Open bool
+}
+
+// DefaultConfig may be missing: a Compose file alone can be rehearsed.
+const DefaultConfig = "rehearse.yaml"
+
+// Project is a loaded project, from which plans are made.
+type Project struct {
+	Dir     string // absolute, without symbolic links
+	Compose *compose.Project
+	Config  *config.Config
+	source  Source
+	traffic map[string]plan.TrafficFile
+}
+
+// Load reads every file of a project, and reports every problem in them.
+func (h *Host) Load(ctx context.Context, s Source) (*Project, error) {
+	if _, err := h.Driver(s.Driver); err != nil {
+		return nil, err
+	}
+	s.Dir, s.Driver = cmp.Or(s.Dir, "."), cmp.Or(s.Driver, DefaultDriver)
+	if st, err := os.Stat(s.Dir); err != nil || !st.IsDir() {
+		return nil, &rehearse.Error{
+			Kind: rehearse.Invalid, Msg: fmt.Sprintf("%s is not a directory", s.Dir), Hint: "Name the directory in which the Compose file lies.",
+		}
+	}
+	dir, err := filepath.Abs(s.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return nil, err
+	}
+	p := &Project{Dir: dir, source: s, traffic: map[string]plan.TrafficFile{}}
+	configFile := within(dir, cmp.Or(s.Config, DefaultConfig))
+	if _, err := os.Stat(configFile); errors.Is(err, os.ErrNotExist) && s.Config != "" && s.Config != DefaultConfig {
+		return nil, &rehearse.Error{Kind: rehearse.Invalid, File: s.Config, Msg: "there is no such file", Hint: "Its path counts from the project's directory."}
+	}
+	var problems rehearse.Problems
+	gather := func(err error) error {
+		var many rehearse.Problems
+		var one *rehearse.Error
+		switch {
+		case err == nil:
+		case errors.As(err, &many):
+			problems = append(problems, many...)
+		case errors.As(err, &one) && one.Kind == rehearse.Invalid:
+			problems = append(problems, one)
+		default:
+			return err
+		}
+		return nil
+	}
+	p.Config, err = config.Load(configFile)
+	if err := gather(err); err != nil {
+		return nil, err
+	}
+	options := compose.Options{Dir: dir, Files: s.Files, Profiles: s.Profiles, EnvFiles: s.EnvFiles, Env: h.Env}
+	if p.Config != nil {
+		options.Name = p.Config.Name
+	}
+	p.Compose, err = compose.Load(ctx, options)
+	if err := gather(err); err != nil {
+		return nil, err
+	}
+	if p.Config != nil {
+		for _, t := range p.Config.Traffic {
+			tr, err := profile.ReadTraffic(within(dir, t.Value.Profile))
+			if err := gather(err); err != nil {
+				return nil, err
+			}
+			if tr != nil {
+				p.traffic[t.Name] = tr
+			}
+		}
+	}
+	relative(problems)
+	return p, problems.Err()
+}
+
+// within is a file of a project.
+func within(dir, file string) string {
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(dir, file)
+}
+
+// relative names files as the user would, from where they are.
+func relative(problems rehearse.Problems) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return
+	}
+	for _, p := range problems {
+		if rel, err := filepath.Rel(cwd, p.File); err == nil && filepath.IsAbs(p.File) && !strings.HasPrefix(rel, "../../") {
+			p.File = rel
+		}
+	}
+}
+
+// Plan makes the plan of a leg.
+func (p *Project) Plan(leg rehearse.Leg) (*rehearse.Plan, error) {
+	made, err := plan.Make(plan.Input{
+		Compose: p.Compose, Config: p.Config, Traffic: p.traffic, Leg: leg, Driver: p.source.Driver, Seed: p.source.Seed, Open: p.source.Open,
+	})
+	var problems rehearse.Problems
+	if errors.As(err, &problems) {
+		relative(problems)
+	}
+	return made, err
+}
+
+// Variables are what the project's own .env files say, for secrets and configs
+// that come from the environment.
+func (p *Project) Variables() []string {
+	var out []string
+	for k, v := range p.Compose.Variables {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return out
+}

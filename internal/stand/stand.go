@@ -1,0 +1,187 @@
+package stand
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/api"
+	"github.com/rehearse-dev/rehearse/internal/control"
+	"github.com/rehearse-dev/rehearse/internal/database"
+	"github.com/rehearse-dev/rehearse/internal/dataset"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/otlp"
+	"github.com/rehearse-dev/rehearse/internal/telemetry"
+)
+
+// Options are what an environment stands with.
+type Options struct {
+	Plan    *rehearse.Plan
+	Driver  driver.Driver
+	Purpose string          // environment.PurposeUp when empty
+	Key     string          // by which others find it; empty: they do not
+	Lease   time.Duration   // how long it may stand from when it is ready, unless it is extended; 0: until ctx ends
+	Forward *otlp.Forwarder // nil: its telemetry goes nowhere else
+	OnEvent func(rehearse.ServiceEvent)
+	Talk    io.Writer // of builds and data preparation; nil: discarded
+	// Ready is called once every service is ready. Its error takes the environment
+	// down.
+	Ready func(Standing) error
+}
+
+// Standing is what can be learnt of a standing environment.
+type Standing struct {
+	environment.Meta
+	Services []environment.Status `json:"services"`
+	Links    []rehearse.LinkStats `json:"links"`
+	Facts    []rehearse.Fact      `json:"facts"`
+	API      string               `json:"api"` // its own below /v1, and that of the links as Toxiproxy's clients speak it
+	// Token is asked for by the API. Only Ready is told it; else it lies in the
+	// environment's directory.
+	Token string `json:"apiToken,omitempty"`
+}
+
+// Describe asks an environment what it is now.
+func Describe(ctx context.Context, e environment.Entry) (Standing, error) {
+	var s Standing
+	err := control.Call(ctx, e.Socket(), control.Request{Op: "status"}, &s)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		err = &rehearse.Error{Kind: rehearse.Unavailable, Msg: fmt.Sprintf("%s cannot answer yet", e.ID), Hint: "It is starting or going down. rehearse logs shows how far it is."}
+	}
+	return s, err
+}
+
+// Stand brings an environment up and keeps it until ctx ends, somebody asks it
+// down, or its lease is over. Then it leaves nothing behind.
+func (h *Host) Stand(ctx context.Context, o Options) (err error) {
+	if o.Talk == nil {
+		o.Talk = io.Discard
+	}
+	meta := environment.Meta{
+		Project: o.Plan.Project, Dir: o.Plan.Dir, Leg: o.Plan.Leg.Name, Driver: o.Driver.Name(), Purpose: cmp.Or(o.Purpose, environment.PurposeUp), Key: o.Key,
+	}
+	if o.Lease > 0 {
+		meta.Expires = time.Now().Add(o.Lease)
+	}
+	record, err := h.Store().Create(meta)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, record.Close()) }()
+	token, err := record.NewToken()
+	if err != nil {
+		return err
+	}
+	logs := filepath.Join(filepath.Dir(record.Place()), "logs")
+	if err := os.MkdirAll(logs, 0o700); err != nil {
+		return err
+	}
+	logFile := func(name rehearse.ServiceName) string { return filepath.Join(logs, string(name)+".log") }
+	kept, err := telemetry.New(telemetry.Options{
+		Dir: filepath.Join(filepath.Dir(record.Place()), "telemetry"), Memory: o.Plan.Telemetry.Memory, Disk: o.Plan.Telemetry.Disk,
+		Services: serviceNames(o.Plan), Forward: o.Forward,
+	})
+	if err != nil {
+		return err
+	}
+	// It goes with the environment's directory; there is nothing to write down.
+	defer func() {
+		_, closed := kept.Close()
+		err = errors.Join(err, closed)
+	}()
+	end, stop := context.WithCancel(ctx)
+	defer stop()
+	lease := &lease{record: record, length: o.Lease}
+	served := api.Options{
+		Token: token, Meta: record.Now, Log: logFile, Down: stop,
+	}
+	if o.Lease > 0 {
+		served.Extend = lease.extend
+	}
+	env, err := environment.Up(end, environment.Options{
+		ID: record.ID, Plan: o.Plan, Driver: o.Driver, Dir: record.Place(), Journal: record, Talk: o.Talk, OnEvent: o.OnEvent,
+		Telemetry: &environment.Telemetry{Store: kept, Resource: h.Resource(ctx, o.Plan.Dir)},
+		Fill:      dataset.Filler(o.Talk), FillKey: dataset.FillKey, Migrate: database.Migrator(o.Talk),
+		OpenLog: func(name rehearse.ServiceName) (io.WriteCloser, error) {
+			return os.OpenFile(logFile(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		},
+		API: served.Handler,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		err = errors.Join(err, env.Down(down))
+	}()
+	if err := lease.begin(stop); err != nil {
+		return err
+	}
+	defer lease.end()
+	describe := func(ctx context.Context) Standing {
+		return Standing{Meta: record.Now(), Services: env.Status(ctx), Links: env.Links(), Facts: env.Facts(), API: env.API()}
+	}
+	listener, err := control.Listen(record.Socket())
+	if err != nil {
+		return err
+	}
+	answered := make(chan error, 1)
+	go func() { answered <- control.Serve(end, listener, handler(env, kept, describe, stop)) }()
+	now := describe(ctx)
+	now.Token = token
+	if err := o.Ready(now); err != nil {
+		stop()
+		return errors.Join(err, <-answered)
+	}
+	return <-answered // until the end, or until nobody can reach it any more
+}
+
+// serviceNames are the plan's services.
+func serviceNames(p *rehearse.Plan) []rehearse.ServiceName {
+	names := make([]rehearse.ServiceName, len(p.Services))
+	for i, s := range p.Services {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// handler answers what comes over the control socket.
+func handler(env *environment.Environment, kept *telemetry.Store, describe func(context.Context) Standing, down func()) control.Handler {
+	return func(ctx context.Context, q control.Request, files []*os.File) (any, error) {
+		switch q.Op {
+		case "status":
+			return describe(ctx), nil
+		case "down":
+			down()
+			return nil, nil
+		case "exec":
+			if len(files) != 3 {
+				return nil, fmt.Errorf("exec comes with %d streams, not 3", len(files))
+			}
+			return env.Exec(ctx, q.Service, driver.Command{Args: q.Args, Env: q.Env, Stdin: files[0], Stdout: files[1], Stderr: files[2]})
+		case "reset":
+			return nil, env.Reset(ctx, q.Service)
+		case "telemetry":
+			return answerTelemetry(ctx, env, kept, files)
+		case "tail":
+			return nil, answerTail(ctx, kept, files)
+		case "link":
+			var change LinkChange
+			if err := json.Unmarshal(q.Body, &change); err != nil {
+				return nil, fmt.Errorf("link: %w", err)
+			}
+			return change.apply(env)
+		}
+		return nil, fmt.Errorf("this environment does not know how to %q", q.Op)
+	}
+}

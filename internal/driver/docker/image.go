@@ -51,21 +51,27 @@ func (e *engine) image(ctx context.Context, s rehearse.Service, pull string, pro
 	if s.Container != nil {
 		on = s.Container.Platform
 	}
+	if _, err := reference.ParseAnyReference(s.Image); err != nil {
+		return image{}, &rehearse.Error{
+			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the image %q of %q is no image's name", s.Image, s.Name), Err: err,
+			Hint: "It is NAME:TAG or NAME@DIGEST, in lower case, with the registry before it where that is not Docker Hub.",
+		}
+	}
 	unlock, err := e.pulls.lock(ctx, s.Image+" "+on)
 	if err != nil {
 		return image{}, err
 	}
 	defer unlock()
-	if pull != pullAlways || e.isFresh(s.Image, on) {
+	if pull != pullAlways || isID(s.Image) || e.isFresh(s.Image, on) {
 		switch found, err := e.inspect(ctx, s.Image, on); {
 		case err == nil:
 			return found, nil
 		case !errdefs.IsNotFound(err):
 			return image{}, fmt.Errorf("look for the image of %q: %w", s.Name, explain(err))
-		case pull == pullNever:
+		case pull == pullNever || isID(s.Image):
 			return image{}, &rehearse.Error{
-				Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the image %s of %q is not on the engine, and its pull_policy is never", s.Image, s.Name),
-				Hint: e.nearby(ctx, s.Image) + "Pull or build it first, or change pull_policy.",
+				Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the image %s of %q is not on the engine, and nothing may pull it", s.Image, s.Name),
+				Hint: e.nearby(ctx, s.Image) + "Pull or build it first, or change the service's pull_policy.",
 			}
 		}
 	}
@@ -82,6 +88,9 @@ func (e *engine) image(ctx context.Context, s rehearse.Service, pull string, pro
 	return found, nil
 }
 
+// isID says whether a reference is an image's ID, which no registry knows.
+func isID(ref string) bool { return strings.HasPrefix(ref, "sha256:") }
+
 func (e *engine) isFresh(ref, on string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -92,10 +101,7 @@ func (e *engine) isFresh(ref, on string) bool {
 func (e *engine) pull(ctx context.Context, s rehearse.Service, on string, progress io.Writer) error {
 	named, err := reference.ParseDockerRef(s.Image)
 	if err != nil {
-		return &rehearse.Error{
-			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the image %q of %q is no image's name", s.Image, s.Name), Err: err,
-			Hint: "It is NAME:TAG or NAME@DIGEST, in lower case, with the registry before it where that is not Docker Hub.",
-		}
+		return fmt.Errorf("pull the image of %q: %w", s.Name, err)
 	}
 	registry := reference.Domain(named)
 	auth, known, err := e.credentials(ctx, registry)

@@ -98,7 +98,7 @@ func TestImageErrors(t *testing.T) {
 		kind              rehearse.Kind
 		words             []string
 	}{
-		{"never", open.host + "/other:1", pullNever, rehearse.Unavailable, []string{"pull_policy", "never"}},
+		{"never", open.host + "/other:1", pullNever, rehearse.Unavailable, []string{"pull_policy", "is not on the engine"}},
 		{"never, another tag", open.host + "/app:2", pullNever, rehearse.Unavailable, []string{"Did you mean " + local}},
 		{"no such tag", open.host + "/app:2", "", rehearse.Invalid, []string{"does not exist", "Did you mean " + local}},
 		{"a login", private.host + "/app:1", "", rehearse.Unavailable, []string{"needs a login", "`docker login " + private.host + "`"}},

@@ -199,7 +199,7 @@ func (m *mapper) securityOptions(s types.ServiceConfig) []string {
 		if name == "seccomp" && value != "unconfined" && value != "builtin" {
 			profile, err := compact(inDir(m.src.dir, value))
 			if err != nil {
-				m.problem(s.Name, "security_opt", value, "the seccomp profile "+value+" cannot be read", "Give the path of a JSON file, relative to the Compose file.", err)
+				m.problem(s.Name, "security_opt", value, "service "+s.Name+": the seccomp profile "+value+" cannot be read", "Give the path of a JSON file, relative to the Compose file.", err)
 				continue
 			}
 			o = "seccomp=" + profile

@@ -1,7 +1,7 @@
 package compose
 
 import (
-	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,14 +17,21 @@ var sockets = []string{
 }
 
 // reachesEngine reports whether a bind mount gives a service the engine's socket:
-// itself, or a directory above it.
+// itself, or a directory above it, by whatever name.
 func reachesEngine(v types.ServiceVolumeConfig) bool {
-	source := path.Clean(v.Source)
 	if v.Type != types.VolumeTypeBind {
 		return false
 	}
+	source := filepath.Clean(v.Source)
+	if real, err := filepath.EvalSymlinks(source); err == nil {
+		source = real
+	}
+	// A user's own engine listens in the user's own directory.
+	if source == "/run/user" || filepath.Dir(source) == "/run/user" {
+		return true
+	}
 	return slices.ContainsFunc(sockets, func(s string) bool {
-		return path.Base(source) == path.Base(s) || source == "/" || strings.HasPrefix(s, source+"/")
+		return filepath.Base(source) == filepath.Base(s) || source == "/" || strings.HasPrefix(s, source+"/")
 	})
 }
 

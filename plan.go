@@ -138,11 +138,8 @@ type Mount struct {
 	Propagation string `json:"propagation,omitempty"`
 	NoCopy      bool   `json:"noCopy,omitempty"`
 	Subpath     string `json:"subpath,omitempty"`
-	// CreateHost says that a bind's source is made, as a directory, when it is
-	// missing; otherwise that is an error.
-	CreateHost bool `json:"createHost,omitempty"`
-	// Options are a tmpfs's in the short syntax, as mount(8) takes them:
-	// "size=64m,mode=1777,noexec".
+	// Options are a tmpfs's in the short syntax, as mount(8) takes them, Size and
+	// Mode among them: "size=64m,mode=1777,noexec".
 	Options string `json:"options,omitempty"`
 }
 

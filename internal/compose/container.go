@@ -192,6 +192,11 @@ func withoutHealthcheck(h *types.HealthCheckConfig) bool {
 func (m *mapper) securityOptions(s types.ServiceConfig) []string {
 	var out []string
 	for _, o := range s.SecurityOpt {
+		if o == "systempaths=unconfined" {
+			// It is the docker command's own and no option of the engine's.
+			m.note(s.Name, "security_opt", "The option systempaths=unconfined is left out: the engine hides what it always does.")
+			continue
+		}
 		name, value, ok := strings.Cut(o, "=")
 		if !ok {
 			name, value, _ = strings.Cut(o, ":")

@@ -3,6 +3,7 @@ package compose
 import (
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -39,7 +40,7 @@ func (m *mapper) mounts(s types.ServiceConfig) []rehearse.Mount {
 		target, options, _ := strings.Cut(t, ":")
 		mount := rehearse.Mount{Type: "tmpfs", Target: target}
 		if m.containers() {
-			mount.Options = options
+			tmpfsOptions(&mount, options)
 		}
 		mounts = append(mounts, mount)
 	}
@@ -54,6 +55,25 @@ func (m *mapper) mounts(s types.ServiceConfig) []rehearse.Mount {
 	return mounts
 }
 
+// tmpfsOptions reads the options of a tmpfs's short syntax.
+func tmpfsOptions(mount *rehearse.Mount, options string) {
+	mount.Options = options
+	for o := range strings.SplitSeq(options, ",") {
+		switch name, value, _ := strings.Cut(o, "="); name {
+		case "size":
+			// What is no number of bytes, as a share of the memory, stays an option.
+			var size types.UnitBytes
+			if size.DecodeMapstructure(value) == nil {
+				mount.Size = int64(size)
+			}
+		case "mode":
+			if mode, err := strconv.ParseUint(value, 8, 32); err == nil {
+				mount.Mode = uint32(mode)
+			}
+		}
+	}
+}
+
 // volumeOptions maps what only containers can have of the long syntax.
 func (m *mapper) volumeOptions(mount *rehearse.Mount, service string, v types.ServiceVolumeConfig) {
 	if reachesEngine(v) {
@@ -61,7 +81,6 @@ func (m *mapper) volumeOptions(mount *rehearse.Mount, service string, v types.Se
 	}
 	if v.Bind != nil {
 		mount.Propagation = v.Bind.Propagation
-		mount.CreateHost = bool(v.Bind.CreateHostPath)
 	}
 	if v.Volume != nil {
 		mount.NoCopy, mount.Subpath = v.Volume.NoCopy, v.Volume.Subpath

@@ -113,7 +113,7 @@ var serviceTable = slices.Concat([]section{
 }, workloadTable)
 
 var serviceRows = []row{
-	{"annotations", otherwise("There is no container to annotate."), yes},
+	{"annotations", otherwise("There is no container to annotate."), otherwise("An engine older than API 1.43 (Docker 24) has none.")},
 	{"attach", otherwise(recorded), otherwise(recorded)},
 	{"blkio_config", leftOut(noBandwidth), otherwise("Only the weight is.")},
 	{"build", otherwise("Nothing is built from a Dockerfile: services.NAME.process in rehearse.yaml says how to build and start the service."), yes},
@@ -150,7 +150,7 @@ var serviceRows = []row{
 	{"expose", otherwise(onlyTCP), otherwise(onlyTCP)},
 	{"extends", yes, yes},
 	{"external_links", leftOut("Containers outside of the project cannot be reached."), leftOut("Containers outside of the project cannot be reached.")},
-	{"extra_hosts", leftOut("These names do not resolve: nothing outside of the project can be reached."), differs("The names of extra_hosts resolve, but an address is only reached where a link leads there.")},
+	{"extra_hosts", leftOut("These names do not resolve: nothing outside of the project can be reached."), differs("An address of extra_hosts is only reached where a link leads there, and the host is never.")},
 	{"gpus", leftOut(noGPU), leftOut(noGPU)},
 	{"group_add", leftOut("Services run with their user's own group."), yes},
 	{"healthcheck", yes, yes},
@@ -224,7 +224,7 @@ var volumeRows = []row{
 	{"consistency", otherwise("It changes nothing that runs."), otherwise("It changes nothing that runs.")},
 	{"bind", otherwise(seeKeys), otherwise(seeKeys)},
 	{"bind.propagation", otherwise("Mounts are private to the service."), yes},
-	{"bind.create_host_path", otherwise("A path that is missing is an error."), yes},
+	{"bind.create_host_path", otherwise(missingPath), otherwise(missingPath)},
 	{"bind.recursive", otherwise("Mounts below the path are mounted as well."), leftOut("Mounts below the path are mounted as well.")},
 	{"bind.selinux", otherwise("Nothing is labelled again."), leftOut("Nothing of the host is labelled again.")},
 	{"volume", otherwise(seeKeys), otherwise(seeKeys)},
@@ -256,6 +256,7 @@ const (
 	joinsAll           = "The service joins the project's networks as any other does."
 	longer             = "It adds to the time that the service has to become ready."
 	looksItself        = "Links look at what is said, not at what is declared."
+	missingPath        = "A path that is missing is an error: nothing is made on the host that would stay."
 	noBandwidth        = "Disk bandwidth is not limited."
 	noGPU              = "Services see no graphics processors."
 	noOrder            = "The order of networks makes no difference."

@@ -5,7 +5,7 @@ var workloadTable = []section{
 	{"Services: build", "services.build.", []row{
 		{"context", above, yes},
 		{"dockerfile", above, yes},
-		{"dockerfile_inline", differs("The Dockerfile inside of the Compose file is left out; name one with build.dockerfile."), otherwise(needsBuildx)},
+		{"dockerfile_inline", differs("The Dockerfile inside of the Compose file is left out; name one with build.dockerfile."), yes},
 		{"args", above, yes},
 		{"target", above, yes},
 		{"labels", above, yes},

@@ -56,13 +56,17 @@ func (o Options) Handler(e *environment.Environment, links http.Handler) http.Ha
 	s := &server{o: o, env: e}
 	mux := http.NewServeMux()
 	mux.Handle("/", links)
-	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
-		answerError(w, &failure{status: http.StatusNotFound, err: &rehearse.Error{
-			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the API has no %s %s", r.Method, r.URL.Path), Hint: "GET /v1/openapi.yaml describes what it has.",
-		}})
-	})
+	guarded := func(pattern string, h http.HandlerFunc) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := o.admit(r); err != nil {
+				answerError(w, err)
+				return
+			}
+			h(w, r)
+		})
+	}
 	for _, route := range routes {
-		mux.HandleFunc(route.method+" "+route.path, func(w http.ResponseWriter, r *http.Request) {
+		guarded(route.method+" "+route.path, func(w http.ResponseWriter, r *http.Request) {
 			body, err := route.answer(s, r)
 			if err != nil {
 				answerError(w, err)
@@ -71,20 +75,20 @@ func (o Options) Handler(e *environment.Environment, links http.Handler) http.Ha
 			answer(w, route.status, body)
 		})
 	}
-	mux.HandleFunc("GET /v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+	guarded("GET "+descriptionPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(OpenAPI) // who has hung up wants no answer
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v1" || strings.HasPrefix(r.URL.Path, "/v1/") {
-			if err := o.admit(r); err != nil {
-				answerError(w, err)
-				return
-			}
-		}
-		mux.ServeHTTP(w, r)
+	guarded("/v1/", func(w http.ResponseWriter, r *http.Request) {
+		answerError(w, &failure{status: http.StatusNotFound, err: &rehearse.Error{
+			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the API has no %s %s", r.Method, r.URL.Path), Hint: "GET " + descriptionPath + " describes what it has.",
+		}})
 	})
+	return mux
 }
+
+// descriptionPath is where the description is, for which nobody needs a token.
+const descriptionPath = "/v1/openapi.yaml"
 
 // server answers the API of one environment.
 type server struct {
@@ -139,7 +143,7 @@ func (o Options) admit(r *http.Request) error {
 			}}
 		}
 	}
-	if r.URL.Path == "/v1/openapi.yaml" {
+	if r.URL.Path == descriptionPath {
 		return nil
 	}
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -176,7 +180,7 @@ func read(r *http.Request, into any) error {
 		}
 	}
 	if err != nil {
-		return &rehearse.Error{Kind: rehearse.Invalid, Msg: "the body is not what is asked for", Err: err, Hint: "GET /v1/openapi.yaml describes it."}
+		return &rehearse.Error{Kind: rehearse.Invalid, Msg: "the body is not what is asked for", Err: err, Hint: "GET " + descriptionPath + " describes it."}
 	}
 	return nil
 }

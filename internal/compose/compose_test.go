@@ -238,8 +238,10 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, "compose.yaml"), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(t.Context(), Options{Dir: dir}); err != nil && rehearse.KindOf(err) != rehearse.Invalid {
-			t.Errorf("got kind %v for %v", rehearse.KindOf(err), err)
+		for _, driver := range []string{"process", "docker"} {
+			if _, err := Load(t.Context(), Options{Dir: dir, Driver: driver}); err != nil && rehearse.KindOf(err) != rehearse.Invalid {
+				t.Errorf("%s: got kind %v for %v", driver, rehearse.KindOf(err), err)
+			}
 		}
 	})
 }

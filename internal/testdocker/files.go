@@ -18,8 +18,9 @@ import (
 // files is the root directory of an image: what host says of this host's files is
 // read when the image is made. Errors are kept for write.
 type files struct {
-	entries map[string]entry // by path in the image, which begins with "/"
-	err     error
+	entries  map[string]entry // by path in the image, which begins with "/"
+	unwanted []string
+	err      error
 }
 
 type entry struct {
@@ -120,14 +121,14 @@ func (f *files) host(paths ...string) {
 	}
 }
 
-// without takes away what is under paths that host has put there.
-func (f *files) without(paths ...string) {
-	for _, p := range paths {
-		maps.DeleteFunc(f.entries, func(have string, _ entry) bool { return have == p || strings.HasPrefix(have, p+"/") })
-	}
-}
+// without keeps what is under paths of the host's from being put there later, and
+// what only that needs.
+func (f *files) without(paths ...string) { f.unwanted = append(f.unwanted, paths...) }
 
 func (f *files) add(path string) error {
+	if slices.Contains(f.unwanted, path) {
+		return nil
+	}
 	at := canonical(path)
 	if have, ok := f.entries[at]; ok && have.from == path {
 		return nil

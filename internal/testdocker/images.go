@@ -59,9 +59,9 @@ func (e *Engine) Postgres(t testing.TB) string {
 	home := filepath.Dir(filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return len(a) - len(b) + strings.Compare(a, b) })))
 	version := filepath.Base(home)
 	f := server(t, "postgres")
-	f.host(home, "/usr/share/postgresql/"+version, "/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/usr/bin/locale")
 	// What compiles queries is larger than all the rest.
 	f.without(home+"/lib/llvmjit.so", home+"/lib/bitcode", "/usr/share/zoneinfo/right", "/usr/share/zoneinfo/posix", "/usr/share/postgresql/"+version+"/man")
+	f.host(home, "/usr/share/postgresql/"+version, "/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/usr/bin/locale")
 	f.dir("/docker-entrypoint-initdb.d", 0o755, 0)
 	f.dir("/run/postgresql", 0o3777, 999)
 	f.dir("/var/lib/postgresql", 0o777, 999)

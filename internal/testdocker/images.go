@@ -62,6 +62,13 @@ func (e *Engine) Postgres(t testing.TB) string {
 	// What compiles queries is larger than all the rest.
 	f.without(home+"/lib/llvmjit.so", home+"/lib/bitcode", "/usr/share/zoneinfo/right", "/usr/share/zoneinfo/posix", "/usr/share/postgresql/"+version+"/man")
 	f.host(home, "/usr/share/postgresql/"+version, "/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/usr/bin/locale")
+	// Elsewhere it would listen on loopback alone.
+	sample := "/usr/share/postgresql/" + version + "/postgresql.conf.sample"
+	settings, err := os.ReadFile(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.file(sample, 0o644, append(settings, "\nlisten_addresses = '*'\n"...))
 	f.dir("/docker-entrypoint-initdb.d", 0o755, 0)
 	f.dir("/run/postgresql", 0o3777, 999)
 	f.dir("/var/lib/postgresql", 0o777, 999)

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rehearse-dev/rehearse"
@@ -195,6 +197,18 @@ func TestPortRange(t *testing.T) {
 	} {
 		if _, _, _, got := portRange(text); got != want {
 			t.Errorf("portRange(%q): got %v, want %v", text, got, want)
+		}
+	}
+}
+
+// A healthcheck without a test says how long the image's own may take.
+func TestReadinessOfTheImage(t *testing.T) {
+	start := types.Duration(3 * time.Minute)
+	h := &types.HealthCheckConfig{StartPeriod: &start}
+	for image, want := range map[bool]time.Duration{false: time.Minute, true: 6 * time.Minute} {
+		r := readiness(h, image)
+		if got := time.Duration(r.Timeout); got != want || len(r.Probes) > 0 {
+			t.Errorf("image %v: got %v and %v, want %v and no probe", image, got, r.Probes, want)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (m *mapper) service(s types.ServiceConfig) rehearse.Service {
 		Ports:      m.ports(s),
 		Mounts:     m.mounts(s),
 		Needs:      m.needs(s),
-		Ready:      readiness(s.HealthCheck),
+		Ready:      readiness(s.HealthCheck, m.containers()),
 		Limits:     limits(s),
 		StopSignal: s.StopSignal,
 		Restart:    restart(s),
@@ -207,13 +207,15 @@ const (
 
 // readiness turns a healthcheck into a probe. How often Docker would ask does
 // not matter here, but how long it would wait does: the start period, and then
-// every retry with its interval and timeout.
-func readiness(h *types.HealthCheckConfig) rehearse.Readiness {
+// every retry with its interval and timeout. Where image says that services
+// run from their images, a healthcheck without a test is about the image's own.
+func readiness(h *types.HealthCheckConfig, image bool) rehearse.Readiness {
 	r := rehearse.Readiness{Timeout: rehearse.Duration(defaultReady)}
-	if h == nil || h.Disable || len(h.Test) == 0 {
+	if h == nil || h.Disable || len(h.Test) == 0 && !image {
 		return r
 	}
-	switch kind, args := h.Test[0], h.Test[1:]; {
+	switch kind, args := cutTest(h.Test); {
+	case kind == "":
 	case kind == "CMD" && len(args) > 0:
 		r.Probes = []rehearse.Probe{{Command: args}}
 	case kind == "CMD-SHELL" && len(args) > 0:
@@ -237,4 +239,12 @@ func readiness(h *types.HealthCheckConfig) rehearse.Readiness {
 	total := or(h.StartPeriod, 0) + time.Duration(retries)*(or(h.Interval, 30*time.Second)+or(h.Timeout, 30*time.Second))
 	r.Timeout = rehearse.Duration(min(max(total, defaultReady), longestReady))
 	return r
+}
+
+// cutTest takes the kind off a healthcheck's test; it is empty where there is none.
+func cutTest(test []string) (kind string, args []string) {
+	if len(test) == 0 {
+		return "", nil
+	}
+	return test[0], test[1:]
 }

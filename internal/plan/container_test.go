@@ -86,3 +86,24 @@ func TestContainersHaveNoProcess(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+// A service in another's network speaks for both.
+func TestMentionFromSharedNetwork(t *testing.T) {
+	on := []string{"default"}
+	p, err := Make(Input{Compose: &compose.Project{Services: []rehearse.Service{
+		{Name: "vpn", Image: "example/vpn", Networks: on},
+		{Name: "db", Image: "example/db", Networks: on},
+		{Name: "scraper", Image: "example/scraper", Networks: on, Mounts: []rehearse.Mount{{Type: "config", Content: "targets: [db:9187]"}}},
+		{Name: "torrent", Image: "example/torrent", Env: map[string]string{"DB": "db:5432"}, Container: &rehearse.Container{Network: "service:vpn"}},
+	}}, Driver: "docker"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, _ := p.Link("vpn:db")
+	if d := cmp.Diff([]int{5432, 9187}, link.Ports); d != "" {
+		t.Errorf("vpn:db: (-want +got)\n%s", d)
+	}
+	if _, ok := p.Link("torrent:db"); ok {
+		t.Error("there is a link from a service that has no network of its own")
+	}
+}

@@ -121,6 +121,22 @@ func occurrences(text, name string) iter.Seq2[string, string] {
 	}
 }
 
+// networkOf is the service in whose network another one is: mostly itself.
+func (m *maker) networkOf(s *rehearse.Service) *rehearse.Service {
+	for range m.services { // a chain ends
+		if s.Container == nil {
+			return s
+		}
+		name, _ := strings.CutPrefix(s.Container.Network, "service:")
+		host, ok := m.services[rehearse.ServiceName(name)]
+		if !ok {
+			return s
+		}
+		s = host
+	}
+	return s
+}
+
 // addMentionedPorts adds the ports that services speak of, each other's and
 // their own: a container may listen on ports that no file exposes.
 func (m *maker) addMentionedPorts() {
@@ -128,11 +144,15 @@ func (m *maker) addMentionedPorts() {
 		upstream := m.services[to]
 		for _, from := range m.names() {
 			client := m.services[from]
-			if from != to && !shareNetwork(client, upstream) {
+			host := m.networkOf(client)
+			if host.Name != to && !shareNetwork(host, upstream) {
 				continue
 			}
 			texts := slices.Concat(client.Command, client.Entrypoint, slices.Collect(maps.Values(client.Env)))
-			for _, name := range m.namesOf(client, upstream) {
+			for _, mount := range client.Mounts {
+				texts = append(texts, mount.Content)
+			}
+			for _, name := range m.namesOf(host, upstream) {
 				for _, text := range texts {
 					for _, n := range mentionedPorts(text, name) {
 						upstream.Ports = withPort(upstream.Ports, n, fromClient)

@@ -46,7 +46,7 @@ func (l *Link) Spec() rehearse.LinkSpec { return l.spec }
 // Those who break links.
 const (
 	ByPlan    = "plan"
-	ByPerson  = "person" // with rehearse link
+	ByPerson  = "person" // with rehearse link, or the environment's API
 	byClients = "toxiproxy"
 )
 
@@ -93,15 +93,17 @@ func (l *Link) Reset() error {
 	return errors.Join(l.BreakBy(ByPerson, nil), l.BreakBy(byClients, nil))
 }
 
-// Tidy takes away what Toxiproxy's clients have set on links, and says on which
-// they had: whoever comes next finds the links as the plan has them.
+// Tidy gives every link what the plan gives it, and says which had something else:
+// whoever comes next finds the links as the plan has them.
 func (e *Environment) Tidy(ctx context.Context) (left []rehearse.LinkID, err error) {
 	for _, id := range e.linkOrder {
-		if len(e.links[id].FaultsBy(byClients)) > 0 {
+		l := e.links[id]
+		if len(l.FaultsBy(byClients))+len(l.FaultsBy(ByPerson)) > 0 || l.Shape() != l.spec.Shape {
 			left = append(left, id)
+			err = errors.Join(err, l.Reset())
 		}
 	}
-	return left, e.api.Reset(ctx)
+	return left, errors.Join(err, e.api.Reset(ctx))
 }
 
 // clients is a link as Toxiproxy's clients break it.

@@ -121,9 +121,14 @@ func writeSamples(name string, samples []rehearse.Sample) (sha string, err error
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
+// LogFile is where the log of a service is, or will be.
+func (l *Leg) LogFile(service rehearse.ServiceName) string {
+	return filepath.Join(l.dir, logsDir, fileName(string(service))+".log")
+}
+
 // OpenLog opens the log of a service for appending. The caller closes it.
 func (l *Leg) OpenLog(service rehearse.ServiceName) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(l.dir, logsDir, fileName(string(service))+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(l.LogFile(service), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, explain(fmt.Sprintf("open the log of %q", service), l.dir, err)
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/api"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
@@ -165,6 +166,8 @@ type leg struct {
 	plan *rehearse.Plan
 	out  *evidence.Leg
 	env  *environment.Environment
+	// token is what the environment's API asks for.
+	token string
 
 	telemetry *telemetry.Store
 	quiet     bool // when the last step had ended
@@ -238,6 +241,9 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 	}
 	// Services tell their last when they are stopped.
 	defer func() { err = errors.Join(err, l.keptTelemetry()) }()
+	if l.token, err = record.NewToken(); err != nil {
+		return err
+	}
 	var lost error // what could not be written down
 	l.env, err = environment.Up(ctx, environment.Options{
 		ID: record.ID, Plan: l.plan, Driver: l.o.Driver, Dir: record.Place(), Journal: record, Talk: l.o.Observe.Talk,
@@ -253,6 +259,7 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 			lost = errors.Join(lost, l.out.Append(rehearse.Record{Migration: &r}))
 		},
 		OpenLog: func(name rehearse.ServiceName) (io.WriteCloser, error) { return l.out.OpenLog(name) },
+		API:     api.Options{Token: l.token, Meta: record.Now, Log: l.out.LogFile}.Handler,
 	})
 	if err != nil {
 		return errors.Join(err, lost)

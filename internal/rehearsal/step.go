@@ -123,19 +123,25 @@ func (l *leg) suite(ctx context.Context, s *rehearse.SuiteStep) error {
 		return err
 	}
 	result, err := suite.Run(ctx, suite.Options{
-		Step: step, Env: slices.Concat(driver.Labels(l.env.ID(), l.o.Label), l.o.Env, []string{"TOXIPROXY_URL=" + l.env.API()}), OutDir: filepath.Join(l.out.Dir(), rel), RelTo: l.out.Dir(), Tee: l.o.Observe.Suite,
+		Step: step, Env: slices.Concat(driver.Labels(l.env.ID(), l.o.Label), l.o.Env, l.apis()), OutDir: filepath.Join(l.out.Dir(), rel), RelTo: l.out.Dir(), Tee: l.o.Observe.Suite,
 	})
 	if err != nil {
 		return fmt.Errorf("suite %q: %w", s.Name, err)
 	}
 	left, err := l.env.Tidy(ctx)
 	if err != nil {
-		return fmt.Errorf("suite %q: take its toxics away: %w", s.Name, err)
+		return fmt.Errorf("suite %q: take away what it did to links: %w", s.Name, err)
 	}
 	for _, id := range left {
-		result.Notes = append(result.Notes, fmt.Sprintf("it left toxics on the link %s; they were taken away", id))
+		result.Notes = append(result.Notes, fmt.Sprintf("it left the link %s broken or shaped; it is as planned again", id))
 	}
 	return l.out.Append(rehearse.Record{Suite: &result})
+}
+
+// apis are the variables by which a suite finds the environment's APIs.
+func (l *leg) apis() []string {
+	at := l.env.API()
+	return []string{"TOXIPROXY_URL=" + at, "REHEARSE_API=" + at, "REHEARSE_API_TOKEN=" + l.token}
 }
 
 var reference = regexp.MustCompile(`\$\{([a-zA-Z0-9_.-]+)\}`)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +16,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rehearse-dev/rehearse"
 )
 
 // document is what the tests read of the description.
@@ -200,4 +204,49 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: found %q, want %d problems", text, got, want)
 		}
 	}
+}
+
+// TestNouns holds the schemas to the fields of what they describe.
+func TestNouns(t *testing.T) {
+	d := readDocument(t)
+	for name, noun := range map[string]any{
+		"Problem": Problem{}, "Environment": Environment{}, "Fact": rehearse.Fact{}, "LeaseRequest": leaseRequest{}, "Lease": Lease{},
+		"Service": Service{}, "Address": Address{}, "Logs": Logs{}, "Exec": Exec{}, "Executed": Executed{},
+		"Link": Link{}, "LinkChange": LinkChange{}, "Shape": rehearse.Shape{}, "Path": rehearse.Path{}, "Fault": rehearse.Fault{},
+		"LinkStats": rehearse.LinkStats{}, "Dose": rehearse.Dose{}, "Quantiles": rehearse.Quantiles{},
+	} {
+		properties, _ := d.Components.Schemas[name].(map[string]any)["properties"].(map[string]any)
+		got, want := slices.Sorted(maps.Keys(properties)), fields(reflect.TypeOf(noun))
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s is described with %q, and has %q", name, got, want)
+		}
+	}
+	var kinds []string
+	for _, k := range d.Components.Schemas["Fault"].(map[string]any)["properties"].(map[string]any)["kind"].(map[string]any)["enum"].([]any) {
+		kinds = append(kinds, k.(string))
+	}
+	var want []string
+	for _, k := range rehearse.FaultKinds() {
+		want = append(want, string(k))
+	}
+	slices.Sort(kinds)
+	slices.Sort(want)
+	if !slices.Equal(kinds, want) {
+		t.Errorf("described are the kinds of faults %q, and there are %q", kinds, want)
+	}
+}
+
+// fields are the names of a struct's fields in JSON.
+func fields(of reflect.Type) (names []string) {
+	for i := range of.NumField() {
+		f := of.Field(i)
+		if f.Anonymous {
+			names = append(names, fields(f.Type)...)
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
 }

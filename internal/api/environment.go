@@ -24,14 +24,17 @@ func (s *server) getEnvironment(*http.Request) (any, error) {
 
 // deleteEnvironment answers before the environment is down: then nobody is left
 // who could.
-func (s *server) deleteEnvironment(*http.Request) (any, error) {
+func (s *server) deleteEnvironment(r *http.Request) (any, error) {
 	if s.o.Down == nil {
 		return nil, &failure{http.StatusConflict, &rehearse.Error{
 			Kind: rehearse.Invalid, Msg: "the environment belongs to a rehearsal, which takes it down itself", Hint: "Let the rehearsal end, or interrupt it.",
 		}}
 	}
-	s.o.Down()
-	return Environment{Meta: s.o.Meta(), Facts: []rehearse.Fact{}}, nil
+	was, err := s.getEnvironment(r)
+	if err == nil {
+		s.o.Down()
+	}
+	return was, err
 }
 
 // Lease is until when an environment may stand.

@@ -96,12 +96,16 @@ func (e *environment) attach(q *client.ContainerCreateOptions, s *service, i *in
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	at, err := e.addresses.instance()
-	if err != nil {
-		return err
+	if len(s.addresses) < i.number {
+		at, err := e.addresses.instance()
+		if err != nil {
+			return err
+		}
+		s.addresses = append(s.addresses, at)
+		e.at[at] = string(s.spec.Name)
 	}
+	at := s.addresses[i.number-1]
 	i.address = at
-	e.at[at] = string(s.spec.Name)
 	q.HostConfig.NetworkMode = container.NetworkMode(e.name(""))
 	q.HostConfig.DNS = []netip.Addr{e.addresses.board}
 	for _, h := range e.hosts[s.spec.Name] {

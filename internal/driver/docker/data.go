@@ -117,8 +117,13 @@ func (e *environment) prepareData(ctx context.Context, s *service) error {
 			Hint: "Run as root beside a local engine, or use the process driver.",
 		}
 	}
-	if err := e.goldenFor(ctx, s); err != nil {
-		return err
+	if s.data.golden == nil {
+		if err := e.goldenFor(ctx, s); err != nil {
+			return err
+		}
+	}
+	if s.data.mount() != nil {
+		return nil // of an attempt that failed later
 	}
 	return e.fork(ctx, s)
 }
@@ -181,6 +186,9 @@ func (e *environment) goldenKey(s *service) (string, error) {
 			continue
 		}
 		fmt.Fprintf(h, "%s\x00%s\x00%s\x00", m.Type, m.Target, m.Content)
+		if m.Env != "" {
+			fmt.Fprintf(h, "%s\x00", e.o.Getenv(m.Env))
+		}
 		if err := digestTree(h, m.Source); err != nil {
 			return "", err
 		}
@@ -212,9 +220,19 @@ func digestTree(h interface{ Write([]byte) (int, error) }, root string) error {
 	if !filepath.IsAbs(root) {
 		return nil // a volume's name
 	}
-	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+	root, err := filepath.EvalSymlinks(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // whoever mounts it says so
+	}
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(root, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
 			return err
+		}
+		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+			return nil // a directory, or nothing that could be read
 		}
 		data, err := os.ReadFile(name)
 		if err != nil {
@@ -379,13 +397,9 @@ func (e *environment) Reset(ctx context.Context, name rehearse.ServiceName) erro
 }
 
 func (e *environment) resetLocked(ctx context.Context, s *service) error {
-	for _, i := range s.instances {
-		if err := e.removeContainer(ctx, i.name, i.id); err != nil {
-			return err
-		}
+	if err := e.removeInstances(ctx, s); err != nil {
+		return err
 	}
-	old := s.instances
-	s.instances = nil
 	if s.data.golden != nil {
 		if err := e.unfork(ctx, s); err != nil {
 			return err
@@ -406,11 +420,6 @@ func (e *environment) resetLocked(ctx context.Context, s *service) error {
 			return err
 		}
 	}
-	e.mu.Lock()
-	for _, i := range old {
-		delete(e.at, i.address)
-	}
-	e.mu.Unlock()
 	return e.makeInstances(ctx, s)
 }
 

@@ -32,12 +32,14 @@ type environment struct {
 	at        map[netip.Addr]string           // who has which address
 	hosts     map[rehearse.ServiceName][]host // what a client knows its links by
 	services  map[rehearse.ServiceName]*service
-	volumes   map[string]bool // that were made
+	volumes   map[string]bool // that were made, or are about to be
 	gone      bool            // nothing new may be made
 	making    sync.WaitGroup  // calls of Prepare and Start under way
 	closed    chan struct{}   // when gone is set
 	close     sync.Once
 	closeErr  error
+
+	volumeMu sync.Mutex // one volume is made at a time
 
 	storing sync.Mutex
 	store   *snapshot.Store // nil until a service has data that starts as something
@@ -67,7 +69,10 @@ type service struct {
 
 	prepare   sync.Mutex
 	image     image
-	instances []*instance // made by the first Prepare
+	prepared  bool         // every instance has been made
+	hooked    bool         // pre_start hooks have run
+	instances []*instance  // of which Close removes the containers
+	addresses []netip.Addr // of the instances, which keep them when they are made anew
 
 	mu   sync.Mutex
 	proc *process // nil until started
@@ -107,6 +112,12 @@ func (e *environment) service(name rehearse.ServiceName) (*service, error) {
 		return nil, fmt.Errorf("the plan has no service %q", name)
 	}
 	return s, nil
+}
+
+func (e *environment) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.gone
 }
 
 // enter begins something that makes things; leave ends it.

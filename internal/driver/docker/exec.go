@@ -1,14 +1,19 @@
 package docker
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/rehearse-dev/rehearse"
@@ -88,22 +93,57 @@ func (e *environment) execIn(ctx context.Context, i *instance, q execRequest) (i
 		<-copied
 		return 0, ctx.Err()
 	}
-	got, err := e.engine.api.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
-	if err != nil {
-		return 0, explain(err)
-	}
-	return got.ExitCode, nil
+	return e.exitOfExec(ctx, made.ID)
 }
 
-// killExec ends a command that nobody waits for any more. The engine has no call
-// for it; where its processes are this host's, the kernel has.
+// exitOfExec is the exit code of a command whose output has ended. The engine may
+// learn of its end a moment later.
+func (e *environment) exitOfExec(ctx context.Context, id string) (int, error) {
+	for {
+		got, err := e.engine.api.ExecInspect(ctx, id, client.ExecInspectOptions{})
+		if err != nil {
+			return 0, explain(err)
+		}
+		if !got.Running {
+			return got.ExitCode, nil
+		}
+		select {
+		case <-ctx.Done():
+			e.killExec(context.WithoutCancel(ctx), id)
+			return 0, ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// killExec ends a command that nobody waits for any more, and what it started. The
+// engine has no call for it; where its processes are this host's, the kernel has:
+// they are of a session that the command leads.
 func (e *environment) killExec(ctx context.Context, id string) {
-	if !e.engine.local {
+	got, err := e.engine.api.ExecInspect(ctx, id, client.ExecInspectOptions{})
+	if err != nil || !got.Running || got.PID <= 1 || !e.engine.local {
 		return
 	}
-	if got, err := e.engine.api.ExecInspect(ctx, id, client.ExecInspectOptions{}); err == nil && got.Running && got.PID > 1 {
-		_ = syscall.Kill(got.PID, syscall.SIGKILL) // it may have ended, or be another user's
+	// In a container of our own, the engine's numbers are not ours.
+	if groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", got.PID)); err != nil || !bytes.Contains(groups, []byte(got.ContainerID)) {
+		return
 	}
+	all, _ := filepath.Glob("/proc/[0-9]*") // the pattern is a good one
+	for _, dir := range all {
+		if pid, err := strconv.Atoi(filepath.Base(dir)); err == nil && pid != got.PID && sessionOf(pid) == got.PID {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended, or be another user's
+		}
+	}
+	_ = syscall.Kill(got.PID, syscall.SIGKILL)
+}
+
+// sessionOf is the session of a process; 0 for one that has ended.
+func sessionOf(pid int) int {
+	sid, err := unix.Getsid(pid)
+	if err != nil {
+		return 0
+	}
+	return sid
 }
 
 // terminalOf is the terminal that a command is to have, in raw mode until restore.

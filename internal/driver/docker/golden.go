@@ -35,6 +35,11 @@ func (e *environment) buildGolden(ctx context.Context, s *service, dir string) (
 	made.spec.Hostname = string(s.spec.Name)
 	made.spec.Limits = rehearse.Limits{}
 	made.spec.Data = nil
+	if c := s.spec.Container; c != nil {
+		own := *c
+		own.PreStop, own.ReadOnly, own.VolumesFrom, own.Network = nil, false, nil, ""
+		made.spec.Container = &own
+	}
 	if d := s.spec.Data; d != nil {
 		made.spec.SQL = append(slices.Clone(d.Before), made.spec.SQL...)
 	}
@@ -66,7 +71,7 @@ func (e *environment) buildGolden(ctx context.Context, s *service, dir string) (
 func (e *environment) runGolden(ctx context.Context, s, made *service, i *instance) error {
 	said := &tail{}
 	p := &process{e: e, s: made, done: make(chan struct{}), running: map[*instance]bool{}}
-	done, err := p.startAlone(ctx, i, driver.Output{Stdout: said, Stderr: said})
+	done, err := p.startAlone(ctx, driver.Output{Stdout: said, Stderr: said})
 	if err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func (e *environment) runGolden(ctx context.Context, s, made *service, i *instan
 }
 
 // startAlone starts one instance of a process that no service has.
-func (p *process) startAlone(ctx context.Context, i *instance, out driver.Output) (done <-chan struct{}, err error) {
+func (p *process) startAlone(ctx context.Context, out driver.Output) (done <-chan struct{}, err error) {
 	if err = p.launch(ctx, out); err != nil {
 		_ = p.Kill()
 		<-p.done

@@ -24,7 +24,7 @@ func (e *environment) Prepare(ctx context.Context, name rehearse.ServiceName) er
 	defer e.leave()
 	s.prepare.Lock()
 	defer s.prepare.Unlock()
-	if s.instances != nil {
+	if s.prepared {
 		return nil
 	}
 	ctx, stop := e.untilClosed(ctx)
@@ -33,6 +33,9 @@ func (e *environment) Prepare(ctx context.Context, name rehearse.ServiceName) er
 		return err
 	}
 	e.fact(rehearse.Fact{Name: "image." + string(name), Value: s.image.Digest, Note: s.image.Ref})
+	if err := e.prepareHooks(ctx, s); err != nil {
+		return err
+	}
 	if err := e.prepareData(ctx, s); err != nil {
 		return err
 	}
@@ -67,8 +70,11 @@ func (e *environment) imageOf(ctx context.Context, s rehearse.Service) (image, e
 	return e.engine.image(ctx, s, policy, progress)
 }
 
-// makeInstances makes the containers of a service.
+// makeInstances makes the containers of a service anew.
 func (e *environment) makeInstances(ctx context.Context, s *service) error {
+	if err := e.removeInstances(ctx, s); err != nil {
+		return err
+	}
 	mounts, err := e.mounts(ctx, s)
 	if err != nil {
 		return err
@@ -84,6 +90,17 @@ func (e *environment) makeInstances(ctx context.Context, s *service) error {
 			return fmt.Errorf("make the container of %s: %w", s.spec.Name, err)
 		}
 	}
+	s.prepared = true
+	return nil
+}
+
+func (e *environment) removeInstances(ctx context.Context, s *service) error {
+	for _, i := range s.instances {
+		if err := e.removeContainer(ctx, i.name, i.id); err != nil {
+			return err
+		}
+	}
+	s.prepared, s.hooked, s.instances = false, false, nil
 	return nil
 }
 
@@ -119,9 +136,12 @@ func (e *environment) makeInstance(ctx context.Context, s *service, i *instance,
 // makeVolume makes a named volume, once.
 func (e *environment) makeVolume(ctx context.Context, name string) (string, error) {
 	full := e.name("volume-" + name)
+	// Nobody mounts it before it carries our label: an engine makes what is missing.
+	e.volumeMu.Lock()
+	defer e.volumeMu.Unlock()
 	e.mu.Lock()
 	known := e.volumes[full]
-	e.volumes[full] = true
+	e.volumes[full] = true // from now on, Close removes it
 	e.mu.Unlock()
 	if known {
 		return full, nil

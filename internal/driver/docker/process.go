@@ -18,6 +18,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/recipe"
 )
 
 // process is a started service: all of its instances, which end together. The
@@ -30,7 +31,7 @@ type process struct {
 	mu       sync.Mutex
 	exit     *driver.Exit
 	running  map[*instance]bool
-	stopping bool // pre_stop hooks have run
+	stopping bool // pre_stop hooks have been run
 }
 
 // Start starts a prepared service.
@@ -39,7 +40,7 @@ func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out 
 	if err != nil {
 		return nil, err
 	}
-	if s.instances == nil {
+	if !s.prepared {
 		return nil, fmt.Errorf("service %q has not been prepared", name)
 	}
 	if err := e.enter(); err != nil {
@@ -49,11 +50,14 @@ func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out 
 	ctx, stop := e.untilClosed(ctx)
 	defer stop()
 	p := &process{e: e, s: s, done: make(chan struct{}), running: map[*instance]bool{}}
+	if err := p.preStart(ctx, out); err != nil {
+		return nil, err
+	}
 	if err = p.launch(ctx, shared(out, len(s.instances))); err == nil {
 		s.mu.Lock()
 		s.proc = p
 		s.mu.Unlock()
-		err = p.hooks(ctx, postStart(s.spec), "post_start")
+		err = p.postStart(ctx)
 	}
 	if err != nil {
 		_ = p.Kill() // it has failed already
@@ -79,13 +83,6 @@ func (p *process) launch(ctx context.Context, out driver.Output) (err error) {
 	return err
 }
 
-func postStart(s rehearse.Service) []rehearse.Hook {
-	if s.Container == nil {
-		return nil
-	}
-	return s.Container.PostStart
-}
-
 // start starts one instance. Its streams are attached and its end awaited before
 // it starts, so that neither its first words nor a quick end are missed.
 func (p *process) start(ctx context.Context, i *instance, out driver.Output, ended *sync.WaitGroup) error {
@@ -93,7 +90,7 @@ func (p *process) start(ctx context.Context, i *instance, out driver.Output, end
 	life := context.WithoutCancel(ctx)
 	streams, err := api.ContainerAttach(life, i.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
-		return explain(err)
+		return p.s.startError(err)
 	}
 	waited := api.ContainerWait(life, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
 	if _, err := api.ContainerStart(ctx, i.id, client.ContainerStartOptions{}); err != nil {
@@ -145,12 +142,12 @@ func (p *process) reachable(ctx context.Context, i *instance) error {
 
 // ended waits for an instance's end, and ends the others with it.
 func (p *process) ended(ctx context.Context, i *instance, waited client.ContainerWaitResult) {
-	exit := driver.Exit{Code: 137, Reason: "the engine lost it"}
+	var exit driver.Exit
 	select {
 	case r := <-waited.Result:
 		exit = p.exitOf(ctx, i, int(r.StatusCode))
 	case err := <-waited.Error:
-		exit.Reason = "the engine lost it: " + explain(err).Error()
+		exit = driver.Exit{Code: 137, Reason: "the engine lost it: " + explain(err).Error(), Lost: true}
 	}
 	p.mu.Lock()
 	delete(p.running, i)
@@ -171,8 +168,11 @@ func (p *process) exitOf(ctx context.Context, i *instance, code int) driver.Exit
 		exit.Reason = "signal: " + syscall.Signal(code-128).String()
 	}
 	got, err := p.e.engine.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{})
+	if isGone(err) && !p.e.isClosed() {
+		return driver.Exit{Code: code, Reason: "somebody removed its container", Lost: true}
+	}
 	if err != nil || got.Container.State == nil {
-		return exit // it is being removed
+		return exit
 	}
 	if got.Container.State.OOMKilled {
 		exit.Reason = "out of memory"
@@ -190,6 +190,12 @@ func (s *service) startError(err error) error {
 	err = explain(err)
 	if _, ok := errors.AsType[*rehearse.Error](err); ok {
 		return err
+	}
+	if isGone(err) {
+		return &rehearse.Error{
+			Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the container of %s is not there any more", s.spec.Name), Err: err,
+			Hint: "Somebody removed it. Take the environment down and bring it up again.",
+		}
 	}
 	return &rehearse.Error{Kind: rehearse.NotReady, Msg: fmt.Sprintf("start the container of %s", s.spec.Name), Err: err}
 }
@@ -257,24 +263,30 @@ func (p *process) alive() []*instance {
 	return out
 }
 
-// Signal sends a signal to every instance, after the service's pre_stop hooks
-// when it is the first.
+// Signal sends a signal to every instance. The one that stops the service comes
+// after its pre_stop hooks, and is its image's own where the Compose file names none.
 func (p *process) Signal(sig os.Signal) error {
-	ctx := context.Background()
-	p.mu.Lock()
-	first := !p.stopping
-	p.stopping = true
-	p.mu.Unlock()
-	if c := p.s.spec.Container; first && c != nil {
-		if err := p.hooks(ctx, c.PreStop, "pre_stop"); err != nil {
-			p.e.fact(rehearse.Fact{Name: "hook.failed", Value: string(p.s.spec.Name), Note: err.Error()})
-		}
-	}
 	n, ok := sig.(syscall.Signal)
 	if !ok {
 		return fmt.Errorf("signal %v is none of the kernel's", sig)
 	}
+	ctx := context.Background()
+	if n == p.s.stopSignal() {
+		p.preStop(ctx)
+		if own := p.s.image.Config.StopSignal; p.s.spec.StopSignal == "" && own != "" {
+			n = driver.Signal(own)
+		}
+	}
 	return p.kill(ctx, n)
+}
+
+// stopSignal is what the service is sent so that it stops.
+func (s *service) stopSignal() syscall.Signal {
+	name := s.spec.StopSignal
+	if r, ok := recipe.ByName(s.spec.Recipe); ok && name == "" {
+		name = r.StopSignal
+	}
+	return driver.Signal(name)
 }
 
 // Kill ends every instance.
@@ -289,29 +301,6 @@ func (p *process) kill(ctx context.Context, sig syscall.Signal) error {
 		}
 	}
 	return errors.Join(problems...)
-}
-
-// hooks runs commands in every instance, one after the other.
-func (p *process) hooks(ctx context.Context, hooks []rehearse.Hook, kind string) error {
-	for _, h := range hooks {
-		for _, i := range p.alive() {
-			said := &tail{}
-			code, err := p.e.execIn(ctx, i, execRequest{
-				Command: driver.Command{Args: h.Command, Env: h.Env, Stdout: said, Stderr: said},
-				user:    h.User, dir: h.WorkingDir, privileged: h.Privileged,
-			})
-			if err == nil && code != 0 {
-				err = fmt.Errorf("exit %d", code)
-			}
-			if err != nil {
-				return &rehearse.Error{
-					Kind: rehearse.NotReady, Msg: fmt.Sprintf("the %s hook of %s failed", kind, p.s.spec.Name), Err: err,
-					Hint: "It said:\n" + said.String(),
-				}
-			}
-		}
-	}
-	return nil
 }
 
 // copyOutput copies a container's output until it ends.

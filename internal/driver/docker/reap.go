@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
-	"github.com/rehearse-dev/rehearse/internal/switchboard"
 )
 
 // The reaper is our own binary, started again before the first thing of an
@@ -37,8 +36,7 @@ func Main() {
 	case reaperArg:
 		os.Exit(exitCode(reap(os.Stdin)))
 	case linkArg:
-		_ = syscall.SetNonblock(0, true) // so that closing it ends a read that is under way
-		os.Exit(exitCode(switchboard.Main(context.Background(), switchboard.Options{Stdin: os.NewFile(0, "stdin"), Stdout: os.Stdout, Dir: switchboard.Dir, Interface: switchboard.Interface})))
+		os.Exit(exitCode(linkMain()))
 	}
 }
 

@@ -200,3 +200,15 @@ func mariadbVersion(t testing.TB) string {
 	}
 	return number[0] + "." + number[1]
 }
+
+// lookPath finds a program that may be in root's directories alone.
+func lookPath(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
+		if err == nil {
+			break
+		}
+		path, err = exec.LookPath(filepath.Join(dir, name))
+	}
+	return path, err
+}

@@ -16,7 +16,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// run starts a container that nothing outside reaches, which goes with the test.
+// run starts a container in a network of its own that nothing outside reaches. Both
+// go with the test.
 func run(t *testing.T, e *Engine, image string, cmd ...string) string {
 	t.Helper()
 	return start(t, e, &container.Config{Image: image, Cmd: cmd}, &container.HostConfig{})
@@ -26,7 +27,9 @@ func start(t *testing.T, e *Engine, config *container.Config, host *container.Ho
 	t.Helper()
 	ctx := context.Background()
 	config.Labels = map[string]string{Label + ".of": t.Name()}
-	host.NetworkMode = container.NetworkMode(inside(t, e))
+	if host.NetworkMode == "" {
+		host.NetworkMode = container.NetworkMode(inside(t, e))
+	}
 	c, err := e.Client().ContainerCreate(ctx, client.ContainerCreateOptions{Config: config, HostConfig: host})
 	if err != nil {
 		t.Fatal(err)

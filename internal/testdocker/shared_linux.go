@@ -156,18 +156,6 @@ func openLock(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 }
 
-// lookPath finds a program that may be in root's directories alone.
-func lookPath(name string) (string, error) {
-	path, err := exec.LookPath(name)
-	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
-		if err == nil {
-			break
-		}
-		path, err = exec.LookPath(filepath.Join(dir, name))
-	}
-	return path, err
-}
-
 // Command is one that runs where the host's own programs run beside an engine:
 // what the engine publishes on 127.0.0.1 is there.
 func (e *Engine) Command(ctx context.Context, name string, args ...string) *exec.Cmd {

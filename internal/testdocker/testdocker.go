@@ -17,6 +17,7 @@ package testdocker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -91,7 +92,7 @@ var find = sync.OnceValues(func() (*Engine, error) {
 func Start(t testing.TB) *Engine {
 	t.Helper()
 	e, err := find()
-	if why, ok := err.(absent); ok {
+	if why := absent(""); errors.As(err, &why) {
 		t.Skip(string(why))
 	}
 	if err != nil {

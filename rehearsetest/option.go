@@ -94,7 +94,7 @@ func (s settings) options(ctx context.Context, host *stand.Host) (stand.Options,
 	if err != nil {
 		return stand.Options{}, err
 	}
-	driver, err := host.Driver(s.Source.Driver, project.Variables()...)
+	driver, err := host.Driver(project.Driver(), project.Variables()...)
 	if err != nil {
 		return stand.Options{}, err
 	}

@@ -71,7 +71,7 @@ func (a *app) planOf(ctx context.Context, f projectFlags, leg rehearse.Leg, dir 
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := a.Driver(f.Driver, p.Variables()...)
+	d, err := a.Driver(p.Driver(), p.Variables()...)
 	return made, d, err
 }
 

@@ -19,7 +19,7 @@ func (f *projectFlags) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.Profiles, "profile", nil, "a Compose profile to activate")
 	c.Flags().StringArrayVar(&f.EnvFiles, "env-file", nil, "a file of variables for the Compose file (default: .env)")
 	c.Flags().StringVar(&f.Config, "config", stand.DefaultConfig, "the file that says what production is like")
-	c.Flags().StringVar(&f.Driver, "driver", stand.DefaultDriver, "where services run: "+strings.Join(stand.DriverNames, ", "))
+	c.Flags().StringVar(&f.Driver, "driver", "", "where services run: "+strings.Join(stand.DriverNames, ", ")+" (default process; docker where a service only runs as a container and an engine answers)")
 	c.Flags().Uint64Var(&f.Seed, "seed", 0, "the seed of every random choice (default: rehearse.yaml's, else 1)")
 	_ = c.RegisterFlagCompletionFunc("driver", cobra.FixedCompletions(stand.DriverNames, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.MarkFlagFilename("file", "yaml", "yml")

@@ -94,7 +94,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 		}
 		plans = append(plans, made)
 	}
-	d, err := a.Driver(f.Driver, p.Variables()...)
+	d, err := a.Driver(p.Driver(), p.Variables()...)
 	if err != nil {
 		return nil, err
 	}

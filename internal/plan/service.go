@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/compose"
 	"github.com/rehearse-dev/rehearse/internal/config"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 )
@@ -42,17 +43,43 @@ func (m *maker) mergeService(s *rehearse.Service, c config.Service) {
 	if !m.inContainers() {
 		s.Process = m.process(s, c.Process)
 	}
-	// An image that the project builds itself may be called postgres and be
-	// anything, so a recipe stands for an image only where nothing is built. Nor
-	// for a job, which uses the image for its tools and starts no server.
-	var known *recipe.Recipe
-	if r, ok := recipe.For(s.Image); ok && s.Process == nil && s.Build == nil && s.Image != "" && !s.Job {
-		known = r
-		s.Recipe = r.Name
+	known := recipeOf(*s)
+	if known != nil {
+		s.Recipe = known.Name
 	}
 	s.Ports = ports(s, c, m.trafficPorts(s.Name), known)
 	s.Ready = m.ready(s, c.Ready)
 	m.dataset(s, c.Dataset)
+}
+
+// recipeOf is the recipe that stands for a service's image; nil for none. An image
+// that the project builds itself may be called postgres and be anything, so none
+// stands for it. Nor for a job, which uses the image for its tools and starts no
+// server.
+func recipeOf(s rehearse.Service) *recipe.Recipe {
+	if s.Process != nil || s.Build != nil || s.Image == "" || s.Job {
+		return nil
+	}
+	r, _ := recipe.For(s.Image)
+	return r
+}
+
+// OnlyContainers lists the services that nothing but a container engine can run:
+// no recipe stands for their images, and no file says how to start them as
+// processes.
+func OnlyContainers(p *compose.Project, c *config.Config) []rehearse.ServiceName {
+	var out []rehearse.ServiceName
+	for _, s := range p.Services {
+		said := false
+		if c != nil {
+			e, ok := c.Services.Get(string(s.Name))
+			said = ok && e.Value.Process != nil
+		}
+		if !said && recipeOf(s) == nil && (s.Image != "" || s.Build != nil) {
+			out = append(out, s.Name)
+		}
+	}
+	return out
 }
 
 func (m *maker) process(s *rehearse.Service, c *config.Process) *rehearse.Process {
@@ -135,7 +162,7 @@ func (m *maker) cannotRun(s *rehearse.Service) {
 		why = "it is a one-shot job of the image " + s.Image
 	}
 	m.composeProblem("the process driver cannot run the service "+string(s.Name)+": "+why,
-		"Add services."+string(s.Name)+".process.command to rehearse.yaml.")
+		"Add services."+string(s.Name)+".process.command to rehearse.yaml, or run it as a container, with --driver docker.")
 }
 
 // noImage reports a service that no container can be made for: what rehearse.yaml

@@ -48,7 +48,7 @@ func (h *Host) Load(ctx context.Context, s Source) (*Project, error) {
 	if _, err := h.Driver(s.Driver); err != nil {
 		return nil, err
 	}
-	s.Dir, s.Driver = cmp.Or(s.Dir, "."), cmp.Or(s.Driver, DefaultDriver)
+	s.Dir = cmp.Or(s.Dir, ".")
 	if st, err := os.Stat(s.Dir); err != nil || !st.IsDir() {
 		return nil, &rehearse.Error{
 			Kind: rehearse.Invalid, Msg: fmt.Sprintf("%s is not a directory", s.Dir), Hint: "Name the directory in which the Compose file lies.",
@@ -85,11 +85,18 @@ func (h *Host) Load(ctx context.Context, s Source) (*Project, error) {
 	if err := gather(err); err != nil {
 		return nil, err
 	}
-	options := compose.Options{Dir: dir, Files: s.Files, Profiles: s.Profiles, EnvFiles: s.EnvFiles, Env: h.Env}
+	options := compose.Options{Dir: dir, Files: s.Files, Profiles: s.Profiles, EnvFiles: s.EnvFiles, Env: h.Env, Driver: s.Driver}
 	if p.Config != nil {
 		options.Name = p.Config.Name
 	}
 	p.Compose, err = compose.Load(ctx, options)
+	if p.source.Driver == "" {
+		p.source.Driver = DefaultDriver
+		if err == nil && h.wantsContainers(ctx, p) {
+			p.source.Driver, options.Driver = "docker", "docker"
+			p.Compose, err = compose.Load(ctx, options)
+		}
+	}
 	if err := gather(err); err != nil {
 		return nil, err
 	}
@@ -107,6 +114,19 @@ func (h *Host) Load(ctx context.Context, s Source) (*Project, error) {
 	relative(problems)
 	return p, problems.Err()
 }
+
+// wantsContainers says that a project has services which only a container engine
+// can run, and that one answers.
+func (h *Host) wantsContainers(ctx context.Context, p *Project) bool {
+	if len(plan.OnlyContainers(p.Compose, p.Config)) == 0 {
+		return false
+	}
+	d, err := h.Driver("docker")
+	return err == nil && d.Capabilities(ctx).Available
+}
+
+// Driver names where the project's services run.
+func (p *Project) Driver() string { return p.source.Driver }
 
 // within is a file of a project.
 func within(dir, file string) string {

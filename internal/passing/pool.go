@@ -85,7 +85,12 @@ func Connect(ctx context.Context, f *os.File, to netip.AddrPort) (net.Conn, erro
 		if n != 0 {
 			connectErr = unix.Errno(n)
 		}
-		return true
+		if connectErr != nil {
+			return true
+		}
+		// The netpoller may have told of the time before: golang.org/issue/14548.
+		_, err = unix.Getpeername(int(fd))
+		return err == nil
 	})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

@@ -125,18 +125,20 @@ func (c *conn) next() {
 func (c *conn) watch() {
 	for {
 		head, err := c.r.Peek(4)
-		if errors.Is(deadline(err), os.ErrDeadlineExceeded) && !c.closed.Load() {
-			// A deadline that a reader has left behind. The next one that is set
-			// may be in the past just as well, and nobody reads any more.
+		switch {
+		case errors.Is(deadline(err), os.ErrDeadlineExceeded):
+			if c.closed.Load() {
+				return // by ourselves, and the peer is being told
+			}
+			// A deadline that a reader has left behind, and nobody reads any more.
 			_ = c.s.SetReadDeadline(time.Time{})
-			continue
-		}
-		if err == nil && binary.BigEndian.Uint32(head) == markClose {
+		case err == nil && binary.BigEndian.Uint32(head) == markClose:
 			c.leave(false)
 			return
+		default:
+			c.leave(true)
+			return
 		}
-		c.leave(true)
-		return
 	}
 }
 

@@ -136,10 +136,16 @@ func parsePacket(b []byte) (r Refused, ok bool) {
 	return r, true
 }
 
-// unreachable is the ICMP message that a packet's network cannot be reached, RFC
-// 792: type, code, checksum, four unused bytes, and the packet's beginning.
+// prohibited is the code of the message: communication with the destination's
+// network is administratively prohibited, RFC 1122 section 3.2.2.1. To programs
+// it is "network is unreachable", to those that send datagrams too, whom the mere
+// absence of a route would not be told.
+const prohibited = 9
+
+// unreachable is the ICMP message that a packet's destination cannot be reached,
+// RFC 792: type, code, checksum, four unused bytes, and the packet's beginning.
 func unreachable(packet []byte) []byte {
-	m := append([]byte{3, 0, 0, 0, 0, 0, 0, 0}, packet...)
+	m := append([]byte{3, prohibited, 0, 0, 0, 0, 0, 0}, packet...)
 	var sum uint32
 	for i := 0; i < len(m); i += 2 {
 		sum += uint32(m[i]) << 8

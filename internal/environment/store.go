@@ -365,7 +365,6 @@ func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed 
 			problems = append(problems, fmt.Errorf("driver %s: %w", d.Name(), err))
 			continue
 		}
-		slices.SortStableFunc(found, func(a, b driver.Remnant) int { return strings.Compare(b.Kind, a.Kind) }) // processes before the groups that hold them
 		for _, r := range found {
 			if live, known := alive[r.Environment]; live || !known && s.justMade(r.Environment) {
 				continue

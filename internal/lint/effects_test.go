@@ -32,13 +32,18 @@ var commands = map[string]string{
 	"internal/driver/process/reap_unix.go":       "the supervisors wait for their children",
 	"internal/driver/process/plain_unix.go":      "starts a supervisor with this process's environment and stderr",
 	"internal/driver/process/namespace_linux.go": "starts a supervisor with this process's stderr",
+	"internal/driver/docker/reap.go":             "the reaper",
+	"internal/driver/docker/main_linux.go":       "the link container's program",
 	"internal/testdb/testdb.go":                  "starts servers for tests with this process's environment",
 	"internal/driver/drivertest/program.go":      "the program that the conformance suite runs as a service",
 }
 
+// ofTests are packages whose process is a test's.
+var ofTests = []string{"rehearsetest", "internal/testdocker"}
+
 func TestProcessIsTheCommandsOwn(t *testing.T) {
 	for _, s := range sources(t) {
-		if s.test || s.pkg == "internal/cli" || s.parsed.Name.Name == "main" || commands[s.file] != "" {
+		if s.test || s.pkg == "internal/cli" || s.parsed.Name.Name == "main" || commands[s.file] != "" || slices.Contains(ofTests, s.pkg) {
 			continue
 		}
 		s.uses(func(at, name string) {

@@ -24,6 +24,7 @@ var house = []room{
 
 	// For tests: real servers.
 	{pkg: "internal/testdb"},
+	{pkg: "internal/testdocker"},
 
 	// Leaves: one thing each, none knows of another.
 	{pkg: "internal/schema"},
@@ -36,7 +37,8 @@ var house = []room{
 	{pkg: "internal/load"},
 	{pkg: "internal/suite"},
 	{pkg: "internal/evidence"},
-	{pkg: "internal/control"},
+	{pkg: "internal/passing"},
+	{pkg: "internal/control", imports: in("passing"), why: "a request comes with open files"},
 	{pkg: "internal/authority"},
 	{pkg: "internal/otlp"},
 	{pkg: "internal/trace"},
@@ -88,19 +90,28 @@ var house = []room{
 
 	// Drivers never import one another.
 	{pkg: "internal/driver/drivertest", imports: in("driver")},
+	{pkg: "internal/testdocker/program", imports: in("driver/drivertest"), why: "the conformance suite's program, for an image of tests"},
 	{pkg: "internal/driver/memory", imports: in("driver")},
-	{pkg: "internal/driver/process", imports: in("driver packet recipe snapshot"),
+	{pkg: "internal/driver/process", imports: in("driver packet passing recipe snapshot"),
 		why: "images run from the host's binaries, and wires are made of packets, only here"},
+	{pkg: "internal/switchboard", imports: in("passing"), why: "sockets come out of the link container as open files"},
+	{pkg: "internal/driver/docker", imports: in("driver recipe snapshot switchboard"),
+		why: "a recipe knows who may do everything in a database whose data is cloned"},
 
 	{pkg: "internal/database", imports: in("churn dataset driver migration parity profile recipe schema"),
 		why: "what a rehearsal does to a running database: migrations, other writers, plans"},
 	{pkg: "internal/environment", imports: in("authority driver link otlp recipe spans telemetry toxiproxy"),
 		why: "a recipe's query is how readiness is asked, whatever the driver; every environment answers Toxiproxy's API and takes telemetry"},
-	{pkg: "internal/rehearsal", imports: in("diagnosis driver environment evidence load otlp report suite telemetry trace verdict"),
+	{pkg: "internal/api", imports: in("driver environment"), why: "an environment answers over HTTP, too"},
+	{pkg: "internal/rehearsal", imports: in("api diagnosis driver environment evidence load otlp report suite telemetry trace verdict"),
 		why: "the one package that knows the order of a rehearsal"},
-	{pkg: "internal/cli", imports: in("authority compose config control database dataset diagnosis driver driver/process environment evidence export likeness link llm load measure otlp parity plan postgres postgres/load profile recipe rehearsal report schema snapshot spans synth telemetry toxiproxy trace words"),
-		why: "wires everything together; the only importer of concrete drivers"},
+	{pkg: "internal/stand", imports: in("api compose config control database dataset driver driver/docker driver/process environment otlp plan profile telemetry"),
+		why: "what commands and tests share: a project stands; the only importer of concrete drivers"},
+	{pkg: "rehearsetest", imports: in("api environment stand"), why: "the same for the tests of other modules"},
+	{pkg: "internal/cli", imports: in("authority compose control database dataset diagnosis driver environment evidence export likeness link llm load measure otlp parity postgres postgres/load profile recipe rehearsal report schema snapshot spans stand synth telemetry toxiproxy trace words"),
+		why: "every command"},
 	{pkg: "cmd/rehearse", imports: in("cli")},
+	{pkg: "cmd/rehearse-link", imports: in("switchboard")},
 
 	// Only tests.
 	{pkg: "internal/lint"},
@@ -109,6 +120,7 @@ var house = []room{
 	{pkg: "internal/telemetrybench", imports: in("otlp telemetry")},
 	{pkg: "internal/killtest"},
 	{pkg: "internal/acceptance"},
+	{pkg: "internal/switchboard/testdata/client"},
 	{pkg: "scripts/testreport"},
 }
 
@@ -168,7 +180,7 @@ func checkImport(t *testing.T, s source, own room, other string) {
 		t.Errorf("%s imports %s: the root package holds the nouns and imports only the standard library; do this in the package that needs it", s.file, other)
 	case other == ".", slices.Contains(own.imports, other):
 	case slices.Contains(drivers, other):
-		t.Errorf("%s imports the concrete driver %s: take a driver.Driver, which internal/cli makes", s.file, other)
+		t.Errorf("%s imports the concrete driver %s: take a driver.Driver, which internal/stand makes", s.file, other)
 	case len(own.imports) == 0 && strings.HasPrefix(s.pkg, "internal/"):
 		t.Errorf("%s imports %s: a leaf imports only the root package; let its caller pass what it needs, or move the shared noun to the root", s.file, other)
 	default:
@@ -187,10 +199,10 @@ func checkTestImport(t *testing.T, s source, other string, above bool) {
 
 func TestTestOnlyPackages(t *testing.T) {
 	for _, s := range sources(t) {
-		if s.test {
+		if s.test || s.pkg == "internal/testdocker/program" {
 			continue
 		}
-		for _, only := range in("testdb lint bench killtest acceptance driver/drivertest driver/memory fidelity wire/wiretest packet/packettest") {
+		for _, only := range in("testdb testdocker lint bench killtest acceptance driver/drivertest driver/memory fidelity wire/wiretest packet/packettest") {
 			if _, ok := s.imports[module+"/"+only]; ok {
 				t.Errorf("%s imports %s, which is for tests only", s.file, only)
 			}

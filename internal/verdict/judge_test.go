@@ -455,7 +455,9 @@ func TestLost(t *testing.T) {
 		if v.Outcome != want {
 			t.Errorf("lost %v: the verdict is %s, want %s: %+v", lost, v.Outcome, want, v.Findings)
 		}
-		said := slices.ContainsFunc(v.Findings, func(f rehearse.Finding) bool { return f.Check == "environment kept" && strings.Contains(f.Detail, "the engine has gone") })
+		said := slices.ContainsFunc(v.Findings, func(f rehearse.Finding) bool {
+			return f.Check == "environment kept" && strings.Contains(f.Detail, "the engine has gone")
+		})
 		if said != lost {
 			t.Errorf("lost %v: a finding says so: %v", lost, said)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,7 +25,7 @@ func (d *Driver) List(ctx context.Context) ([]driver.Remnant, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := append(listGroups(d.o.Label), clones...)
+	var out []driver.Remnant
 	us := ancestors()
 	procs, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
@@ -46,7 +47,8 @@ func (d *Driver) List(ctx context.Context) ([]driver.Remnant, error) {
 		}
 		out = append(out, driver.Remnant{Environment: rehearse.EnvironmentID(id), Kind: "process", Name: pid + "@" + born})
 	}
-	return out, nil
+	// The groups that hold processes, and what these write into, go after them.
+	return slices.Concat(out, listGroups(d.o.Label), clones), nil
 }
 
 // Remove kills a process, or removes a control group or a clone. A process is known by its

@@ -1,4 +1,4 @@
-// Program is the service of the drivers' conformance suite as a program of its
+// Command program is the service of the drivers' conformance suite as a program of its
 // own, which images hold.
 package main
 

@@ -154,8 +154,8 @@ func (e *Engine) idOf(t testing.TB, name string) string {
 	return found.Items[0].ID
 }
 
-// As lets a test use an image under another name, as "postgres:15", which a
-// Compose file of other people's has. An image that the engine has under that name
+// As lets a test use an image under another name, with a tag, as "postgres:15",
+// which a Compose file of other people's has. An image that the engine has under that name
 // already stays what it is. The name goes with the last test that uses it.
 func (e *Engine) As(t testing.TB, image, name string) {
 	t.Helper()

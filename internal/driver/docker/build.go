@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -148,6 +149,10 @@ func isRemote(context string) bool {
 
 // failed says why a build failed: the step, and the last that it said.
 func (b *building) failed(err error, s *steps) error {
+	var known *rehearse.Error
+	if errors.As(err, &known) {
+		return err
+	}
 	if isDiskFull(err.Error()) || isDiskFull(s.end()) {
 		return &rehearse.Error{
 			Kind: rehearse.Unavailable, Msg: fmt.Sprintf("build %q: the engine's disk is full", b.service), Err: &engineError{err},

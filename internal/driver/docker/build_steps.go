@@ -73,7 +73,7 @@ func (s *steps) line(line string) {
 }
 
 func (s *step) add(line string) {
-	if strings.HasPrefix(line, " ---> ") || strings.TrimSpace(line) == "" {
+	if strings.HasPrefix(line, " ---> ") || strings.HasPrefix(line, "Removing intermediate container ") || strings.TrimSpace(line) == "" {
 		return // the engine's own notes
 	}
 	s.lines = lastOf(append(s.lines, line))

@@ -21,7 +21,7 @@ import (
 func output(t *testing.T, e *engine, image string, args ...string) string {
 	t.Helper()
 	made, err := e.api.ContainerCreate(t.Context(), client.ContainerCreateOptions{
-		Name:       "rehearse-test-" + strings.ToLower(t.Name()),
+		Name:       "rehearse-test-" + strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")),
 		Config:     &container.Config{Image: image, Cmd: args},
 		HostConfig: &container.HostConfig{NetworkMode: "none"},
 	})

@@ -109,7 +109,7 @@ func (p *pullProgress) line() {
 
 // end says that the pull is over. size is the image's on the engine's disk.
 func (p *pullProgress) end(size int64) {
-	fmt.Fprintf(p.out, "pulled %s: %s in %s\n", p.ref, megabytes(size), p.now().Sub(p.began).Round(100*time.Millisecond))
+	fmt.Fprintf(p.out, "pulled %s: %s in %.1f s\n", p.ref, megabytes(size), p.now().Sub(p.began).Seconds())
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -92,6 +95,12 @@ func (e *environment) attach(q *client.ContainerCreateOptions, s *service, i *in
 		// The other's name, hosts and addresses are its own now.
 		q.Config.Hostname, q.Config.Domainname = "", ""
 		q.HostConfig.NetworkMode, q.HostConfig.Sysctls = mode, c.Sysctls
+		if err != nil {
+			return err
+		}
+		return e.resolver(q, s, c)
+	}
+	if err := e.resolver(q, s, c); err != nil {
 		return err
 	}
 	e.mu.Lock()
@@ -133,6 +142,28 @@ func (e *environment) attach(q *client.ContainerCreateOptions, s *service, i *in
 			return err
 		}
 	}
+	return nil
+}
+
+// resolver has the link container asked for names, and not the engine's own name
+// server, which would say where the others really are.
+func (e *environment) resolver(q *client.ContainerCreateOptions, s *service, c *rehearse.Container) error {
+	const at = "/etc/resolv.conf"
+	if !e.engine.local || slices.ContainsFunc(q.HostConfig.Mounts, func(m mount.Mount) bool { return m.Target == at }) {
+		return nil
+	}
+	text := fmt.Sprintf("nameserver %s\n", e.addresses.board)
+	if len(c.DNSSearch) > 0 {
+		text += "search " + strings.Join(c.DNSSearch, " ") + "\n"
+	}
+	if len(c.DNSOptions) > 0 {
+		text += "options " + strings.Join(c.DNSOptions, " ") + "\n"
+	}
+	file := filepath.Join(e.spec.Dir, "files", string(s.spec.Name), "resolv.conf")
+	if err := e.writeContent(file, content{target: at, data: []byte(text), uid: os.Getuid(), gid: os.Getgid(), mode: 0o644}); err != nil {
+		return fmt.Errorf("write %s of service %q: %w", at, s.spec.Name, err)
+	}
+	q.HostConfig.Mounts = append(slices.Clone(q.HostConfig.Mounts), mount.Mount{Type: mount.TypeBind, Source: file, Target: at, ReadOnly: true})
 	return nil
 }
 

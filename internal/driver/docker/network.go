@@ -89,6 +89,19 @@ func replicas(s rehearse.Service) int {
 	return max(1, s.Container.Replicas)
 }
 
+// networkOptions keep services from the host and from the world. The host has no
+// address in the network: a service that knows the gateway's would reach what
+// listens on the host. The gateway is the link container, which refuses what is
+// sent elsewhere. Nothing is translated that would leave the network in another
+// way. It is not one of the engine's internal networks: where the host's packet
+// filter sees what its bridges carry, these drop what is on its way to the gateway
+// without a word, and later engines give them no gateway at all.
+var networkOptions = map[string]string{
+	"com.docker.network.bridge.inhibit_ipv4":         "true",
+	"com.docker.network.bridge.enable_ip_masquerade": "false",
+	"com.docker.network.bridge.enable_icc":           "true",
+}
+
 // openNetwork makes the environment's network. The subnet is one of its own: the
 // engine's own pools end after some thirty networks.
 func (e *environment) openNetwork(ctx context.Context) error {
@@ -111,11 +124,9 @@ func (e *environment) openNetwork(ctx context.Context) error {
 		}
 		a := newAddresses(subnet)
 		_, err = e.engine.api.NetworkCreate(ctx, r.Name, client.NetworkCreateOptions{
-			Driver: "bridge", Internal: true,
-			IPAM: &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet, Gateway: a.gateway}}},
-			// The host gets no address in the network: a service that knows the
-			// gateway's address would reach what listens on the host.
-			Options: map[string]string{"com.docker.network.bridge.inhibit_ipv4": "true"},
+			Driver:  "bridge",
+			IPAM:    &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet, Gateway: a.gateway}}},
+			Options: networkOptions,
 			Labels:  e.labels("", nil),
 		})
 		if err == nil {

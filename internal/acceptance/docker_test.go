@@ -62,8 +62,10 @@ func TestDocker(t *testing.T) {
 			}
 		})
 	}
-	if left := engine.Leftovers(t, "dev.rehearse.environment"); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+	for _, left := range engine.Leftovers(t, "dev.rehearse.environment") {
+		if strings.Contains(left, "rehearse-docgen-") { // other tests use the engine, too
+			t.Errorf("left behind: %s", left)
+		}
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/distribution/reference"
+
 	"github.com/rehearse-dev/rehearse"
 )
 
@@ -42,6 +44,12 @@ func (e *engine) build(ctx context.Context, project string, s rehearse.Service, 
 	if err != nil {
 		if ctx.Err() != nil {
 			return image{}, ctx.Err()
+		}
+		if base, ok := strings.CutPrefix(steps.title(), "FROM "); ok {
+			base, _, _ = strings.Cut(base, " ")
+			if named, bad := reference.ParseDockerRef(base); bad == nil {
+				return image{}, e.unpulled(ctx, rehearse.Service{Name: s.Name, Image: base}, reference.Domain(named), false, err)
+			}
 		}
 		return image{}, b.failed(err, &steps)
 	}

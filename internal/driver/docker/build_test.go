@@ -198,6 +198,11 @@ func TestBuildFails(t *testing.T) {
 	_, err = e.build(t.Context(), testProject, s, nil, &progress)
 	wantError(t, err, rehearse.Invalid, filepath.Join(s.Build.Context, "Dockerfile")+":4", "RUNN")
 
+	base := newRegistry(t).host + "/absent:1"
+	write(t, "FROM "+base+" AS base\n", s.Build.Context, "Dockerfile")
+	_, err = e.build(t.Context(), testProject, s, nil, &progress)
+	wantError(t, err, rehearse.Invalid, "the image "+base+` of "testbuildfails" does not exist`)
+
 	write(t, "FROM scratch\nLABEL rehearse-test-step=1\nCOPY absent /x\n", s.Build.Context, "Dockerfile")
 	_, err = e.build(t.Context(), testProject, s, nil, &progress)
 	wantError(t, err, rehearse.NotReady, "COPY absent /x", "absent")

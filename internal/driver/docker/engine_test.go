@@ -20,15 +20,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
-// testEngine is the engine of this machine.
+// testEngine is the engine of this process's tests.
 func testEngine(t testing.TB) *engine {
 	t.Helper()
 	o := endpointFrom(os.Getenv, t.TempDir())
+	o.Host = testdocker.Start(t).Host()
 	e, err := connect(t.Context(), o)
 	if err != nil {
-		t.Skipf("no container engine answers; start one to run this test: %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.api.Close() })
 	return e

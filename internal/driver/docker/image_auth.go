@@ -102,7 +102,7 @@ func (e *engine) credential(ctx context.Context, c config, host string) (registr
 // hostOf is the registry that a key of the configuration stands for; keys may be
 // URLs.
 func hostOf(key string) string {
-	if key == hubKey || key == "index.docker.io" || key == "registry-1.docker.io" {
+	if key == hubKey || key == "index.docker.io" {
 		return "docker.io"
 	}
 	key = strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://")

@@ -129,7 +129,7 @@ func TestUnpulled(t *testing.T) {
 		{"pull access denied for nobody/nothing, repository does not exist or may require 'docker login': denied: requested access to the resource is denied", rehearse.Unavailable, []string{"does not exist, or needs a login", "`docker login`"}},
 		{"no matching manifest for linux/arm64/v8 in the manifest list entries", rehearse.Invalid, []string{"does not exist for linux/" + e.arch, "platform"}},
 		{"failed to register layer: write /x: no space left on device", rehearse.Unavailable, []string{"disk is full", "docker system df"}},
-		{"Get https://registry-1.docker.io/v2/: dial tcp: lookup registry-1.docker.io: no such host", rehearse.Unavailable, []string{"cannot be reached"}},
+		{"Get https://r.test/v2/: dial tcp: lookup r.test: no such host", rehearse.Unavailable, []string{"cannot be reached"}},
 		{"Get https://r.test/v2/: http: server gave HTTP response to HTTPS client", rehearse.Unavailable, []string{"insecure-registries"}},
 	} {
 		err := e.unpulled(t.Context(), rehearse.Service{Name: "web", Image: "nobody/nothing:1"}, "docker.io", false, &saidError{c.said})

@@ -1,7 +1,8 @@
-.PHONY: build test lint bench bench-link bench-data bench-telemetry bench-telemetry-jaeger fidelity fuzz soak-link
+.PHONY: build test lint bench bench-link bench-data bench-telemetry bench-telemetry-jaeger bench-docker fidelity fuzz soak-link
 
-build: ## bin/rehearse
-	go build -trimpath -o bin/ ./cmd/...
+build: ## bin/rehearse, and beside it the program of the link container
+	go build -trimpath -o bin/ ./cmd/rehearse
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags "-s -w" -o bin/ ./cmd/rehearse-link
 
 test: ## everything: checks, race detector, services, browser; installs what it needs on Debian
 	./scripts/ci-setup.sh
@@ -42,6 +43,12 @@ bench-telemetry-jaeger: ## the same against Jaeger as well, which takes ten minu
 	cd tools/otelcol && go build -trimpath -o ../../bin/telemetrybench/otelcol .
 	cd tools/jaeger && go build -trimpath -o ../../bin/telemetrybench/jaeger github.com/jaegertracing/jaeger/cmd/jaeger
 	bin/telemetrybench/telemetrybench -jaeger bin/telemetrybench/jaeger -json bin/telemetrybench/results-jaeger.json
+
+bench-docker: ## an environment of containers against docker compose and testcontainers-go, in some fifteen minutes, and three more to build those the first time
+	CGO_ENABLED=0 go build -trimpath -o bin/dockerbench/ ./cmd/...
+	cd tools/compose && go build -trimpath -o ../../bin/dockerbench/docker-compose github.com/docker/compose/v5/cmd
+	cd tools/testcontainers && go build -trimpath -o ../../bin/dockerbench/testcontainers .
+	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./internal/dockerbench -args -json ../../bin/dockerbench/results.json
 
 fidelity: ## docs/fidelity.md: the kernel's own TCP over the packet tier, measured anew, against the model; some seven minutes, as root
 	go test ./internal/fidelity -run TestMeasurePackets -timeout 20m -out testdata/packet.json -samples 120 -longest 15s

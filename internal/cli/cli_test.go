@@ -28,7 +28,7 @@ import (
 // scripts use, by the name it is called by. It is also the supervisor of
 // environments, which must come first: that is what rehearse starts itself as.
 func TestMain(m *testing.M) {
-	process.Main()
+	stand.Main()
 	testscript.Main(withServers{m}, map[string]func(){
 		"rehearse":  func() { os.Exit(Main()) },
 		"webserver": func() { os.Exit(webserver()) },
@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"capture":  capture,
 			"truncate": truncate,
 			"database": databases(t),
+			"engine":   engines(t),
 			"sql":      sql,
 		},
 	})
@@ -238,6 +239,9 @@ func noleft(ts *testscript.TestScript, neg bool, args []string) {
 	var left []string
 	if !poll(func() bool {
 		left = remains(ts.Getenv("XDG_STATE_HOME"))
+		if ts.Getenv("DOCKER_HOST") != "" {
+			left = append(left, containers(ts)...)
+		}
 		return len(left) == 0
 	}) {
 		ts.Fatalf("still there: %s", strings.Join(left, ", "))

@@ -23,12 +23,17 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/schema"
 	"github.com/rehearse-dev/rehearse/internal/stand"
 	"github.com/rehearse-dev/rehearse/internal/testdb"
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
-// withServers runs tests, and ends the database servers that they started.
+// withServers runs tests, and ends the servers that they started.
 type withServers struct{ *testing.M }
 
-func (m withServers) Run() int { return testdb.Main(m.M) }
+func (m withServers) Run() int { return testdocker.Main(withDatabases{m.M}) }
+
+type withDatabases struct{ *testing.M }
+
+func (m withDatabases) Run() int { return testdb.Main(m.M) }
 
 // databases gives the command "database NAME [FILE...]": it makes an empty
 // database of a real PostgreSQL, sets the variable NAME to its superuser's URL and

@@ -44,7 +44,7 @@ const linger = 8 * time.Second
 const systemSocket = "unix:///var/run/docker.sock"
 
 // Main runs the tests of a package. Its result is for os.Exit.
-func Main(m *testing.M) int {
+func Main(m interface{ Run() int }) int {
 	if len(os.Args) == 4 && os.Args[1] == keeperArgument {
 		linger, err := time.ParseDuration(os.Args[3])
 		if err == nil {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	case os.Getenv(helper) == "without main":
 		os.Exit(m.Run())
 	}
-	rehearsetest.Main(m)
+	rehearsetest.Main(withEngine{m})
 }
 
 // serve is the project's api: POST /visits counts in Redis, and answers how many

@@ -118,6 +118,7 @@ var house = []room{
 	{pkg: "internal/bench"},
 	{pkg: "internal/linkbench", imports: in("link spans telemetry")},
 	{pkg: "internal/telemetrybench", imports: in("otlp telemetry")},
+	{pkg: "internal/dockerbench"},
 	{pkg: "internal/killtest"},
 	{pkg: "internal/acceptance"},
 	{pkg: "internal/switchboard/testdata/client"},

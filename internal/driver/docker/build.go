@@ -144,6 +144,17 @@ func (e *engine) newBuild(s rehearse.Service, tag string, labels map[string]stri
 	return b, nil
 }
 
+// extraHosts are the build's in the words of builders, "NAME:ADDRESS", sorted.
+func (b *building) extraHosts() []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(b.spec.ExtraHosts)) {
+		for _, address := range b.spec.ExtraHosts[name] {
+			all = append(all, name+":"+address)
+		}
+	}
+	return all
+}
+
 func (b *building) close() {
 	if b.temp != "" {
 		_ = os.RemoveAll(b.temp) // the system clears what is left there

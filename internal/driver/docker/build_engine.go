@@ -23,15 +23,20 @@ const outsideName = ".rehearse.Dockerfile"
 // buildByEngine builds with the engine's own builder and gives the image's ID. It
 // leaves no intermediate container, also when it fails or is cancelled.
 func (e *engine) buildByEngine(ctx context.Context, b *building, out io.Writer) (string, error) {
-	if len(b.spec.Contexts) > 0 {
-		return "", &rehearse.Error{
-			Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the build of %q has additional_contexts, which the engine's own builder does not know", b.service),
-			Hint: "Install docker's buildx plugin.",
+	for _, only := range []struct {
+		key  string
+		used bool
+	}{{"additional_contexts", len(b.spec.Contexts) > 0}, {"secrets", len(b.spec.Secrets) > 0}, {"ssh", len(b.spec.SSH) > 0}} {
+		if only.used {
+			return "", &rehearse.Error{
+				Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the build of %q has %s, which the engine's own builder does not know", b.service, only.key),
+				Hint: "Install docker's buildx plugin, or leave it out of services." + string(b.service) + ".build in the Compose file.",
+			}
 		}
 	}
 	options := client.ImageBuildOptions{
 		Tags: []string{b.tag}, Labels: b.labels, Target: b.spec.Target, NetworkMode: b.spec.Network, ShmSize: b.spec.ShmSize,
-		CacheFrom: b.spec.CacheFrom, NoCache: b.spec.NoCache, PullParent: b.spec.Pull,
+		ExtraHosts: b.extraHosts(), CacheFrom: b.spec.CacheFrom, NoCache: b.spec.NoCache, PullParent: b.spec.Pull,
 		Remove: true, ForceRemove: true, Version: build.BuilderV1,
 		BuildArgs: map[string]*string{}, AuthConfigs: e.allCredentials(ctx),
 		Dockerfile: b.inside,

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,11 @@ func (e *engine) buildByPlugin(ctx context.Context, plugin string, b *building, 
 	idFile := filepath.Join(dir, "id")
 	cmd := exec.CommandContext(ctx, plugin, b.pluginArgs(idFile)...)
 	cmd.Env = append(e.environ(cmd.Environ()), "BUILDX_NO_DEFAULT_ATTESTATIONS=1") // an image and no index of images
+	for i, s := range b.spec.Secrets {
+		if s.Env != "" {
+			cmd.Env = append(cmd.Env, secretVariable(i)+"="+e.at.Getenv(s.Env))
+		}
+	}
 	last := &tail{}
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(out, last), nil
 	cmd.Stderr = cmd.Stdout // one writer, one goroutine
@@ -91,6 +97,19 @@ func (b *building) pluginArgs(idFile string) []string {
 	for _, c := range sorted(b.spec.Contexts) {
 		add("--build-context", c)
 	}
+	for _, h := range b.extraHosts() {
+		add("--add-host", h)
+	}
+	for i, s := range b.spec.Secrets {
+		from := "src=" + s.File
+		if s.Env != "" {
+			from = "env=" + secretVariable(i)
+		}
+		add("--secret", commaSeparated("id="+s.ID, from))
+	}
+	for _, key := range b.spec.SSH {
+		add("--ssh", key)
+	}
 	if b.spec.NoCache {
 		args = append(args, "--no-cache")
 	}
@@ -98,4 +117,18 @@ func (b *building) pluginArgs(idFile string) []string {
 		args = append(args, "--pull")
 	}
 	return append(args, b.spec.Context)
+}
+
+// secretVariable names the plugin's own variable for a secret, as the value may
+// come from the project's .env file and not from our environment.
+func secretVariable(number int) string { return fmt.Sprintf("REHEARSE_BUILD_SECRET_%d", number) }
+
+// commaSeparated writes fields as one line of CSV, which is how buildx reads some
+// of its flags.
+func commaSeparated(fields ...string) string {
+	var line strings.Builder
+	w := csv.NewWriter(&line)
+	_ = w.Write(fields) // a strings.Builder takes everything
+	w.Flush()
+	return strings.TrimSuffix(line.String(), "\n")
 }

@@ -17,11 +17,16 @@ func TestPluginArgs(t *testing.T) {
 		spec: rehearse.Build{
 			Context: "/src", Target: "run", Network: "host", Platform: "linux/arm64", ShmSize: 64, NoCache: true, Pull: true,
 			Args: map[string]string{"Z": "z=1", "A": ""}, CacheFrom: []string{"type=gha"}, Contexts: map[string]string{"lib": "../lib"},
+			Secrets:    []rehearse.BuildSecret{{ID: "token", Env: "TOKEN"}, {ID: "key", File: "/src/a,b"}},
+			SSH:        []string{"default", "git=/agent"},
+			ExtraHosts: map[string][]string{"v6": {"::1"}, "two": {"10.0.0.1", "10.0.0.2"}},
 		},
 	}
 	want := strings.Fields("build --load --progress plain --tag rehearse/p-api:latest --iidfile /id --file /src/Dockerfile.dev --target run --network host" +
 		" --platform linux/arm64 --shm-size 64 --build-arg A= --build-arg Z=z=1 --label a=1 --label b=2 --cache-from type=gha" +
-		" --build-context lib=../lib --no-cache --pull /src")
+		" --build-context lib=../lib --add-host two:10.0.0.1 --add-host two:10.0.0.2 --add-host v6:::1" +
+		` --secret id=token,env=REHEARSE_BUILD_SECRET_0 --secret id=key,"src=/src/a,b" --ssh default --ssh git=/agent` +
+		" --no-cache --pull /src")
 	if diff := cmp.Diff(want, b.pluginArgs("/id")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -64,6 +69,13 @@ echo "#1 host $DOCKER_HOST config $DOCKER_CONFIG"
 	if want := "#1 host " + e.host + " config " + e.at.Config + "\n"; progress.String() != want {
 		t.Errorf("progress is %q, want %q", progress.String(), want)
 	}
+
+	e.at.Getenv = func(name string) string { return "the value of " + name }
+	s.Build.Secrets = []rehearse.BuildSecret{{ID: "a", File: "/a"}, {ID: "token", Env: "TOKEN"}}
+	install(`echo "ERROR: failed to solve: secret $REHEARSE_BUILD_SECRET_1"; exit 1` + "\n")
+	_, err = e.build(t.Context(), testProject, s, nil, &progress)
+	wantError(t, err, rehearse.NotReady, "secret the value of TOKEN")
+	s.Build.Secrets = nil
 
 	install(`cat <<'END'
 #4 [1/2] COPY tool /tool

@@ -220,9 +220,30 @@ func TestBuildFails(t *testing.T) {
 	write(t, "FROM scratch\n", s.Build.Context, "Dockerfile")
 	_, err = e.build(t.Context(), testProject, s, nil, &progress)
 	wantError(t, err, rehearse.Unavailable, "additional_contexts", "buildx")
+	s.Build.Contexts, s.Build.Secrets = nil, []rehearse.BuildSecret{{ID: "token", Env: "TOKEN"}}
+	_, err = e.build(t.Context(), testProject, s, nil, &progress)
+	wantError(t, err, rehearse.Unavailable, "has secrets", "buildx")
+	s.Build.Secrets, s.Build.SSH = nil, []string{"default"}
+	_, err = e.build(t.Context(), testProject, s, nil, &progress)
+	wantError(t, err, rehearse.Unavailable, "has ssh", "buildx")
+	s.Build.SSH = nil
 	s.Build.Context += "/absent"
 	_, err = e.build(t.Context(), testProject, s, nil, &progress)
 	wantError(t, err, rehearse.Invalid, "no directory", "build.context")
+}
+
+// The engine's own builder writes extra hosts into the step's /etc/hosts.
+func TestBuildWithExtraHosts(t *testing.T) {
+	e := engineBuilder(t)
+	s := buildContext(t, e, "FROM scratch\nLABEL rehearse-test-step=1\nCOPY tool /tool\nRUN [\"/tool\", \"copy\", \"/etc/hosts\", \"/made\"]\nENTRYPOINT [\"/tool\", \"cat\", \"/made\"]\n")
+	s.Build.ExtraHosts = map[string][]string{"elsewhere.example": {"192.0.2.7"}}
+	got, err := e.build(t.Context(), testProject, s, nil, &lines{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := output(t, e, got.ID), "192.0.2.7\telsewhere.example\n"; !strings.Contains(got, want) {
+		t.Errorf("the step's /etc/hosts is %q, want %q in it", got, want)
+	}
 }
 
 func unwrapped(err error) *rehearse.Error {

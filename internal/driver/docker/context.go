@@ -26,6 +26,8 @@ type endpoint struct {
 	TLSVerify bool     // DOCKER_TLS_VERIFY is set
 	Sockets   []string // where engines listen when nothing names one, the preferred first
 	Path      string   // PATH, by which ssh and docker's helpers are found
+
+	Getenv func(name string) string // all of it, for secrets of builds
 }
 
 // endpointFrom reads the environment. home is the user's home directory.
@@ -35,6 +37,7 @@ func endpointFrom(getenv func(string) string, home string) endpoint {
 		CertPath: getenv("DOCKER_CERT_PATH"), TLSVerify: getenv("DOCKER_TLS_VERIFY") != "",
 		Sockets: []string{"/var/run/docker.sock"},
 		Path:    getenv("PATH"),
+		Getenv:  getenv,
 	}
 	if o.Config == "" {
 		o.Config = filepath.Join(home, ".docker")

@@ -25,6 +25,10 @@ func TestEndpointFrom(t *testing.T) {
 			"/run/user/7/podman/podman.sock", "/run/podman/podman.sock", "/home/me/.local/share/containers/podman/machine/podman.sock",
 		},
 	}
+	if got.Getenv("DOCKER_CONTEXT") != "c" {
+		t.Error("the environment is not kept for the secrets of builds")
+	}
+	got.Getenv = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

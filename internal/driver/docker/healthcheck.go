@@ -9,10 +9,10 @@ import (
 
 var _ driver.Checker = (*environment)(nil)
 
-// Healthcheck is that of the service's image.
+// Healthcheck is that of the service's image, unless the service has it off.
 func (e *environment) Healthcheck(name rehearse.ServiceName) (rehearse.Probe, bool) {
 	s, err := e.service(name)
-	if err != nil {
+	if err != nil || s.spec.Container != nil && s.spec.Container.NoHealthcheck {
 		return rehearse.Probe{}, false
 	}
 	s.prepare.Lock()

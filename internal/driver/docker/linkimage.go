@@ -15,10 +15,12 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
+	engineimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -55,7 +57,9 @@ func (e *engine) linkImage(ctx context.Context, find func(goos, goarch string) (
 	defer unlock()
 	_, err = e.api.ImageInspect(ctx, ref)
 	if errdefs.IsNotFound(err) {
-		err = e.importFiles(ctx, files, ref)
+		if err = e.importFiles(ctx, files, ref); err == nil {
+			e.removeOldLinks(ctx, ref)
+		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("make the link container's image: %w", explain(err))
@@ -190,6 +194,36 @@ func (e *engine) importFiles(ctx context.Context, files []file, ref string) erro
 	}
 	defer answer.Close()
 	return readStream(answer, nil)
+}
+
+// linkLife is how long an image of ours is kept beside newer ones: somebody may be
+// about to start a container of it.
+const linkLife = time.Hour
+
+// removeOldLinks removes what older programs of ours have left behind, but for
+// images that a container has. What cannot be removed now is tried again beside
+// the next program.
+func (e *engine) removeOldLinks(ctx context.Context, current string) {
+	all, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: make(client.Filters).Add("label", labelLink)})
+	if err != nil {
+		return
+	}
+	for _, id := range outdated(all.Items, current, time.Now()) {
+		// Without force: the engine refuses where a container has it.
+		_, _ = e.api.ImageRemove(ctx, id, client.ImageRemoveOptions{PruneChildren: true})
+	}
+}
+
+// outdated are the IDs of images that were made long ago and are not the current
+// one.
+func outdated(all []engineimage.Summary, current string, now time.Time) []string {
+	var ids []string
+	for _, i := range all {
+		if !slices.Contains(i.RepoTags, current) && now.Sub(time.Unix(i.Created, 0)) > linkLife {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids
 }
 
 // writeFiles writes files as a tar archive that depends on nothing but their

@@ -9,9 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	engineimage "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse"
@@ -178,5 +181,21 @@ func TestWriteFilesDependsOnContentAlone(t *testing.T) {
 	}
 	if err := writeFiles(io.Discard, []file{{"/dev/null", "/x"}}); err == nil {
 		t.Error("a device was taken for a file")
+	}
+}
+
+func TestOutdated(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	made := func(id string, ago time.Duration, tags ...string) engineimage.Summary {
+		return engineimage.Summary{ID: id, Created: now.Add(-ago).Unix(), RepoTags: tags}
+	}
+	got := outdated([]engineimage.Summary{
+		made("current", 2*linkLife, "rehearse-link:now"),
+		made("older", 2*linkLife, "rehearse-link:before"),
+		made("untagged", 2*linkLife),
+		made("another's", linkLife/2, "rehearse-link:another"),
+	}, "rehearse-link:now", now)
+	if diff := cmp.Diff([]string{"older", "untagged"}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

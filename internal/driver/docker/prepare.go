@@ -3,6 +3,8 @@ package docker
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/moby/moby/client"
@@ -56,18 +58,58 @@ func (e *environment) untilClosed(ctx context.Context) (context.Context, context
 }
 
 // imageOf pulls or builds, as Compose does: what can be built is built, unless the
-// service says that it is to be pulled.
-func (e *environment) imageOf(ctx context.Context, s rehearse.Service) (image, error) {
+// service says that it is to be pulled. within are the services whose builds wait
+// for this image.
+func (e *environment) imageOf(ctx context.Context, s rehearse.Service, within ...rehearse.ServiceName) (image, error) {
 	policy := ""
 	if s.Container != nil {
 		policy = s.Container.PullPolicy
 	}
 	progress := &prefixed{to: e.spec.Log, prefix: string(s.Name) + ": "}
 	if s.Build != nil && (s.Image == "" || policy == "" || policy == "build") {
-		project := e.spec.Plan.Project
-		return e.engine.build(ctx, project, s, map[string]string{labelState: e.o.Label}, progress)
+		build, err := e.withContexts(ctx, s, append(within, s.Name))
+		if err != nil {
+			return image{}, err
+		}
+		s.Build = build
+		return e.engine.build(ctx, e.spec.Plan.Project, s, map[string]string{labelState: e.o.Label}, progress)
 	}
 	return e.engine.image(ctx, s, policy, progress)
+}
+
+// withContexts is a service's build in which every context that is another
+// service's image, as in "service:NAME", has been built and is named by its tag.
+func (e *environment) withContexts(ctx context.Context, s rehearse.Service, within []rehearse.ServiceName) (*rehearse.Build, error) {
+	build := *s.Build
+	build.Contexts = maps.Clone(build.Contexts)
+	for name, from := range build.Contexts {
+		target, ok := strings.CutPrefix(from, "service:")
+		if !ok {
+			continue
+		}
+		of, known := e.spec.Plan.Service(rehearse.ServiceName(target))
+		if !known || of.Build == nil {
+			return nil, &rehearse.Error{
+				Kind: rehearse.Invalid, Msg: fmt.Sprintf("the build of %q has the context %s, and the plan builds no service of that name", s.Name, from),
+				Hint: "Take its profile into the plan, or name a directory in services." + string(s.Name) + ".build.additional_contexts.",
+			}
+		}
+		if slices.Contains(within, of.Name) {
+			return nil, &rehearse.Error{
+				Kind: rehearse.Invalid, Msg: fmt.Sprintf("the build of %q has the context %s, whose build waits for it", s.Name, from),
+				Hint: "Take one of these services out of the other's build.additional_contexts.",
+			}
+		}
+		if _, ok := e.engine.buildx(); !ok {
+			continue // the engine's own builder says what it does not know
+		}
+		made, err := e.imageOf(ctx, of, within...)
+		if err != nil {
+			return nil, err
+		}
+		build.Contexts[name] = "docker-image://" + made.Ref
+	}
+	return &build, nil
 }
 
 // makeInstances makes the containers of a service anew.

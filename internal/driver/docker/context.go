@@ -27,7 +27,7 @@ type endpoint struct {
 	Sockets   []string // where engines listen when nothing names one, the preferred first
 	Path      string   // PATH, by which ssh and docker's helpers are found
 
-	Getenv func(name string) string // all of it, for secrets of builds
+	Getenv func(name string) string `json:"-"` // all of it, for secrets of builds
 }
 
 // endpointFrom reads the environment. home is the user's home directory.

@@ -38,9 +38,6 @@ func (e *environment) openBoard(ctx context.Context) error {
 		ReadonlyRootfs: true, SecurityOpt: []string{"no-new-privileges"},
 		LogConfig: container.LogConfig{Type: "none"},
 		Sysctls: map[string]string{
-			// What services send elsewhere is answered with an ICMP message, by a
-			// kernel that would forward and has no route.
-			"net.ipv4.ip_forward": "1",
 			// Answers may go out for any of the addresses that are held.
 			"net.ipv4.conf.all.rp_filter": "0",
 		},
@@ -94,7 +91,7 @@ func (e *environment) openBoard(ctx context.Context) error {
 	}
 	e.fact(rehearse.Fact{Name: "driver.tier", Value: "containers", Note: "engine " + e.engine.version})
 	e.fact(rehearse.Fact{Name: "link.sockets", Value: b.Mode(), Note: map[string]string{
-		"tunnel": "the engine runs on another kernel: connections pass through its standard streams, and resets arrive as ends",
+		"tunnel": "the engine runs on another kernel: connections pass through the link container's standard streams",
 	}[b.Mode()]})
 	return nil
 }

@@ -152,6 +152,14 @@ type Checker interface {
 	Healthcheck(service rehearse.ServiceName) (probe rehearse.Probe, ok bool)
 }
 
+// Keeper is an environment that something else keeps, as an engine does, and that
+// can be lost as a whole.
+type Keeper interface {
+	// Lost gives one error when what keeps the environment has gone away beneath
+	// it, and nothing when Close ends it.
+	Lost() <-chan error
+}
+
 // Carrier is an environment that can carry the shapes of links below the
 // kernel's TCP, as packets that are delayed and lost.
 type Carrier interface {

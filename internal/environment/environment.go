@@ -118,6 +118,7 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 		e.services[s.Name] = newService(e, s)
 		e.order = append(e.order, s.Name)
 	}
+	e.running.Go(func() { e.watchKeeper(lifeCtx) })
 	if err := e.openLinks(ctx, linkCtx); err != nil {
 		return nil, err
 	}
@@ -128,6 +129,22 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// watchKeeper says of every service that it is lost when what keeps the environment
+// has gone.
+func (e *Environment) watchKeeper(life context.Context) {
+	k, ok := e.inner.(driver.Keeper)
+	if !ok {
+		return
+	}
+	select {
+	case why := <-k.Lost():
+		for _, name := range e.order {
+			e.services[name].enter(rehearse.ServiceEvent{State: rehearse.Stopped, Lost: true, Detail: why.Error()})
+		}
+	case <-life.Done():
+	}
 }
 
 // startAll starts every service and waits until all are ready, or one has failed

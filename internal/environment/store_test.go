@@ -158,9 +158,9 @@ func TestCollect(t *testing.T) {
 	}
 	d := &hostDriver{name: "host", found: []driver.Remnant{
 		remnant(string(living.ID), "process", "1@1"),
-		remnant("shop-dead3", "cgroup", "group"),
 		remnant("shop-dead3", "process", "2@2"),
 		remnant("forgotten", "process", "3@3"), // its directory is gone
+		remnant("shop-dead3", "cgroup", "group"),
 	}}
 
 	entries, err := s.List()
@@ -188,7 +188,7 @@ func TestCollect(t *testing.T) {
 	if diff := cmp.Diff(want, removed); diff != "" {
 		t.Errorf("Collect (-want +got):\n%s", diff)
 	}
-	// Processes go before the groups that hold them, and a child before its parent.
+	// In the driver's order, and a child before its parent.
 	wantRemnants := []driver.Remnant{
 		remnant("shop-dead3", "process", "2@2"), remnant("forgotten", "process", "3@3"), remnant("shop-dead3", "cgroup", "group"),
 		remnant("shop-dead1", "container", "child"), remnant("shop-dead1", "container", "parent"),

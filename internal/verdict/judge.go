@@ -35,11 +35,11 @@ func Judge(leg string, ev *rehearse.Evidence) rehearse.Verdict {
 	v.Findings = append(v.Findings, judgeChecks(plan, ev)...)
 	v.Findings = append(v.Findings, judgeNetwork(plan, ev)...)
 	v.Findings = append(v.Findings, judgeComplete(ev, ready)...)
+	v.Findings = append(v.Findings, judgeLeft(ev)...)
 	if lost := judgeLost(ev); lost != nil {
 		excuse(v.Findings)
 		v.Findings = append(v.Findings, *lost)
 	}
-	v.Findings = append(v.Findings, judgeLeft(ev)...)
 	v.Outcome = rehearse.Conclude(v.Findings)
 	return v
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
@@ -86,6 +87,7 @@ func (e *environment) openBoard(ctx context.Context) error {
 		return err
 	}
 	e.board.Board = b
+	go e.keep(context.WithoutCancel(ctx))
 	if err := b.Gateway(e.addresses.gateway); err != nil {
 		return err
 	}
@@ -94,6 +96,46 @@ func (e *environment) openBoard(ctx context.Context) error {
 		"tunnel": "the engine runs on another kernel: connections pass through the link container's standard streams",
 	}[b.Mode()]})
 	return nil
+}
+
+// keep waits for the link container's end, which only Close has a right to.
+func (e *environment) keep(ctx context.Context) {
+	select {
+	case <-e.closed:
+		return
+	case <-e.board.Done():
+	}
+	select {
+	case <-e.closed: // both at once
+	default:
+		why := errors.New("the link container has ended: somebody removed it")
+		if err := e.engine.answers(ctx); err != nil {
+			why = err
+		}
+		e.lost <- why
+	}
+}
+
+var _ driver.Keeper = (*environment)(nil)
+
+// Lost tells when the engine has gone, or has lost the link container.
+func (e *environment) Lost() <-chan error { return e.lost }
+
+// answers asks the engine whether it is still there. One that is being stopped
+// answers until its containers have ended.
+func (e *engine) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	for {
+		if _, err := e.api.Ping(ctx, client.PingOptions{}); err != nil {
+			return &rehearse.Error{Kind: rehearse.Unavailable, Msg: "the engine has gone away", Err: explain(err)}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // attachedAt puts a container into the environment's network, at an address.

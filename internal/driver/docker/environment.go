@@ -36,6 +36,7 @@ type environment struct {
 	gone      bool            // nothing new may be made
 	making    sync.WaitGroup  // calls of Prepare and Start under way
 	closed    chan struct{}   // when gone is set
+	lost      chan error      // why the environment is lost; one at most
 	close     sync.Once
 	closeErr  error
 
@@ -97,6 +98,7 @@ func newEnvironment(o Options, engine *engine, spec driver.Spec) *environment {
 		services: map[rehearse.ServiceName]*service{},
 		volumes:  map[string]bool{},
 		closed:   make(chan struct{}),
+		lost:     make(chan error, 1),
 	}
 	for _, s := range spec.Plan.Services {
 		e.services[s.Name] = &service{spec: s}

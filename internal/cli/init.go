@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rehearse-dev/rehearse"
-	"github.com/rehearse-dev/rehearse/internal/compose"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 	"github.com/rehearse-dev/rehearse/internal/stand"
 )
@@ -27,9 +26,10 @@ func (a *app) initCommand() *cobra.Command {
 		Use:   "init [DIR]",
 		Short: "Write a first rehearse.yaml from compose.yaml",
 		Long: `Read the Compose file and what lies beside it, and write a rehearse.yaml with
-comments: how each service starts without Docker, where the network's distances
-go, and a first small load on the service that the outside can reach. It asks
-nothing that it can find out, and marks what only you can know.`,
+comments: how each service starts where it does not run as a container, where
+the network's distances go, and a first small load on the service that the
+outside can reach. It asks nothing that it can find out, and marks what only you
+can know.`,
 		Example: "  rehearse init\n  rehearse init --print",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -83,7 +83,7 @@ func firstConfig(_ context.Context, p *stand.Project) map[string]string {
 	entry := ""
 	for _, s := range p.Compose.Services {
 		fmt.Fprintf(&b, "  %s:\n", s.Name)
-		b.WriteString(serviceConfig(p.Compose, s))
+		b.WriteString(serviceConfig(p, s))
 		if entry == "" {
 			for _, port := range s.Ports {
 				if port.Published != "" {
@@ -144,15 +144,24 @@ func orDefault(s, otherwise string) string {
 }
 
 // serviceConfig is a service's lines, indented.
-func serviceConfig(p *compose.Project, s rehearse.Service) string {
+func serviceConfig(p *stand.Project, s rehearse.Service) string {
 	var b strings.Builder
 	b.WriteString("    # region: eu-west-1\n")
 	r, known := recipe.For(s.Image)
 	switch {
+	case p.Driver() == "docker":
+		// As the Compose file says. A process here would be taken for how to start
+		// it without an engine.
+		if s.Build == nil {
+			fmt.Fprintf(&b, "    # %s runs as a container.\n", s.Image)
+		} else {
+			b.WriteString("    # Its image is built, and runs as a container.\n")
+		}
+		return b.String()
 	case s.Build == nil && known:
 		fmt.Fprintf(&b, "    # %s runs from this host's %s, by a recipe.\n", s.Image, r.Name)
 	default:
-		build, command, why := guessProcess(p, s)
+		build, command, why := guessProcess(s)
 		fmt.Fprintf(&b, "    # %s\n    process:\n", why)
 		if len(build) > 0 {
 			fmt.Fprintf(&b, "      build: %s\n", flow(build))
@@ -176,7 +185,7 @@ func flow(args []string) string {
 
 // guessProcess finds out how a service is built and started without its image,
 // from what lies in its directory.
-func guessProcess(p *compose.Project, s rehearse.Service) (build, command []string, why string) {
+func guessProcess(s rehearse.Service) (build, command []string, why string) {
 	if s.Build == nil {
 		command = append(append([]string{}, s.Entrypoint...), s.Command...)
 		if len(command) > 0 {

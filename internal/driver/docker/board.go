@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
@@ -108,9 +107,9 @@ func (e *environment) keep(ctx context.Context) {
 	select {
 	case <-e.closed: // both at once
 	default:
-		why := errors.New("the link container has ended: somebody removed it")
-		if err := e.engine.answers(ctx); err != nil {
-			why = err
+		why := errors.New("the link container has ended: it was removed, or the engine is being stopped")
+		if _, err := e.engine.api.Ping(ctx, client.PingOptions{}); err != nil {
+			why = explain(err)
 		}
 		e.lost <- why
 	}
@@ -120,23 +119,6 @@ var _ driver.Keeper = (*environment)(nil)
 
 // Lost tells when the engine has gone, or has lost the link container.
 func (e *environment) Lost() <-chan error { return e.lost }
-
-// answers asks the engine whether it is still there. One that is being stopped
-// answers until its containers have ended.
-func (e *engine) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	for {
-		if _, err := e.api.Ping(ctx, client.PingOptions{}); err != nil {
-			return &rehearse.Error{Kind: rehearse.Unavailable, Msg: "the engine has gone away", Err: explain(err)}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
 
 // attachedAt puts a container into the environment's network, at an address.
 func (e *environment) attachedAt(at netip.Addr) *network.NetworkingConfig {

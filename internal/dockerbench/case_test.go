@@ -86,7 +86,8 @@ func measureTen(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{readyRow("ten of docgen at once, intervals of 5 s and 2 s", got, 1), goneRow("ten of docgen at once, intervals of 5 s and 2 s", got)}, nil
+	const name = "ten of docgen at once, intervals of 5 s and 2 s"
+	return []row{readyRow(name, got, 1), goneRow(name, got)}, nil
 }
 
 func (b *bench) tenRehearse(ctx context.Context) (taken, error) {

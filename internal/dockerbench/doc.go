@@ -17,4 +17,5 @@
 //
 // A goal that is missed is said plainly and is no failure. What could not be measured
 // is one, and so is anything that is left in the engine at the end, after Ctrl-C too.
+// Images stay, of the services and of rehearse's link container: they are caches.
 package dockerbench

@@ -41,7 +41,7 @@ func (b *bench) nextProject() string {
 func (b *bench) composeProject(n int) string { return fmt.Sprintf("%s-%d", b.id, n) }
 
 func (b *bench) composeUp(ctx context.Context, name string, v variant) error {
-	_, err := b.run(ctx, b.engine.Command(ctx, filepath.Join(b.tools, "docker-compose"), append(b.composeArgs(name, v), "up", "--wait")...))
+	_, err := run(ctx, b.engine.Command(ctx, filepath.Join(b.tools, "docker-compose"), append(b.composeArgs(name, v), "up", "--wait")...))
 	return err
 }
 
@@ -49,7 +49,7 @@ func (b *bench) composeUp(ctx context.Context, name string, v variant) error {
 func (b *bench) composeDown(ctx context.Context, name string, v variant) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 	defer cancel()
-	_, err := b.run(ctx, b.engine.Command(ctx, filepath.Join(b.tools, "docker-compose"), append(b.composeArgs(name, v), "down", "-v")...))
+	_, err := run(ctx, b.engine.Command(ctx, filepath.Join(b.tools, "docker-compose"), append(b.composeArgs(name, v), "down", "-v")...))
 	return err
 }
 

@@ -52,7 +52,7 @@ func (b *bench) rehearseIn(ctx context.Context, cache string, v variant) (t take
 
 func (b *bench) rehearseUp(ctx context.Context, cache string, v variant) (id string, err error) {
 	args := append([]string{"up", "-d", "--json", "--driver", "docker", "--leg", "staging"}, v.args(b.dir)...)
-	out, err := b.run(ctx, b.rehearseCommand(ctx, cache, append(args, b.dir)...))
+	out, err := run(ctx, b.rehearseCommand(ctx, cache, append(args, b.dir)...))
 	if err != nil {
 		return "", err
 	}
@@ -70,7 +70,7 @@ func (b *bench) rehearseUp(ctx context.Context, cache string, v variant) (id str
 func (b *bench) rehearseDown(ctx context.Context, cache, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 	defer cancel()
-	_, err := b.run(ctx, b.rehearseCommand(ctx, cache, "down", id))
+	_, err := run(ctx, b.rehearseCommand(ctx, cache, "down", id))
 	return err
 }
 
@@ -84,13 +84,11 @@ func (b *bench) rehearseProgram() string { return filepath.Join(b.tools, "rehear
 
 // run runs a command apart from the terminal's Ctrl-C, which is told to it when ctx
 // ends, and returns what it prints.
-func (b *bench) run(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
+func run(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	var out, talk bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &talk
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if cmd.Cancel != nil {
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Run(); err != nil {
 		return nil, errors.Join(ctx.Err(), fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, talk.Bytes()))
 	}
@@ -109,7 +107,7 @@ func (b *bench) leaveNothing(tb testing.TB, before []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanTime)
 	defer cancel()
 	for _, args := range [][]string{{"down", "--all"}, {"gc"}} {
-		if _, err := b.run(ctx, b.rehearseCommand(ctx, b.cache, args...)); err != nil {
+		if _, err := run(ctx, b.rehearseCommand(ctx, b.cache, args...)); err != nil {
 			tb.Error(err)
 		}
 	}

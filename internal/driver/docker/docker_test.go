@@ -13,11 +13,20 @@ import (
 func TestMain(m *testing.M) {
 	docker.Main()
 	drivertest.Main()
+	if order := os.Getenv(supervise); order != "" {
+		supervisor(order)
+	}
 	os.Exit(testdocker.Main(m))
 }
 
 // newDriver makes a driver for the tests' engine.
 func newDriver(t testing.TB, label string) *docker.Driver {
+	t.Helper()
+	return newDriverIn(t, label, t.TempDir())
+}
+
+// newDriverIn makes one that has its cache in a directory.
+func newDriverIn(t testing.TB, label, cache string) *docker.Driver {
 	t.Helper()
 	engine := testdocker.Start(t)
 	exe, err := os.Executable()
@@ -25,10 +34,13 @@ func newDriver(t testing.TB, label string) *docker.Driver {
 		t.Fatal(err)
 	}
 	return docker.New(docker.Options{
-		Cache: t.TempDir(), Label: label, Home: t.TempDir(), Exe: exe,
+		Cache: cache, Label: label, Home: t.TempDir(), Exe: exe,
 		Getenv: func(name string) string {
-			if name == "DOCKER_HOST" {
+			switch name {
+			case "DOCKER_HOST":
 				return engine.Host()
+			case "TEST_TOKEN":
+				return "of a variable"
 			}
 			return os.Getenv(name)
 		},

@@ -90,12 +90,12 @@ func (p *process) start(ctx context.Context, i *instance, out driver.Output, end
 	life := context.WithoutCancel(ctx)
 	streams, err := api.ContainerAttach(life, i.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
-		return p.s.startError(err)
+		return p.startError(ctx, i, err)
 	}
 	waited := api.ContainerWait(life, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
 	if _, err := api.ContainerStart(ctx, i.id, client.ContainerStartOptions{}); err != nil {
 		streams.Close()
-		return p.s.startError(err)
+		return p.startError(ctx, i, err)
 	}
 	p.mu.Lock()
 	p.running[i] = true
@@ -168,7 +168,7 @@ func (p *process) exitOf(ctx context.Context, i *instance, code int) driver.Exit
 		exit.Reason = "signal: " + syscall.Signal(code-128).String()
 	}
 	got, err := p.e.engine.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{})
-	if isGone(err) && !p.e.isClosed() {
+	if (isGone(err) || err == nil && isGoing(got.Container.State)) && !p.e.isClosed() {
 		return driver.Exit{Code: code, Reason: "somebody removed its container", Lost: true}
 	}
 	if err != nil || got.Container.State == nil {
@@ -185,19 +185,24 @@ func (p *process) exitOf(ctx context.Context, i *instance, code int) driver.Exit
 	return exit
 }
 
+// isGoing says that a container is being removed.
+func isGoing(s *container.State) bool {
+	return s != nil && (s.Dead || s.Status == container.StateRemoving)
+}
+
 // startError says what to do about a container that could not be started.
-func (s *service) startError(err error) error {
+func (p *process) startError(ctx context.Context, i *instance, err error) error {
 	err = explain(err)
 	if _, ok := errors.AsType[*rehearse.Error](err); ok {
 		return err
 	}
-	if isGone(err) {
+	if _, gone := p.e.engine.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{}); isGone(gone) {
 		return &rehearse.Error{
-			Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the container of %s is not there any more", s.spec.Name), Err: err,
+			Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the container of %s is not there any more", p.s.spec.Name), Err: err,
 			Hint: "Somebody removed it. Take the environment down and bring it up again.",
 		}
 	}
-	return &rehearse.Error{Kind: rehearse.NotReady, Msg: fmt.Sprintf("start the container of %s", s.spec.Name), Err: err}
+	return &rehearse.Error{Kind: rehearse.NotReady, Msg: fmt.Sprintf("start the container of %s", p.s.spec.Name), Err: err}
 }
 
 // answering are the addresses of the instances that run.

@@ -29,7 +29,7 @@ import (
 // withServers runs tests, and ends the servers that they started.
 type withServers struct{ *testing.M }
 
-func (m withServers) Run() int { return testdocker.Main(withDatabases{m.M}) }
+func (m withServers) Run() int { return testdocker.Main(withDatabases(m)) }
 
 type withDatabases struct{ *testing.M }
 

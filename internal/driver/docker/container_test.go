@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -123,16 +124,22 @@ func TestCompose(t *testing.T) {
 	p.say("alone", map[string]string{"ls /sys/class/net": "lo"})
 
 	p.start("many")
-	seen := map[string]bool{}
-	for range 3 {
-		c := p.dial("many", 8080)
-		seen[c.RemoteAddr().String()] = true
-		if got := questioned(t, c, "hostname"); got != "many" {
-			t.Errorf("an instance is called %q, want many", got)
+	instances := func(connections int) map[string]bool {
+		seen := map[string]bool{}
+		for range connections {
+			c := p.dial("many", 8080)
+			seen[c.RemoteAddr().String()] = true
+			if got := questioned(t, c, "hostname"); got != "many" {
+				t.Errorf("an instance is called %q, want many", got)
+			}
+			c.Close()
 		}
-		c.Close()
+		return seen
 	}
-	if len(seen) != 3 {
+	for deadline := time.Now().Add(30 * time.Second); len(instances(6)) < 3 && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond) // one does not listen yet
+	}
+	if seen := instances(3); len(seen) != 3 {
 		t.Errorf("three connections went to %v, want one to each instance", seen)
 	}
 

@@ -1,6 +1,7 @@
 package dockerbench_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -93,7 +94,7 @@ func measureTen(ctx context.Context, b *bench) ([]row, error) {
 func (b *bench) tenRehearse(ctx context.Context) (taken, error) {
 	var ids [environments]string
 	return atOnce(func(i int) (err error) {
-		ids[i], err = b.rehearseUp(ctx, b.cache, asInFile)
+		ids[i], err = b.rehearseUp(ctx, b.cache, patient)
 		return err
 	}, func(i int) error {
 		if ids[i] == "" {
@@ -109,8 +110,8 @@ func (b *bench) tenCompose(ctx context.Context) (taken, error) {
 		names[i] = b.nextProject()
 	}
 	return atOnce(
-		func(i int) error { return b.composeUp(ctx, names[i], asInFile) },
-		func(i int) error { return b.composeDown(ctx, names[i], asInFile) })
+		func(i int) error { return b.composeUp(ctx, names[i], patient) },
+		func(i int) error { return b.composeDown(ctx, names[i], patient) })
 }
 
 // atOnce takes all down whatever became of them.
@@ -123,7 +124,7 @@ func atOnce(up, down func(i int) error) (t taken, err error) {
 			wait.Go(func() { errs[i] = do(i) })
 		}
 		wait.Wait()
-		return time.Since(began), errors.Join(errs[:]...)
+		return time.Since(began), cmp.Or(errs[:]...) // they fail alike
 	}
 	t.ready, err = all(up)
 	gone, downErr := all(down)

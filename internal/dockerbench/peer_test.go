@@ -54,7 +54,7 @@ func (b *bench) composeDown(ctx context.Context, name string, v variant) error {
 }
 
 func (b *bench) composeArgs(name string, v variant) []string {
-	return append([]string{"-p", name, "--project-directory", b.dir}, v.args(b.dir)...)
+	return append([]string{"-p", name, "--progress", "quiet", "--project-directory", b.dir}, v.args(b.dir)...)
 }
 
 // testcontainers is one run of its program. What is not teardown counts as part of

@@ -34,6 +34,9 @@ var (
 	// ownUser has rehearse start the database without a golden, as the image makes
 	// its data: what belongs to a user whom the file names is not copied.
 	ownUser = variant{base, "images.yaml", "second.yaml", "user.yaml"}
+	// patient has many start at once on few processors: a database that is still
+	// making its data after half a minute is not given up.
+	patient = variant{base, "images.yaml", "patient.yaml"}
 	single  = variant{"single.yaml"}
 )
 
@@ -53,11 +56,12 @@ func newProject(b *testing.B, engine *testdocker.Engine, dir string) (project, e
 	}
 	// Several stand at once, so that the engine chooses the port on the host.
 	files := map[string]string{
-		base:          string(compose),
-		"images.yaml": fmt.Sprintf("services:\n  docgen:\n    image: %s\n    build: !reset null\n    ports: !override [\"8080\"]\n  db:\n    image: %s\n", p.appImage, p.dbImage),
-		"second.yaml": "services:\n  docgen:\n    healthcheck:\n      interval: 1s\n  db:\n    healthcheck:\n      interval: 1s\n",
-		"user.yaml":   "services:\n  db:\n    user: postgres\n",
-		"single.yaml": fmt.Sprintf("services:\n  one:\n    image: %s\n    command: [%s]\n", p.oneImage, `"`+strings.Join(oneCommand, `", "`)+`"`),
+		base:           string(compose),
+		"images.yaml":  fmt.Sprintf("services:\n  docgen:\n    image: %s\n    build: !reset null\n    ports: !override [\"8080\"]\n  db:\n    image: %s\n", p.appImage, p.dbImage),
+		"second.yaml":  "services:\n  docgen:\n    healthcheck:\n      interval: 1s\n  db:\n    healthcheck:\n      interval: 1s\n",
+		"patient.yaml": "services:\n  docgen:\n    healthcheck:\n      retries: 1000\n  db:\n    healthcheck:\n      retries: 1000\n",
+		"user.yaml":    "services:\n  db:\n    user: postgres\n",
+		"single.yaml":  fmt.Sprintf("services:\n  one:\n    image: %s\n    command: [%s]\n", p.oneImage, `"`+strings.Join(oneCommand, `", "`)+`"`),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {

@@ -86,6 +86,10 @@ type Fact struct {
 	Note  string `json:"note,omitempty"`
 }
 
+// FactRefused names the facts that a service tried to reach what no link leads to,
+// as in "worker → example.com".
+const FactRefused = "egress.refused"
+
 // Sample is one request of a load step. All times count from the load's start.
 type Sample struct {
 	Intended Duration `json:"i"` // when the profile says that it starts

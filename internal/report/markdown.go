@@ -40,6 +40,7 @@ func Markdown(w io.Writer, r rehearse.Report) error {
 	for _, l := range legs {
 		mdDatabases(b, l)
 		mdLinks(b, l)
+		mdRefused(b, l)
 		mdTelemetry(b, l)
 	}
 	fmt.Fprintf(b, "\n<sub>rehearse %s · %s · run %s", md(r.Version), md(r.Project), md(string(r.Run)))

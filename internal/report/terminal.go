@@ -30,6 +30,7 @@ func Terminal(w io.Writer, r rehearse.Report, opt TerminalOptions) error {
 	for _, l := range legs {
 		t.databases(l)
 		t.links(l)
+		t.refused(l)
 		t.telemetry(l)
 	}
 	return t.Flush()

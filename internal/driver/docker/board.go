@@ -172,7 +172,7 @@ func (e *environment) refused(r switchboard.Refused) {
 		return
 	}
 	e.fact(rehearse.Fact{
-		Name: "egress.refused", Value: fmt.Sprintf("%s → %s", who, what),
+		Name: rehearse.FactRefused, Value: fmt.Sprintf("%s → %s", who, what),
 		Note: "no link leads there",
 	})
 }

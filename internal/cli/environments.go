@@ -484,8 +484,7 @@ func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
 			return context.Cause(ctx)
 		case <-time.After(5 * time.Millisecond):
 		}
-		if !e.StillAlive() {
-			// It was killed on its way, or has just gone.
+		if !e.StillAlive() && isDir(e.Path) { // it was killed on its way
 			if _, err := a.Store().Collect(ctx, a.Drivers()...); err != nil {
 				return err
 			}

@@ -285,17 +285,30 @@ type Status struct {
 	Detail  string                `json:"detail,omitempty"`
 }
 
-// Status lists every service, in the plan's order.
-func (e *Environment) Status(ctx context.Context) []Status {
+// States lists every service, in the plan's order, without what it uses.
+func (e *Environment) States() []Status {
 	out := make([]Status, 0, len(e.order))
 	for _, name := range e.order {
 		st := e.services[name].status()
 		st.URL = e.URL(name)
-		if u, err := e.inner.Usage(ctx, name); err == nil { // a service may end while we ask
-			st.Usage = u
-		}
 		out = append(out, st)
 	}
+	return out
+}
+
+// Status lists every service, in the plan's order. Some drivers take a second to
+// say what a service uses, so all are asked at once.
+func (e *Environment) Status(ctx context.Context) []Status {
+	out := e.States()
+	var asking sync.WaitGroup
+	for i := range out {
+		asking.Go(func() {
+			if u, err := e.inner.Usage(ctx, out[i].Service); err == nil { // a service may end while we ask
+				out[i].Usage = u
+			}
+		})
+	}
+	asking.Wait()
 	return out
 }
 

@@ -59,17 +59,27 @@ func (s *service) awaitReady(life context.Context, p driver.Process, deadline ti
 }
 
 // probes are those of the plan and, where the Compose file has no healthcheck, the
-// image's own.
+// image's own. Commands come last: each takes a process inside of the service,
+// which is wasted on one of which not even a port answers.
 func (s *service) probes() []rehearse.Probe {
-	probes := s.spec.Ready.Probes
+	probes := slices.Clone(s.spec.Ready.Probes)
 	checker, ok := s.env.inner.(driver.Checker)
-	if !ok || slices.ContainsFunc(probes, func(p rehearse.Probe) bool { return p.Shell != "" || len(p.Command) > 0 || p.Query != "" }) {
-		return probes
+	if ok && !slices.ContainsFunc(probes, func(p rehearse.Probe) bool { return isCommand(p) || p.Query != "" }) {
+		if own, ok := checker.Healthcheck(s.spec.Name); ok {
+			probes = append(probes, own)
+		}
 	}
-	if own, ok := checker.Healthcheck(s.spec.Name); ok {
-		return append([]rehearse.Probe{own}, probes...)
-	}
+	slices.SortStableFunc(probes, func(a, b rehearse.Probe) int { return weight(a) - weight(b) })
 	return probes
+}
+
+func isCommand(p rehearse.Probe) bool { return p.Shell != "" || len(p.Command) > 0 }
+
+func weight(p rehearse.Probe) int {
+	if isCommand(p) {
+		return 1
+	}
+	return 0
 }
 
 // until asks until the answer is yes, and returns the last complaint when the

@@ -40,7 +40,10 @@ type Project struct {
 	Compose *compose.Project
 	Config  *config.Config
 	source  Source
-	traffic map[string]plan.TrafficFile
+	// noEngine says why services that only run as containers do not; nil where
+	// they do, or need not.
+	noEngine *rehearse.Error
+	traffic  map[string]plan.TrafficFile
 }
 
 // Load reads every file of a project, and reports every problem in them.
@@ -116,13 +119,20 @@ func (h *Host) Load(ctx context.Context, s Source) (*Project, error) {
 }
 
 // wantsContainers says that a project has services which only a container engine
-// can run, and that one answers.
+// can run, and that one answers. Where none does, the project knows why.
 func (h *Host) wantsContainers(ctx context.Context, p *Project) bool {
 	if len(plan.OnlyContainers(p.Compose, p.Config)) == 0 {
 		return false
 	}
 	d, err := h.Driver("docker")
-	return err == nil && d.Capabilities(ctx).Available
+	if err != nil {
+		return false
+	}
+	c := d.Capabilities(ctx)
+	if !c.Available {
+		p.noEngine = &rehearse.Error{Kind: rehearse.Invalid, Msg: "they would run as containers, but " + c.Why, Hint: c.Hint}
+	}
+	return c.Available
 }
 
 // Driver names where the project's services run.
@@ -156,7 +166,11 @@ func (p *Project) Plan(leg rehearse.Leg) (*rehearse.Plan, error) {
 	})
 	var problems rehearse.Problems
 	if errors.As(err, &problems) {
+		if p.noEngine != nil {
+			problems = append(problems, p.noEngine)
+		}
 		relative(problems)
+		return nil, problems
 	}
 	return made, err
 }

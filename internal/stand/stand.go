@@ -128,16 +128,17 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer lease.end()
-	describe := func(ctx context.Context) Standing {
-		return Standing{Meta: record.Now(), Services: env.Status(ctx), Links: env.Links(), Facts: env.Facts(), API: env.API()}
+	standing := func(services []environment.Status) Standing {
+		return Standing{Meta: record.Now(), Services: services, Links: env.Links(), Facts: env.Facts(), API: env.API()}
 	}
+	describe := func(ctx context.Context) Standing { return standing(env.Status(ctx)) }
 	listener, err := control.Listen(record.Socket())
 	if err != nil {
 		return err
 	}
 	answered := make(chan error, 1)
 	go func() { answered <- control.Serve(end, listener, handler(env, kept, describe, stop)) }()
-	now := describe(ctx)
+	now := standing(env.States()) // what they use has hardly begun
 	now.Token = token
 	if err := o.Ready(now); err != nil {
 		stop()

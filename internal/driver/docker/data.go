@@ -240,8 +240,13 @@ func digestTree(h interface{ Write([]byte) (int, error) }, root string) error {
 		if err != nil {
 			return err
 		}
+		// Another checkout of the same files makes the same data.
+		below, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
 		sum := sha256.Sum256(data)
-		_, err = fmt.Fprintf(h, "%s\x00%x\x00", name, sum)
+		_, err = fmt.Fprintf(h, "%s\x00%x\x00", below, sum)
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -122,12 +123,15 @@ func open(ctx context.Context, o endpoint, c candidate) (_ *engine, err error) {
 
 // ask learns what kind of engine it is.
 func (e *engine) ask(ctx context.Context) error {
-	version, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
-	if err != nil {
-		return err
-	}
+	var (
+		version   client.ServerVersionResult
+		unversion error
+		both      sync.WaitGroup
+	)
+	both.Go(func() { version, unversion = e.api.ServerVersion(ctx, client.ServerVersionOptions{}) })
 	info, err := e.api.Info(ctx, client.InfoOptions{})
-	if err != nil {
+	both.Wait()
+	if err := errors.Join(unversion, err); err != nil {
 		return err
 	}
 	e.info, e.version, e.os, e.arch = info.Info, version.Version, version.Os, goarch(version.Arch)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/moby/moby/api/types/build"
@@ -19,6 +20,10 @@ import (
 
 // outsideName is what a Dockerfile from outside of the context is called in there.
 const outsideName = ".rehearse.Dockerfile"
+
+// builderColor is how the engine's builder paints what a step writes to its standard
+// error.
+var builderColor = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // buildByEngine builds with the engine's own builder and gives the image's ID. It
 // leaves no intermediate container, also when it fails or is cancelled.
@@ -74,7 +79,7 @@ func (e *engine) buildByEngine(ctx context.Context, b *building, out io.Writer) 
 	id := ""
 	err = readStream(result.Body, func(m jsonstream.Message) {
 		if m.Stream != "" {
-			_, _ = io.WriteString(out, m.Stream) // what it shows is the caller's concern
+			_, _ = io.WriteString(out, builderColor.ReplaceAllString(m.Stream, "")) // what it shows is the caller's concern
 		}
 		var made struct{ ID string }
 		if m.Aux != nil && json.Unmarshal(*m.Aux, &made) == nil && made.ID != "" {

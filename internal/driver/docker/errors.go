@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/moby/moby/client"
@@ -26,6 +27,11 @@ func explain(err error) error {
 			Kind: rehearse.Unavailable, Msg: "the engine's disk is full", Err: said,
 			Hint: "`docker system df` says what takes the space, and `docker system prune` frees what nothing uses.",
 		}
+	case unstartable.MatchString(text):
+		return &rehearse.Error{
+			Kind: rehearse.Invalid, Msg: "its program cannot be started: " + unstartable.FindStringSubmatch(text)[1],
+			Hint: "Correct the service's command or entrypoint in the Compose file, or its image.",
+		}
 	case client.IsErrConnectionFailed(err):
 		return &rehearse.Error{
 			Kind: rehearse.Unavailable, Msg: "the engine does not answer any more", Err: said,
@@ -34,6 +40,9 @@ func explain(err error) error {
 	}
 	return said
 }
+
+// unstartable is how runc and crun say that a container's program cannot be started.
+var unstartable = regexp.MustCompile("(?:start container process: exec: |crun: executable file )(.+?)(?:: unknown|: OCI runtime.*)?$")
 
 func isDiskFull(text string) bool {
 	text = strings.ToLower(text)

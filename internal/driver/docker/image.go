@@ -241,7 +241,7 @@ func (e *engine) unpulled(ctx context.Context, s rehearse.Service, registry stri
 			"Name it in insecure-registries of the engine's configuration, if you trust the network between them.")
 	case has("no such host", "server misbehaving", "connection refused", "timeout", "unreachable", "deadline exceeded", "connection reset", "eof", "no route"):
 		return fail(rehearse.Unavailable, "the registry "+registry+" cannot be reached, and "+what+" is not on the engine",
-			"Pull it while there is a network: what is on the engine is not asked for again.")
+			e.nearby(ctx, s.Image)+"Pull it while there is a network: what is on the engine is not asked for again.")
 	}
 	return fmt.Errorf("pull %s: %w", what, said)
 }

@@ -1,0 +1,25 @@
+package docker
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/rehearse-dev/rehearse"
+)
+
+func TestExplainProgram(t *testing.T) {
+	for said, want := range map[string]string{
+		`Error response from daemon: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "serve": executable file not found in $PATH: unknown`: `"serve": executable file not found in $PATH`,
+		`OCI runtime create failed: runc create failed: unable to start container process: exec: "/serve": permission denied: unknown`:                                                                         `"/serve": permission denied`,
+		"crun: executable file `serve` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found":                                                            "`serve` not found in $PATH: No such file or directory",
+	} {
+		err := explain(errors.New(said))
+		if known, ok := errors.AsType[*rehearse.Error](err); !ok || known.Kind != rehearse.Invalid || known.Msg != "its program cannot be started: "+want {
+			t.Errorf("%s: got %v, want %s", said, err, want)
+		}
+	}
+	const other = "OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting"
+	if err := explain(errors.New(other)); err.Error() != other {
+		t.Errorf("got %v, want it as it is", err)
+	}
+}

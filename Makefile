@@ -1,4 +1,4 @@
-.PHONY: build test lint bench bench-link bench-data bench-telemetry bench-telemetry-jaeger bench-docker fidelity fuzz soak-link
+.PHONY: build test lint bench bench-link bench-data bench-telemetry bench-telemetry-jaeger bench-docker fidelity fuzz soak-docker soak-link
 
 build: ## bin/rehearse, and beside it the program of the link container
 	go build -trimpath -o bin/ ./cmd/rehearse
@@ -53,6 +53,9 @@ bench-docker: ## an environment of containers against docker compose and testcon
 fidelity: ## docs/fidelity.md: the kernel's own TCP over the packet tier, measured anew, against the model; some seven minutes, as root
 	go test ./internal/fidelity -run TestMeasurePackets -timeout 20m -out testdata/packet.json -samples 120 -longest 15s
 	go test ./internal/fidelity -run TestDocs -update
+
+soak-docker: ## thirty deaths of the process that runs an environment of containers, at random moments: nothing may be left
+	go test ./internal/driver/docker -run TestKills -timeout 30m -args -kills 30
 
 soak-link: ## ten minutes of random faults on thousands of connections: nothing may be lost, leaked or stuck
 	go test ./internal/link -run TestSoak -soak 10m -timeout 15m

@@ -194,7 +194,7 @@ func isGoing(s *container.State) bool {
 func (p *process) startError(ctx context.Context, i *instance, err error) error {
 	err = explain(err)
 	if _, ok := errors.AsType[*rehearse.Error](err); ok {
-		return err
+		return fmt.Errorf("start the container of %s: %w", p.s.spec.Name, err)
 	}
 	if _, gone := p.e.engine.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{}); isGone(gone) {
 		return &rehearse.Error{

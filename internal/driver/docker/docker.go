@@ -4,7 +4,7 @@
 // An environment is one bridge network, one link container and a container for
 // each instance of a service:
 //
-//	host                             network of the environment: internal, the host has no address in it
+//	host                             network of the environment, in which the host has no address
 //	┌─────────────────────────┐      ┌───────────────────────────────────────────────────────────────┐
 //	│ rehearse                │      │  api .3          link container .2           db .4            │
 //	│   ingress:api ──────────┼──────┼───▶ 8080         holds .33 (api's db),  ┌────▶ 5432            │

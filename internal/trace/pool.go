@@ -37,7 +37,7 @@ const (
 	plateau     = 0.01                         // of the time in which requests waited: a level that lasted
 	last        = int64(time.Second)           // of the time in which requests waited: by then what was to be replaced has been
 	lasting     = 0.1                          // of that: connections that were there to stay
-	explained   = 0.7                          // of that time no connection was free, and of those who then got one another request had it before
+	explained   = 0.65                         // of that time no connection was free, and of those who then got one another request had it before
 )
 
 // pools finds the pools of all links, and who waited for their connections.
@@ -186,8 +186,11 @@ func (p *pool) read(calls []int32) bool {
 		cut := len(holds) == 0 || open || nodes[of[len(of)-1]].abandoned
 		if end, seen := p.closed[number]; seen {
 			m.end = end
-		} else if cut {
-			m.end = m.over
+		}
+		if cut {
+			// Whoever used it has given it up. It may take its time to end, but nobody
+			// can have it any more.
+			m.end = min(m.end, m.over)
 		}
 		members = append(members, m)
 		if len(holds) == 0 {

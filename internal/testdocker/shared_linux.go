@@ -3,14 +3,17 @@ package testdocker
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
 )
 
 // sharedDir holds the engine that test processes share. Only root can be there,
@@ -163,9 +166,44 @@ func (e *Engine) Command(ctx context.Context, name string, args ...string) *exec
 	if e.own == nil {
 		cmd = exec.CommandContext(ctx, name, args...)
 	} else {
-		pid, _ := os.ReadFile(filepath.Join(e.own.dir, "docker.pid"))
-		cmd = exec.CommandContext(ctx, "nsenter", append([]string{"--net=/proc/" + strings.TrimSpace(string(pid)) + "/ns/net", name}, args...)...)
+		cmd = exec.CommandContext(ctx, "nsenter", append([]string{"--net=" + e.own.network(), name}, args...)...)
 	}
 	cmd.Env = append(os.Environ(), "DOCKER_HOST="+e.host)
 	return cmd
+}
+
+// network is the engine's network namespace.
+func (s *shared) network() string {
+	pid, _ := os.ReadFile(filepath.Join(s.dir, "docker.pid"))
+	return "/proc/" + strings.TrimSpace(string(pid)) + "/ns/net"
+}
+
+// Listen listens on a port of 127.0.0.1 that the engine itself reaches, as a
+// registry would.
+func (e *Engine) Listen() (net.Listener, error) {
+	if e.own == nil {
+		return net.Listen("tcp4", "127.0.0.1:0")
+	}
+	network, err := os.Open(e.own.network())
+	if err != nil {
+		return nil, err
+	}
+	defer network.Close()
+	type result struct {
+		l   net.Listener
+		err error
+	}
+	made := make(chan result)
+	go func() {
+		// The thread stays in the other network, and goes with this goroutine.
+		runtime.LockOSThread()
+		if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
+			made <- result{err: err}
+			return
+		}
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		made <- result{l, err}
+	}()
+	r := <-made
+	return r.l, r.err
 }

@@ -4,6 +4,7 @@ package testdocker
 
 import (
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"time"
@@ -26,3 +27,7 @@ func (e *Engine) Command(ctx context.Context, name string, args ...string) *exec
 	cmd.Env = append(os.Environ(), "DOCKER_HOST="+e.host)
 	return cmd
 }
+
+// Listen listens on a port of 127.0.0.1 that the engine itself reaches, as a
+// registry would.
+func (e *Engine) Listen() (net.Listener, error) { return net.Listen("tcp4", "127.0.0.1:0") }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
 // testRegistry is an image registry on loopback, which engines speak to without TLS.
@@ -59,7 +61,14 @@ func newRegistry(t *testing.T) *testRegistry {
 		t.Fatal(err)
 	}
 	r.digest = r.add(manifest)
-	s := httptest.NewServer(r)
+	listener, err := testdocker.Start(t).Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(r)
+	s.Listener.Close()
+	s.Listener = listener
+	s.Start()
 	t.Cleanup(s.Close)
 	r.host = s.Listener.Addr().String()
 	return r

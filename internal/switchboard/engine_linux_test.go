@@ -23,6 +23,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse/internal/switchboard"
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
 // engine is a container engine on this host's kernel, with an image that has the
@@ -35,13 +36,7 @@ type engine struct {
 
 func newEngine(t *testing.T) *engine {
 	t.Helper()
-	api, err := client.New(client.WithHost("unix:///var/run/docker.sock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := api.Ping(t.Context(), client.PingOptions{NegotiateAPIVersion: true}); err != nil {
-		t.Skipf("no container engine answers: %v: start one at /var/run/docker.sock", err)
-	}
+	api := testdocker.Start(t).Client()
 	e := &engine{api: api, name: fmt.Sprintf("rehearse-switchboard-test-%d", os.Getpid())}
 	answer, err := api.ImageImport(t.Context(), client.ImageImportSource{Source: image(t), SourceName: "-"}, e.name, client.ImageImportOptions{})
 	if err != nil {

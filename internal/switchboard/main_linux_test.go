@@ -20,6 +20,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse/internal/passing"
 	"github.com/rehearse-dev/rehearse/internal/switchboard"
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
 // linkArg is what the test's binary is called when it is the link container's
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(testdocker.Main(m))
 }
 
 // The addresses of the tests' network. Its client does not answer when it is

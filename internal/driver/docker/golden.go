@@ -70,7 +70,7 @@ func (e *environment) buildGolden(ctx context.Context, s *service, dir string) (
 // order.
 func (e *environment) runGolden(ctx context.Context, s, made *service, i *instance) error {
 	said := &tail{}
-	p := &process{e: e, s: made, done: make(chan struct{}), running: map[*instance]bool{}}
+	p := newProcess(e, made)
 	done, err := p.startAlone(ctx, driver.Output{Stdout: said, Stderr: said})
 	if err != nil {
 		return err

@@ -141,7 +141,7 @@ func (e *environment) runPreStart(ctx context.Context, s *service, n int, h rehe
 		return err
 	}
 	said := &tail{}
-	p := &process{e: e, s: made, done: make(chan struct{}), running: map[*instance]bool{}}
+	p := newProcess(e, made)
 	if _, err := p.startAlone(ctx, driver.Output{
 		Stdout: io.MultiWriter(orDiscard(out.Stdout), said), Stderr: io.MultiWriter(orDiscard(out.Stderr), said),
 	}); err != nil {

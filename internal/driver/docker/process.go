@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -26,12 +27,19 @@ import (
 type process struct {
 	e *environment
 	s *service
+	// instances are those that it started with. The service may get others when it
+	// is reset, while somebody still holds this.
+	instances []*instance
 
 	done     chan struct{}
 	mu       sync.Mutex
 	exit     *driver.Exit
 	running  map[*instance]bool
 	stopping bool // pre_stop hooks have been run
+}
+
+func newProcess(e *environment, s *service) *process {
+	return &process{e: e, s: s, instances: slices.Clone(s.instances), done: make(chan struct{}), running: map[*instance]bool{}}
 }
 
 // Start starts a prepared service.
@@ -49,11 +57,11 @@ func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out 
 	defer e.leave()
 	ctx, stop := e.untilClosed(ctx)
 	defer stop()
-	p := &process{e: e, s: s, done: make(chan struct{}), running: map[*instance]bool{}}
+	p := newProcess(e, s)
 	if err := p.preStart(ctx, out); err != nil {
 		return nil, err
 	}
-	if err = p.launch(ctx, shared(out, len(s.instances))); err == nil {
+	if err = p.launch(ctx, shared(out, len(p.instances))); err == nil {
 		s.mu.Lock()
 		s.proc = p
 		s.mu.Unlock()
@@ -71,7 +79,7 @@ func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out 
 // have started have ended.
 func (p *process) launch(ctx context.Context, out driver.Output) (err error) {
 	var ended sync.WaitGroup
-	for _, i := range p.s.instances {
+	for _, i := range p.instances {
 		if err = p.start(ctx, i, out, &ended); err != nil {
 			break
 		}
@@ -210,7 +218,7 @@ func (p *process) answering() []netip.Addr {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []netip.Addr
-	for _, i := range p.s.instances {
+	for _, i := range p.instances {
 		if !p.running[i] {
 			continue
 		}
@@ -233,10 +241,16 @@ func (e *environment) joined(s rehearse.Service) netip.Addr {
 		}
 		name, ok := cutService(s.Container.Network)
 		other := e.services[name]
-		if !ok || other == nil || len(other.instances) == 0 {
+		if !ok || other == nil {
 			return netip.Addr{}
 		}
-		if at := other.instances[0].address; at.IsValid() {
+		other.mu.Lock()
+		runs := other.proc
+		other.mu.Unlock()
+		if runs == nil {
+			return netip.Addr{}
+		}
+		if at := runs.instances[0].address; at.IsValid() {
 			return at
 		}
 		s = other.spec
@@ -260,7 +274,7 @@ func (p *process) alive() []*instance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []*instance
-	for _, i := range p.s.instances {
+	for _, i := range p.instances {
 		if p.running[i] {
 			out = append(out, i)
 		}

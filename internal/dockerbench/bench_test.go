@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rehearse-dev/rehearse/internal/figures"
 	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
@@ -78,7 +79,7 @@ func BenchmarkDocker(b *testing.B) {
 		r.Rows = append(r.Rows, rows...)
 		if err != nil {
 			b.Errorf("not measured: %s: %v", c.name, err)
-			r.Failed = append(r.Failed, failure{c.name, err.Error()})
+			r.Failed = append(r.Failed, figures.Failure{Case: c.name, Why: err.Error()})
 		}
 	}
 	r.Seconds = time.Since(started).Seconds()
@@ -86,7 +87,7 @@ func BenchmarkDocker(b *testing.B) {
 		b.Error(err)
 	}
 	if *output != "" {
-		if err := r.write(*output); err != nil {
+		if err := figures.Write(*output, r); err != nil {
 			b.Error(err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // beyondHand is how much longer than the project itself takes a start may be.
@@ -51,7 +53,7 @@ func measureDatabase(ctx context.Context, b *bench) ([]row, error) {
 		return samples[taken]{ours: got[name], compose: got[compose], testcontainers: got[testcontainers], byHand: got[byHand]}
 	}
 	later := readyRow("docgen, a clone of the golden database", got, 1)
-	later.compare("× as fast as the first", got.of(first, taken.readySeconds), got.of(ours, taken.readySeconds), divide, noGoal)
+	later.compare("× as fast as the first", got.of(first, taken.readySeconds), got.of(ours, taken.readySeconds), divide, figures.NoGoal)
 	return []row{
 		readyRow("docgen, the first time: the golden is made", instead(first), 1),
 		later,
@@ -61,17 +63,17 @@ func measureDatabase(ctx context.Context, b *bench) ([]row, error) {
 
 func readyRow(name string, got samples[taken], timesCompose float64) row {
 	r := newRow(name+": ready", "s", got, taken.readySeconds)
-	r.faster(got, taken.readySeconds, compose, atLeast(timesCompose))
-	r.faster(got, taken.readySeconds, testcontainers, atLeast(1))
-	r.compare("s beyond by hand", got.of(ours, taken.readySeconds), got.of(byHand, taken.readySeconds), subtract, atMost(beyondHand))
+	r.faster(got, taken.readySeconds, compose, figures.AtLeast(timesCompose))
+	r.faster(got, taken.readySeconds, testcontainers, figures.AtLeast(1))
+	r.compare("s beyond by hand", got.of(ours, taken.readySeconds), got.of(byHand, taken.readySeconds), subtract, figures.AtMost(beyondHand))
 	return r
 }
 
 func goneRow(name string, got samples[taken]) row {
 	r := newRow(name+": gone", "s", got, taken.goneSeconds)
-	r.faster(got, taken.goneSeconds, compose, atLeast(1))
-	r.faster(got, taken.goneSeconds, testcontainers, atLeast(1))
-	r.compare("s beyond by hand", got.of(ours, taken.goneSeconds), got.of(byHand, taken.goneSeconds), subtract, noGoal)
+	r.faster(got, taken.goneSeconds, compose, figures.AtLeast(1))
+	r.faster(got, taken.goneSeconds, testcontainers, figures.AtLeast(1))
+	r.compare("s beyond by hand", got.of(ours, taken.goneSeconds), got.of(byHand, taken.goneSeconds), subtract, figures.NoGoal)
 	return r
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // memory is what stays beside the services of one environment, in bytes: each
@@ -36,7 +38,7 @@ func measureMemory(ctx context.Context, b *bench) ([]row, error) {
 	}
 	got[compose] = make([]memory, b.rounds)
 	all := newRow("memory beside the services, all of it", "MB", got, memory.megabytes)
-	all.compare("of testcontainers", got.of(ours, memory.megabytes), got.of(testcontainers, memory.megabytes), divide, noGoal)
+	all.compare("of testcontainers", got.of(ours, memory.megabytes), got.of(testcontainers, memory.megabytes), divide, figures.NoGoal)
 	rows := []row{all}
 	only := samples[memory]{ours: got[ours]}
 	for _, part := range []struct {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // transfer is what one bulk transfer took.
@@ -63,16 +65,16 @@ func bulkRows(name string, got samples[transfer]) []row {
 			Case: "bulk " + name, Unit: "MB/s",
 			Direct: newFigure(rates(direct)), Link: newFigure(rates(plain)), Toxiproxy: newFigure(rates(toxiproxy)),
 			Checks: []check{
-				newCheck(each(rates(plain), rates(direct), divide), "of direct", atLeast(0.55)),
-				newCheck(each(rates(plain), rates(toxiproxy), divide), "× Toxiproxy", atLeast(4)),
-				newCheck(each(rates(plain), rates(copied), divide), "× io.Copy", noGoal),
+				newCheck(each(rates(plain), rates(direct), divide), "of direct", figures.AtLeast(0.55)),
+				newCheck(each(rates(plain), rates(toxiproxy), divide), "× Toxiproxy", figures.AtLeast(4)),
+				newCheck(each(rates(plain), rates(copied), divide), "× io.Copy", figures.NoGoal),
 			},
 		}, {
 			Case: "processor, " + name, Unit: "s/GB",
 			Link: newFigure(costs(plain)), Toxiproxy: newFigure(costs(toxiproxy)),
 			Checks: []check{
-				newCheck(each(costs(plain), costs(toxiproxy), divide), "of Toxiproxy", atMost(1.0/8)),
-				newCheck(each(costs(plain), costs(copied), divide), "× io.Copy", noGoal),
+				newCheck(each(costs(plain), costs(toxiproxy), divide), "of Toxiproxy", figures.AtMost(1.0/8)),
+				newCheck(each(costs(plain), costs(copied), divide), "× io.Copy", figures.NoGoal),
 			},
 		},
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // measureConnect opens, uses and resets connections, eight at a time.
@@ -45,8 +47,8 @@ func measureConnect(ctx context.Context, b *bench) ([]row, error) {
 	}
 	link := got[plain]
 	return []row{compare("connections, 8 at a time", "per second", got, func(v float64) float64 { return v },
-		newCheck(each(link, got[direct], divide), "of direct", noGoal),
-		newCheck(each(link, got[toxiproxy], divide), "× Toxiproxy", atLeast(2)),
-		newCheck(each(link, got[copied], divide), "× io.Copy", noGoal),
-		newCheck(each(link, got[quiet], divide), "× Toxiproxy that logs errors only", noGoal))}, nil
+		newCheck(each(link, got[direct], divide), "of direct", figures.NoGoal),
+		newCheck(each(link, got[toxiproxy], divide), "× Toxiproxy", figures.AtLeast(2)),
+		newCheck(each(link, got[copied], divide), "× io.Copy", figures.NoGoal),
+		newCheck(each(link, got[quiet], divide), "× Toxiproxy that logs errors only", figures.NoGoal))}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // measureDeaf fills a link whose upstream never reads, and then calls for it. A
@@ -22,7 +24,7 @@ func measureDeaf(ctx context.Context, b *bench) ([]row, error) {
 		got[k] = append(got[k], worst)
 	}
 	r := compare("slowest control call, upstream never reads (2000: hangs)", "ms", got, millis)
-	r.Checks = []check{newCheck(got.of(plain, millis), "ms", atMost(100))}
+	r.Checks = []check{newCheck(got.of(plain, millis), "ms", figures.AtMost(100))}
 	return []row{r}, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // measureDelay asks for 50 ms on the way back and looks at how much more a round
@@ -53,8 +55,8 @@ func measureDelay(ctx context.Context, b *bench) ([]row, error) {
 				Case: "error of a 50 ms delay, " + v.name + ", p50", Unit: "µs",
 				Link: newFigure(excess(plain, trips.p50)), Toxiproxy: newFigure(excess(toxiproxy, trips.p50)),
 				Checks: []check{
-					newCheck(each(excess(plain, trips.p50), base, func(e, _ float64) float64 { return math.Abs(e) }), "µs off", atMost(100)),
-					newCheck(base, "µs is a round trip directly", noGoal),
+					newCheck(each(excess(plain, trips.p50), base, func(e, _ float64) float64 { return math.Abs(e) }), "µs off", figures.AtMost(100)),
+					newCheck(base, "µs is a round trip directly", figures.NoGoal),
 				},
 			},
 			row{

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // figure is a number that was measured once per round.
@@ -27,18 +29,9 @@ func newFigure(values []float64) *figure {
 // median.
 func (f figure) String() string {
 	if f.Low == f.High || f.Median == 0 {
-		return digits(f.Median)
+		return figures.Digits(f.Median)
 	}
-	return fmt.Sprintf("%s ±%.0f%%", digits(f.Median), (f.High-f.Low)/2/math.Abs(f.Median)*100)
-}
-
-// digits prints three digits, or all that stand before the point.
-func digits(v float64) string {
-	after := 3
-	for a := math.Abs(v); a >= 1 && after > 0; a /= 10 {
-		after--
-	}
-	return fmt.Sprintf("%.*f", after, v)
+	return fmt.Sprintf("%s ±%.0f%%", figures.Digits(f.Median), (f.High-f.Low)/2/math.Abs(f.Median)*100)
 }
 
 // quantile is the smallest of the values that is not exceeded by a share of them.

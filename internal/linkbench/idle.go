@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // idleness is what connections cost that nothing moves on.
@@ -33,8 +35,8 @@ func measureIdle(ctx context.Context, b *bench) ([]row, error) {
 	cpu := func(s idleness) float64 { return s.cpu }
 	return []row{
 		compare("memory of an idle connection, of 5,000", "KiB", got, memory,
-			newCheck(each(got.of(plain, memory), got.of(toxiproxy, memory), divide), "of Toxiproxy", atMost(0.25)),
-			newCheck(each(got.of(watched, memory), got.of(toxiproxy, memory), divide), "of Toxiproxy, watched", noGoal)),
+			newCheck(each(got.of(plain, memory), got.of(toxiproxy, memory), divide), "of Toxiproxy", figures.AtMost(0.25)),
+			newCheck(each(got.of(watched, memory), got.of(toxiproxy, memory), divide), "of Toxiproxy, watched", figures.NoGoal)),
 		compare("descriptors of an idle connection", "each", got, descriptors),
 		compare("processor, 5,000 idle connections", "ms/s", got, cpu),
 	}, nil

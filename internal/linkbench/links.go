@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // fleet is what many links in one process cost.
@@ -28,7 +30,7 @@ func measureLinks(ctx context.Context, b *bench) ([]row, error) {
 		}
 	}
 	against := func(name, unit string, number func(fleet) float64) row {
-		return compare(name, unit, got, number, newCheck(each(got.of(plain, number), got.of(toxiproxy, number), divide), "of Toxiproxy", noGoal))
+		return compare(name, unit, got, number, newCheck(each(got.of(plain, number), got.of(toxiproxy, number), divide), "of Toxiproxy", figures.NoGoal))
 	}
 	return []row{
 		against("create 2,000 links", "ms", func(f fleet) float64 { return f.create }),

@@ -31,6 +31,8 @@ import (
 	"regexp"
 	"syscall"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 func main() {
@@ -86,7 +88,7 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	if *output != "" {
-		if err := result.write(*output); err != nil {
+		if err := figures.Write(*output, result); err != nil {
 			return err
 		}
 	}
@@ -116,7 +118,7 @@ func (b *bench) measure(ctx context.Context, chosen *regexp.Regexp, r *report, p
 		}
 		r.Rows = append(r.Rows, rows...)
 		if err != nil {
-			r.Failed = append(r.Failed, failure{c.name, err.Error()})
+			r.Failed = append(r.Failed, figures.Failure{Case: c.name, Why: err.Error()})
 		}
 	}
 	peer.stop() // its time counts once it has ended

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // postgres is the directory of PostgreSQL's programs and who runs them.
@@ -64,11 +66,11 @@ func measurePgbench(ctx context.Context, b *bench) ([]row, error) {
 		}
 		rate := func(t transacted) float64 { return t.rate }
 		r := compareRates(v.name, "per second", got, rate)
-		r.Checks = append(r.Checks, newCheck(each(got.of(watched, rate), got.of(plain, rate), divide), "of the link, watched", atLeast(0.97)))
+		r.Checks = append(r.Checks, newCheck(each(got.of(watched, rate), got.of(plain, rate), divide), "of the link, watched", figures.AtLeast(0.97)))
 		cpu := func(t transacted) float64 { return t.cpu }
 		own := compare(v.name+", processor time", "µs", got, cpu,
-			newCheck(each(got.of(plain, cpu), got.of(toxiproxy, cpu), divide), "× Toxiproxy", noGoal),
-			newCheck(each(got.of(watched, cpu), got.of(plain, cpu), subtract), "µs more, watched", noGoal))
+			newCheck(each(got.of(plain, cpu), got.of(toxiproxy, cpu), divide), "× Toxiproxy", figures.NoGoal),
+			newCheck(each(got.of(watched, cpu), got.of(plain, cpu), subtract), "µs more, watched", figures.NoGoal))
 		own.Direct = nil // it has no process of its own
 		rows = append(rows, r, own)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 func TestPrint(t *testing.T) {
@@ -16,14 +18,14 @@ func TestPrint(t *testing.T) {
 			{
 				Case: "bulk", Unit: "MB/s", Direct: newFigure(direct), Link: newFigure(link), Toxiproxy: newFigure(peer),
 				Checks: []check{
-					newCheck(each(link, direct, divide), "of direct", atLeast(0.6)),
-					newCheck(each(link, peer, divide), "× Toxiproxy", atLeast(4.9)),
+					newCheck(each(link, direct, divide), "of direct", figures.AtLeast(0.6)),
+					newCheck(each(link, peer, divide), "× Toxiproxy", figures.AtLeast(4.9)),
 				},
 			},
-			{Case: "memory", Unit: "KiB", Link: newFigure([]float64{9.5}), Checks: []check{newCheck([]float64{0.25}, "of Toxiproxy", atMost(0.25))}},
+			{Case: "memory", Unit: "KiB", Link: newFigure([]float64{9.5}), Checks: []check{newCheck([]float64{0.25}, "of Toxiproxy", figures.AtMost(0.25))}},
 			{Case: "processor", Unit: "s", Link: newFigure([]float64{0})},
 		},
-		Failed: []failure{{"pgbench", "not installed"}},
+		Failed: []figures.Failure{{Case: "pgbench", Why: "not installed"}},
 	}
 	var b strings.Builder
 	if err := r.print(&b); err != nil {
@@ -64,8 +66,8 @@ func TestFigures(t *testing.T) {
 		}
 	}
 	for v, want := range map[float64]string{0: "0.000", 0.1234: "0.123", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 1234.5: "1234", -12.34: "-12.3"} {
-		if got := digits(v); got != want {
-			t.Errorf("digits(%v) is %s, want %s", v, got, want)
+		if got := figures.Digits(v); got != want {
+			t.Errorf("figures.Digits(%v) is %s, want %s", v, got, want)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // trips are the round trips of several connections, in all.
@@ -85,12 +87,12 @@ func measureRoundTrip(ctx context.Context, b *bench) ([]row, error) {
 	}
 	rows := []row{
 		compare("64 B round trip, 1 connection, p50", "µs", one, trips.p50,
-			newCheck(added(plain, trips.p50), "µs added", atMost(25)),
-			newCheck(added(copied, trips.p50), "µs added by io.Copy", noGoal),
-			newCheck(added(toxiproxy, trips.p50), "µs added by Toxiproxy", noGoal)),
+			newCheck(added(plain, trips.p50), "µs added", figures.AtMost(25)),
+			newCheck(added(copied, trips.p50), "µs added by io.Copy", figures.NoGoal),
+			newCheck(added(toxiproxy, trips.p50), "µs added by Toxiproxy", figures.NoGoal)),
 		compare("64 B round trip, 1 connection, p99", "µs", one, trips.p99,
-			newCheck(added(plain, trips.p99), "µs added", noGoal),
-			newCheck(added(toxiproxy, trips.p99), "µs added by Toxiproxy", noGoal)),
+			newCheck(added(plain, trips.p99), "µs added", figures.NoGoal),
+			newCheck(added(toxiproxy, trips.p99), "µs added by Toxiproxy", figures.NoGoal)),
 	}
 	many, err := interleave(ctx, 5, all, func(ctx context.Context, c *contestant) (trips, error) {
 		return c.talk(32, 300*time.Millisecond, pace{})
@@ -137,6 +139,6 @@ func compare[T any](name, unit string, got samples[T], number func(T) float64, c
 func compareRates[T any](name, unit string, got samples[T], number func(T) float64) row {
 	link := got.of(plain, number)
 	return compare(name, unit, got, number,
-		newCheck(each(link, got.of(direct, number), divide), "of direct", noGoal),
-		newCheck(each(link, got.of(toxiproxy, number), divide), "× Toxiproxy", noGoal))
+		newCheck(each(link, got.of(direct, number), divide), "of direct", figures.NoGoal),
+		newCheck(each(link, got.of(toxiproxy, number), divide), "× Toxiproxy", figures.NoGoal))
 }

@@ -113,11 +113,12 @@ var house = []room{
 	{pkg: "cmd/rehearse", imports: in("cli")},
 	{pkg: "cmd/rehearse-link", imports: in("switchboard")},
 
-	// Only tests.
+	// Only tests and measurements.
+	{pkg: "internal/figures"},
 	{pkg: "internal/lint"},
 	{pkg: "internal/bench"},
-	{pkg: "internal/linkbench", imports: in("link spans telemetry")},
-	{pkg: "internal/telemetrybench", imports: in("otlp telemetry")},
+	{pkg: "internal/linkbench", imports: in("figures link spans telemetry")},
+	{pkg: "internal/telemetrybench", imports: in("figures otlp telemetry")},
 	{pkg: "internal/dockerbench"},
 	{pkg: "internal/killtest"},
 	{pkg: "internal/acceptance"},

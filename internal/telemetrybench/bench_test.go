@@ -165,15 +165,15 @@ func TestRows(t *testing.T) {
 		want   []string
 	}{
 		{"", collectors, []string{
-			"| P: spans accepted per second of processor time, k/s | 500      | 1000          | 250            | 125              | 2.00        | 4.00       | ≥ 3.00 | MISSED, met |",
-			"| P: memory after all spans, MiB                      | 100      | 11.0          | 44.0           | 44.0             | 2.27        | 0.25       | ≤ 0.25 | MISSED, met |",
-			"| P: growth of memory for a span held, B              | 90.0     | –             | –              | –                | –           | –          | –      | –           |",
+			"| P: spans accepted per second of processor time, k/s | 500      | 1000          | 250            | 125              | 2.00        | 4.00       | ≥ 3.00  | MISSED, met |",
+			"| P: memory after all spans, MiB                      | 100      | 11.0          | 44.0           | 44.0             | 2.27        | 0.250      | ≤ 0.250 | MISSED, met |",
+			"| P: growth of memory for a span held, B              | 90.0     | –             | –              | –                | –           | –          | –       | –           |",
 			"2 of 4 goals met.",
-			"MISSED P: memory after all spans, ours to nop: 2.27, goal ≤ 0.25",
+			"MISSED P: memory after all spans, ours to nop: 2.27, goal ≤ 0.250",
 		}},
 		{"v1", all, []string{
-			"| P: spans accepted per second of processor time, k/s | 500      | 1000          | 250            | 125              | 100            | 2.00        | 4.00       | 5.00           | ≥ 3.00 | MISSED, met, met |",
-			"| P: memory after all spans, MiB                      | 100      | 11.0          | 44.0           | 44.0             | 400            | 2.27        | 0.25       | 0.25           | ≤ 0.25 | MISSED, met, met |",
+			"| P: spans accepted per second of processor time, k/s | 500      | 1000          | 250            | 125              | 100            | 2.00        | 4.00       | 5.00           | ≥ 3.00  | MISSED, met, met |",
+			"| P: memory after all spans, MiB                      | 100      | 11.0          | 44.0           | 44.0             | 400            | 2.27        | 0.250      | 0.250          | ≤ 0.250 | MISSED, met, met |",
 			"Jaeger v1",
 			"4 of 6 goals met.",
 		}},

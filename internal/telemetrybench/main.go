@@ -30,6 +30,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 func main() {
@@ -78,7 +80,7 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	if *output != "" {
-		return result.write(*output)
+		return figures.Write(*output, result)
 	}
 	return nil
 }

@@ -2,15 +2,14 @@ package main
 
 import (
 	"debug/buildinfo"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
 // report is all that a run has shown.
@@ -51,19 +50,11 @@ type row struct {
 	Unit    string           `json:"unit"`
 	Figures map[kind]*figure `json:"figures"`
 	Ratios  ratios           `json:"ratios"`
-	Goal    float64          `json:"goal,omitempty"`  // of every ratio; 0: none
-	Least   bool             `json:"least,omitempty"` // the goal is a lower bound
+	Goal    figures.Goal     `json:"goal,omitzero"` // of every ratio
 }
 
 // ratios are of comparisons; nil where one of the two was not measured.
 type ratios [len(comparisons)]*figure
-
-func (r row) met(ratio *figure) bool {
-	if r.Least {
-		return ratio.Median >= r.Goal
-	}
-	return ratio.Median <= r.Goal
-}
 
 // figure is a number that was measured once per round.
 type figure struct {
@@ -79,22 +70,13 @@ func newFigure(values []float64) *figure {
 // String is the median and, where they differ, the least and the most.
 func (f *figure) String() string {
 	if f == nil {
-		return "–"
+		return figures.None
 	}
 	least, most := slices.Min(f.Rounds), slices.Max(f.Rounds)
 	if least == most {
-		return digits(f.Median)
+		return figures.Digits(f.Median)
 	}
-	return fmt.Sprintf("%s (%s to %s)", digits(f.Median), digits(least), digits(most))
-}
-
-// digits prints three digits, or all that stand before the point.
-func digits(v float64) string {
-	after := 2
-	for a := math.Abs(v); a >= 10 && after > 0; a /= 10 {
-		after--
-	}
-	return fmt.Sprintf("%.*f", after, v)
+	return fmt.Sprintf("%s (%s to %s)", figures.Digits(f.Median), figures.Digits(least), figures.Digits(most))
 }
 
 // rows are what the samples of a protocol come to.
@@ -119,8 +101,8 @@ func rows(protocol string, got samples) []row {
 		}
 		return r
 	}
-	least := func(r row, goal float64) row { r.Goal, r.Least = goal, true; return r }
-	most := func(r row, goal float64) row { r.Goal = goal; return r }
+	least := func(r row, goal float64) row { r.Goal = figures.AtLeast(goal); return r }
+	most := func(r row, goal float64) row { r.Goal = figures.AtMost(goal); return r }
 	// some leaves out those who have none.
 	some := func(of, number float64) float64 {
 		if of == 0 {
@@ -177,15 +159,6 @@ func newReport(otelcol, jaeger string) (*report, error) {
 	return r, nil
 }
 
-// write saves the report as JSON.
-func (r *report) write(file string) error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(data, '\n'), 0o644)
-}
-
 // print writes a Markdown table that can be read as it is.
 func (r *report) print(w io.Writer) error {
 	kinds, shown := r.kinds(), comparisons[:]
@@ -200,38 +173,27 @@ func (r *report) print(w io.Writer) error {
 		head = append(head, c.name)
 	}
 	cells := [][]string{append(head, "goal", "met?")}
-	var missed []string
-	goals := 0
+	var tally figures.Tally
 	for _, row := range r.Rows {
 		line := []string{row.Case + ", " + row.Unit}
 		for _, k := range kinds {
 			line = append(line, row.Figures[k].String())
 		}
-		goal, met := "–", []string{"–"}
-		if row.Goal != 0 {
-			goal, met = "≤ "+digits(row.Goal), nil
-			if row.Least {
-				goal = "≥ " + digits(row.Goal)
-			}
-		}
+		var met []string
 		for i, c := range shown {
 			ratio := row.Ratios[i]
 			line = append(line, ratio.String())
-			if row.Goal == 0 {
-				continue
+			if row.Goal != figures.NoGoal {
+				met = append(met, tally.Judge(row.Goal.Met(ratio.Median), fmt.Sprintf("%s, %s: %s, goal %s", row.Case, c.name, figures.Digits(ratio.Median), row.Goal)))
 			}
-			goals++
-			if row.met(ratio) {
-				met = append(met, "met")
-				continue
-			}
-			met = append(met, "MISSED")
-			missed = append(missed, fmt.Sprintf("%s, %s: %s, goal %s", row.Case, c.name, digits(ratio.Median), goal))
 		}
-		cells = append(cells, append(line, goal, strings.Join(met, ", ")))
+		if met == nil {
+			met = []string{figures.None}
+		}
+		cells = append(cells, append(line, row.Goal.String(), strings.Join(met, ", ")))
 	}
 	var b strings.Builder
-	writeTable(&b, cells)
+	b.WriteString(figures.Table(cells))
 	fmt.Fprintf(&b, "\nMedians of interleaved rounds; the least and the most stand in parentheses. Ours decodes, indexes,\n")
 	fmt.Fprintf(&b, "compresses and stores what it is sent, within its budget of 64 MiB; what is called nop decodes and forgets it.\n")
 	versions := "Collector " + r.Collector
@@ -240,32 +202,7 @@ func (r *report) print(w io.Writer) error {
 		fmt.Fprintf(&b, "Jaeger decodes, batches and stores all that it is sent, in memory, with no budget.\n")
 	}
 	fmt.Fprintf(&b, "%s; %s; %d bytes a span; %.0f s, in which others used %.0f%% of the machine.\n", r.Machine, versions, r.SpanBytes, r.Seconds, 100*r.Others)
-	fmt.Fprintf(&b, "%d of %d goals met.\n", goals-len(missed), goals)
-	for _, m := range missed {
-		fmt.Fprintf(&b, "MISSED %s\n", m)
-	}
+	b.WriteString(tally.Lines(nil))
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// writeTable aligns cells; the first line is the head.
-func writeTable(b *strings.Builder, lines [][]string) {
-	widths := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for n, line := range lines {
-		for i, cell := range line {
-			b.WriteString("| " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1))
-		}
-		b.WriteString("|\n")
-		if n == 0 {
-			for _, w := range widths {
-				b.WriteString("|" + strings.Repeat("-", w+2))
-			}
-			b.WriteString("|\n")
-		}
-	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/driver/docker"
+	"github.com/rehearse-dev/rehearse/internal/driver/drivertest"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
@@ -83,7 +84,7 @@ func (p *place) built() bool { return strings.Contains(p.said.String(), "making 
 // serve starts the database and waits until it answers.
 func (p *place) serve(s rehearse.Service) driver.Process {
 	p.t.Helper()
-	out := &talk{}
+	out := &drivertest.Log{}
 	proc, err := p.Start(p.t.Context(), "db", driver.Output{Stdout: out, Stderr: out})
 	if err != nil {
 		p.t.Fatal(hinted(err))

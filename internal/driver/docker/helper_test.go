@@ -19,6 +19,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/driver/docker"
+	"github.com/rehearse-dev/rehearse/internal/driver/drivertest"
 	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
@@ -63,13 +64,13 @@ type place struct {
 	id      rehearse.EnvironmentID
 	label   string
 	journal *journal
-	said    *talk
+	said    *drivertest.Log
 }
 
 // spec is what an environment is opened with.
-func spec(t testing.TB, id string, services ...rehearse.Service) (driver.Spec, *journal, *talk) {
+func spec(t testing.TB, id string, services ...rehearse.Service) (driver.Spec, *journal, *drivertest.Log) {
 	t.Helper()
-	j, said := &journal{}, &talk{}
+	j, said := &journal{}, &drivertest.Log{}
 	return driver.Spec{
 		ID: rehearse.EnvironmentID(id), Plan: &rehearse.Plan{Project: "test", Dir: t.TempDir(), Services: services},
 		Dir: t.TempDir(), Journal: j, Log: said,
@@ -114,12 +115,12 @@ func hinted(err error) string {
 }
 
 // start prepares and starts a service.
-func (p *place) start(name rehearse.ServiceName) (driver.Process, *talk) {
+func (p *place) start(name rehearse.ServiceName) (driver.Process, *drivertest.Log) {
 	p.t.Helper()
 	if err := p.Prepare(p.t.Context(), name); err != nil {
 		p.t.Fatal(hinted(err))
 	}
-	out := &talk{}
+	out := &drivertest.Log{}
 	proc, err := p.Start(p.t.Context(), name, driver.Output{Stdout: out, Stderr: out})
 	if err != nil {
 		p.t.Fatalf("%s\n%s", hinted(err), out)
@@ -284,22 +285,4 @@ func (j *journal) left() []driver.Remnant {
 		}
 	}
 	return out
-}
-
-// talk is a log that may be written and read at once.
-type talk struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *talk) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *talk) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/driver/docker"
+	"github.com/rehearse-dev/rehearse/internal/driver/drivertest"
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
@@ -55,7 +56,7 @@ func supervisor(order string) {
 func superviseIn(ctx context.Context, d *docker.Driver, record *environment.Record, up rehearse.Service, point int) error {
 	e, err := d.Open(ctx, driver.Spec{
 		ID: record.Now().ID, Plan: &rehearse.Plan{Project: "test", Services: []rehearse.Service{up}}, Dir: record.Place(),
-		Journal: &suicidal{Journal: record, point: point}, Log: &talk{},
+		Journal: &suicidal{Journal: record, point: point}, Log: &drivertest.Log{},
 	})
 	if err != nil {
 		return err

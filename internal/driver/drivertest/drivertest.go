@@ -269,27 +269,9 @@ type noJournal struct{}
 func (noJournal) Intend(driver.Remnant) error        { return nil }
 func (noJournal) Confirm(driver.Remnant, bool) error { return nil }
 
-// logBuffer collects a service's output, which comes from other goroutines.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func start(t *testing.T, e environment, name rehearse.ServiceName) (driver.Process, *logBuffer) {
+func start(t *testing.T, e environment, name rehearse.ServiceName) (driver.Process, *Log) {
 	t.Helper()
-	log := &logBuffer{}
+	log := &Log{}
 	if err := e.Prepare(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/driver/drivertest"
 	"github.com/rehearse-dev/rehearse/internal/driver/process"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 )
@@ -95,7 +96,7 @@ func (s *stocked) open(t *testing.T, id string) running {
 	if err := e.Prepare(t.Context(), s.service.Name); err != nil {
 		t.Fatal(err)
 	}
-	return running{Environment: e, service: s.service, out: &talk{}}
+	return running{Environment: e, service: s.service, out: &drivertest.Log{}}
 }
 
 // start starts the service and waits until it answers.

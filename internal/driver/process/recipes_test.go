@@ -2,7 +2,6 @@ package process_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +22,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/driver/drivertest"
 	"github.com/rehearse-dev/rehearse/internal/driver/process"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 )
@@ -32,30 +31,12 @@ import (
 type running struct {
 	driver.Environment
 	service rehearse.Service
-	said    *talk // by builds and data preparation
-	out     *talk // by the service
+	said    *drivertest.Log // by builds and data preparation
+	out     *drivertest.Log // by the service
 }
 
 func (r running) dial(ctx context.Context, port int) (net.Conn, error) {
 	return r.Dial(ctx, r.service.Name, port)
-}
-
-// talk is a log that may be written and read at once.
-type talk struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *talk) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *talk) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 type unwritten struct{}
@@ -90,7 +71,7 @@ func startRecipe(t *testing.T, o process.Options, s rehearse.Service) running {
 	for _, port := range r.Ports {
 		s.Ports = append(s.Ports, rehearse.Port{Number: port, Known: "recipe"})
 	}
-	run := running{service: s, said: &talk{}, out: &talk{}}
+	run := running{service: s, said: &drivertest.Log{}, out: &drivertest.Log{}}
 	plan := &rehearse.Plan{Project: "recipes", Dir: openDir(t), Services: []rehearse.Service{s}}
 	e, err := process.New(o).Open(t.Context(), driver.Spec{
 		ID: rehearse.EnvironmentID(filepath.Base(openDir(t))), Plan: plan, Dir: openDir(t), Journal: unwritten{}, Log: run.said,

@@ -37,12 +37,11 @@ import (
 
 // Options are what the driver must know of the user's machine.
 type Options struct {
-	Cache   string                   // a directory for data that environments start from
-	Label   string                   // tells our objects from those of another user's state directory
-	Getenv  func(name string) string // DOCKER_HOST and the like
-	Home    string                   // the user's home directory
-	Exe     string                   // our own executable, beside which the link container's program lies
-	Project string                   // a prefix for the tags of built images; empty: the plan's project
+	Cache  string                   // a directory for data that environments start from
+	Label  string                   // tells our objects from those of another user's state directory
+	Getenv func(name string) string // DOCKER_HOST and the like
+	Home   string                   // the user's home directory
+	Exe    string                   // our own executable, beside which the link container's program lies
 }
 
 // Driver is the Docker driver.

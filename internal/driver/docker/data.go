@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -257,7 +258,7 @@ func (e *environment) fork(ctx context.Context, s *service) error {
 	if err := e.spec.Journal.Intend(r); err != nil {
 		return err
 	}
-	c, err := s.data.golden.Clone(ctx, r.Name, e.cloneOwner())
+	c, err := s.data.golden.Clone(ctx, r.Name, e.tenant().Owner())
 	if err != nil {
 		return err
 	}
@@ -329,15 +330,13 @@ func (e *environment) overlay(ctx context.Context, s *service, golden string) (s
 	return r.Name, e.spec.Journal.Confirm(r, true)
 }
 
-func (e *environment) cloneRemnant(s *service) driver.Remnant {
-	sum := sha256.Sum256([]byte(e.o.Label))
-	return driver.Remnant{
-		Environment: e.spec.ID, Kind: "clone",
-		Name: fmt.Sprintf("%s.%s.%s", hex.EncodeToString(sum[:4]), e.spec.ID, s.spec.Name),
-	}
+func (e *environment) tenant() snapshot.Tenant {
+	return snapshot.Tenant{Label: e.o.Label, Environment: e.spec.ID}
 }
 
-func (e *environment) cloneOwner() string { return e.o.Label + " " + string(e.spec.ID) }
+func (e *environment) cloneRemnant(s *service) driver.Remnant {
+	return driver.Remnant{Environment: e.spec.ID, Kind: "clone", Name: e.tenant().Clone(s.spec.Name)}
+}
 
 // unfork throws a service's copy away. No container has it any more.
 func (e *environment) unfork(ctx context.Context, s *service) error {
@@ -442,27 +441,14 @@ func (e *environment) sharesVolume(s *service, volume string) bool {
 
 // clones are those of our environments, whoever made them.
 func (d *Driver) clones() ([]driver.Remnant, error) {
-	all, err := snapshot.Clones(d.o.dataDir())
-	if err != nil {
-		return nil, err
-	}
+	all, err := snapshot.TenantClones(d.o.dataDir(), d.o.Label)
 	var out []driver.Remnant
-	for _, c := range all {
-		if id, ok := strings.CutPrefix(c.Owner, d.o.Label+" "); ok {
-			out = append(out, driver.Remnant{Environment: rehearse.EnvironmentID(id), Kind: "clone", Name: c.ID})
-		}
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, driver.Remnant{Environment: all[id].Environment, Kind: "clone", Name: id})
 	}
-	return out, nil
+	return out, err
 }
 
 func (d *Driver) removeClone(ctx context.Context, r driver.Remnant) error {
-	ours, err := d.clones()
-	if err != nil || !slices.Contains(ours, r) {
-		return err
-	}
-	store, err := snapshot.Open(d.o.dataDir(), snapshot.Options{})
-	if err != nil {
-		return err
-	}
-	return errors.Join(store.Remove(ctx, r.Name), store.Close())
+	return snapshot.RemoveTenantClone(ctx, d.o.dataDir(), snapshot.Tenant{Label: d.o.Label, Environment: r.Environment}, r.Name)
 }

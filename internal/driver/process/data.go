@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +73,7 @@ func (e *environment) fork(ctx context.Context, s *service) error {
 			return err
 		}
 	}
-	c, err := s.golden.Clone(ctx, r.Name, cloneOwner(e.o.Label, e.spec.ID))
+	c, err := s.golden.Clone(ctx, r.Name, e.tenant().Owner())
 	if err != nil {
 		return err
 	}
@@ -106,16 +108,13 @@ func dataMount(c *snapshot.Clone) jailMount {
 	return jailMount{Kind: "bind", Source: c.Path, Target: jailData}
 }
 
-// cloneRemnant is what a service's clone is called. Its name tells the
-// environments of several state directories apart, which may share a cache.
-func (e *environment) cloneRemnant(s *service) driver.Remnant {
-	return driver.Remnant{
-		Environment: e.spec.ID, Kind: "clone",
-		Name: fmt.Sprintf("%s.%s.%s", shortHash(e.o.Label)[:8], e.spec.ID, s.spec.Name),
-	}
+func (e *environment) tenant() snapshot.Tenant {
+	return snapshot.Tenant{Label: e.o.Label, Environment: e.spec.ID}
 }
 
-func cloneOwner(label string, id rehearse.EnvironmentID) string { return label + " " + string(id) }
+func (e *environment) cloneRemnant(s *service) driver.Remnant {
+	return driver.Remnant{Environment: e.spec.ID, Kind: "clone", Name: e.tenant().Clone(s.spec.Name)}
+}
 
 // Reset gives a service that has ended its first data again.
 func (e *environment) Reset(ctx context.Context, name rehearse.ServiceName) error {
@@ -208,35 +207,16 @@ func (e *environment) fillKey(s rehearse.Service) func() ([]string, error) {
 
 // clones are those of our environments, whoever made them.
 func (d *Driver) clones() ([]driver.Remnant, error) {
-	all, err := snapshot.Clones(d.o.dataDir())
-	if err != nil {
-		return nil, err
-	}
+	all, err := snapshot.TenantClones(d.o.dataDir(), d.o.Label)
 	var out []driver.Remnant
-	for _, c := range all {
-		if id, ok := strings.CutPrefix(c.Owner, d.o.Label+" "); ok {
-			out = append(out, driver.Remnant{Environment: rehearse.EnvironmentID(id), Kind: "clone", Name: c.ID})
-		}
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, driver.Remnant{Environment: all[id].Environment, Kind: "clone", Name: id})
 	}
-	return out, nil
+	return out, err
 }
 
 func (d *Driver) removeClone(ctx context.Context, r driver.Remnant) error {
-	ours, err := d.clones()
-	if err != nil {
-		return err
-	}
-	for _, c := range ours {
-		if c != r {
-			continue
-		}
-		store, err := snapshot.Open(d.o.dataDir(), snapshot.Options{})
-		if err != nil {
-			return err
-		}
-		return errors.Join(store.Remove(ctx, r.Name), store.Close())
-	}
-	return nil
+	return snapshot.RemoveTenantClone(ctx, d.o.dataDir(), snapshot.Tenant{Label: d.o.Label, Environment: r.Environment}, r.Name)
 }
 
 // clonesFact says how a large dataset would be copied.

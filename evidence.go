@@ -13,6 +13,8 @@ type Record struct {
 	Suite   *SuiteResult  `json:"suite,omitempty"`
 	Links   *LinksResult  `json:"links,omitempty"`
 	Fact    *Fact         `json:"fact,omitempty"`
+	// Action is a moment of an experiment's method.
+	Action *ActionEvent `json:"action,omitempty"`
 	// Migration is what a change's migrations did, Churn what was written beside a
 	// load, and Plans how the plans of statements changed.
 	Migration *MigrationResult `json:"migration,omitempty"`

@@ -7,15 +7,17 @@ import "slices"
 type Facet string
 
 // The facets. A flat network has no distance, flat traffic is the profile's
-// mean rate in an even stream, flat data is the dataset that staging has.
+// mean rate in an even stream, flat data is the dataset that staging has, and with
+// flat faults nothing breaks: experiments run and break nothing.
 const (
 	FacetNetwork Facet = "network"
 	FacetTraffic Facet = "traffic"
 	FacetData    Facet = "data"
+	FacetFaults  Facet = "faults"
 )
 
 // Facets lists every facet, in the order reports use.
-func Facets() []Facet { return []Facet{FacetNetwork, FacetTraffic, FacetData} }
+func Facets() []Facet { return []Facet{FacetNetwork, FacetTraffic, FacetData, FacetFaults} }
 
 // Leg is one run under a chosen set of facets.
 type Leg struct {

@@ -193,19 +193,23 @@ type Limits struct {
 }
 
 // Step is one thing that a rehearsal does to the running environment. Exactly
-// one of Load and Suite is set.
+// one of its fields is set.
 type Step struct {
-	Load  *LoadStep  `json:"load,omitempty"`
-	Suite *SuiteStep `json:"suite,omitempty"`
+	Load       *LoadStep       `json:"load,omitempty"`
+	Suite      *SuiteStep      `json:"suite,omitempty"`
+	Experiment *ExperimentStep `json:"experiment,omitempty"`
 }
 
-// Name is the step's name in reports: the name of its suite or traffic profile.
+// Name is the step's name in reports: the name of its suite, traffic profile or
+// experiment.
 func (s Step) Name() string {
 	switch {
 	case s.Load != nil:
 		return s.Load.Name
 	case s.Suite != nil:
 		return s.Suite.Name
+	case s.Experiment != nil:
+		return s.Experiment.Name
 	}
 	return ""
 }

@@ -144,6 +144,16 @@ type Resetter interface {
 	Reset(ctx context.Context, service rehearse.ServiceName) error
 }
 
+// Disruptor is an environment that can do to a service what befalls services in
+// production.
+type Disruptor interface {
+	// Disrupt does what the disruption means to every instance of a started
+	// service, until undo is called; the service's end undoes it too, and so does
+	// Close. It is never asked for kill and restart, which are the caller's. After
+	// an error nothing has changed.
+	Disrupt(ctx context.Context, service rehearse.ServiceName, d rehearse.Disruption) (undo func(context.Context) error, err error)
+}
+
 // Checker is an environment that knows of checks which no file of the project
 // speaks of.
 type Checker interface {

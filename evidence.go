@@ -15,6 +15,8 @@ type Record struct {
 	Fact    *Fact         `json:"fact,omitempty"`
 	// Action is a moment of an experiment's method.
 	Action *ActionEvent `json:"action,omitempty"`
+	// Happening is what befell a service beneath it.
+	Happening *Happening `json:"happening,omitempty"`
 	// Migration is what a change's migrations did, Churn what was written beside a
 	// load, and Plans how the plans of statements changed.
 	Migration *MigrationResult `json:"migration,omitempty"`
@@ -58,6 +60,28 @@ type ServiceEvent struct {
 	// seen from then on speaks against the project.
 	Lost bool `json:"lost,omitempty"`
 }
+
+// Happening is something that what runs the services tells of them, as an engine
+// does of its containers.
+type Happening struct {
+	// Service is empty for what befell the environment as a whole: its network, its
+	// link container, the engine itself.
+	Service ServiceName `json:"service,omitempty"`
+	Action  string      `json:"action"` // in the engine's word, as in "pause"
+	// Outside says that neither rehearse nor the service's own program did it.
+	Outside bool `json:"outside,omitempty"`
+	// Detail is a clause without a full stop, as in "api was paused".
+	Detail string `json:"detail"`
+	// For is how long it had lasted when this was its end.
+	For Duration `json:"for,omitempty"`
+}
+
+// The actions that mean something to a verdict beyond being somebody's.
+const (
+	HappenedPause   = "pause"
+	HappenedUnpause = "unpause"
+	HappenedOOM     = "oom" // a process of the service was killed: out of memory
+)
 
 // Tick is the state of every link at a moment, for charts.
 type Tick struct {

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -168,6 +169,23 @@ type Keeper interface {
 	// Lost gives one error when what keeps the environment has gone away beneath
 	// it, and nothing when Close ends it.
 	Lost() <-chan error
+}
+
+// Watcher is an environment of which what keeps it tells what happens to its
+// containers, whoever does it.
+type Watcher interface {
+	// Watch calls told with every event since the environment was opened, in order,
+	// and goes on with those that come, until ctx ends or the environment has. Of
+	// very many, the oldest are left out. Several may watch at once.
+	Watch(ctx context.Context, told func(Event))
+}
+
+// Event is one thing that happened to a container.
+type Event struct {
+	Time time.Time `json:"time"` // by the keeper's clock
+	rehearse.Happening
+	Container  string            `json:"container,omitempty"`  // its name
+	Attributes map[string]string `json:"attributes,omitempty"` // in the keeper's words, as in "exitCode"
 }
 
 // Carrier is an environment that can carry the shapes of links below the

@@ -38,6 +38,10 @@ type Options struct {
 	// OnEvent is told of every change of a service's state, in order, from one
 	// goroutine at a time. It must not block for long. May be nil.
 	OnEvent func(rehearse.ServiceEvent)
+	// OnHappening is told what was done to services beneath them, as OnEvent is, where
+	// the driver knows: what came from outside, and what a verdict asks about. May be
+	// nil.
+	OnHappening func(rehearse.Happening)
 	// OpenLog opens the file that a service's output is appended to. Nil: the
 	// output is kept only as far as the last lines.
 	OpenLog func(rehearse.ServiceName) (io.WriteCloser, error)
@@ -119,6 +123,7 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 		e.order = append(e.order, s.Name)
 	}
 	e.running.Go(func() { e.watchKeeper(lifeCtx) })
+	e.running.Go(func() { e.watchOutside(lifeCtx) })
 	if err := e.openLinks(ctx, linkCtx); err != nil {
 		return nil, err
 	}
@@ -144,6 +149,28 @@ func (e *Environment) watchKeeper(life context.Context) {
 			e.services[name].enter(rehearse.ServiceEvent{State: rehearse.Stopped, Lost: true, Detail: why.Error()})
 		}
 	case <-life.Done():
+	}
+}
+
+// watchOutside passes on what was done to services beneath them while they live.
+func (e *Environment) watchOutside(life context.Context) {
+	if e.o.OnHappening == nil {
+		return
+	}
+	e.Watch(life, func(ev driver.Event) {
+		if ev.Outside || ev.Action == rehearse.HappenedOOM {
+			e.events.Lock()
+			defer e.events.Unlock()
+			e.o.OnHappening(ev.Happening)
+		}
+	})
+}
+
+// Watch tells of all that happens to the environment's containers; see
+// driver.Watcher. It returns at once where the driver knows of nothing.
+func (e *Environment) Watch(ctx context.Context, told func(driver.Event)) {
+	if w, ok := e.inner.(driver.Watcher); ok {
+		w.Watch(ctx, told)
 	}
 }
 

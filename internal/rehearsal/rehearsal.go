@@ -254,6 +254,9 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 				l.o.Observe.Service(ev)
 			}
 		},
+		OnHappening: func(h rehearse.Happening) {
+			lost = errors.Join(lost, l.out.Append(rehearse.Record{Happening: &h}))
+		},
 		Migrate: l.o.Migrate,
 		OnMigration: func(r rehearse.MigrationResult) {
 			lost = errors.Join(lost, l.out.Append(rehearse.Record{Migration: &r}))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -75,6 +76,7 @@ func (e *environment) openBoard(ctx context.Context) error {
 		return explain(err)
 	}
 	e.board.stdio = newStdio(streams.HijackedResponse)
+	e.watch.acts.ask(r.Name, events.ActionStart)
 	if _, err := e.engine.api.ContainerStart(ctx, made.ID, client.ContainerStartOptions{}); err != nil {
 		return explain(err)
 	}

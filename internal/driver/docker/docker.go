@@ -105,6 +105,7 @@ func (d *Driver) Open(ctx context.Context, spec driver.Spec) (_ driver.Environme
 	if e.reaper, err = startReaper(d.o, spec.ID); err != nil {
 		return nil, err
 	}
+	e.startWatch(ctx)
 	if err := e.openNetwork(ctx); err != nil {
 		return nil, err
 	}

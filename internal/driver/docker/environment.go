@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse"
@@ -25,6 +26,7 @@ type environment struct {
 	spec   driver.Spec
 	reaper *reaper
 	board  board
+	watch  watch
 
 	mu        sync.Mutex
 	facts     []rehearse.Fact
@@ -240,6 +242,7 @@ func (e *environment) Close(ctx context.Context) error {
 		close(e.closed)
 		e.making.Wait() // what is being made stands, and is found below
 		e.closeErr = e.remove(ctx)
+		e.watch.end()
 		if e.reaper != nil {
 			e.reaper.dismiss(e.closeErr == nil)
 		}
@@ -296,7 +299,11 @@ func (e *environment) remove(ctx context.Context) error {
 }
 
 func (e *environment) removeContainer(ctx context.Context, name, id string) error {
+	undo := e.watch.acts.ask(name, events.ActionDestroy)
 	_, err := e.engine.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil {
+		undo()
+	}
 	return e.removed(driver.Remnant{Environment: e.spec.ID, Kind: "container", Name: name}, err)
 }
 

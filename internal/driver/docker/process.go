@@ -15,6 +15,7 @@ import (
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse"
@@ -101,7 +102,9 @@ func (p *process) start(ctx context.Context, i *instance, out driver.Output, end
 		return p.startError(ctx, i, err)
 	}
 	waited := api.ContainerWait(life, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
+	undo := p.e.watch.acts.ask(i.name, events.ActionStart)
 	if _, err := api.ContainerStart(ctx, i.id, client.ContainerStartOptions{}); err != nil {
+		undo()
 		streams.Close()
 		return p.startError(ctx, i, err)
 	}
@@ -314,7 +317,11 @@ func (p *process) Kill() error { return p.kill(context.Background(), syscall.SIG
 func (p *process) kill(ctx context.Context, sig syscall.Signal) error {
 	var problems []error
 	for _, i := range p.alive() {
+		undo := p.e.watch.acts.ask(i.name, events.ActionKill)
 		_, err := p.e.engine.api.ContainerKill(ctx, i.id, client.ContainerKillOptions{Signal: fmt.Sprint(int(sig))})
+		if err != nil {
+			undo()
+		}
 		if err != nil && !isGone(err) {
 			problems = append(problems, fmt.Errorf("signal %s: %w", p.s.spec.Name, explain(err)))
 		}

@@ -1,0 +1,153 @@
+package docker_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
+)
+
+// heard are the events of a place, as they come.
+type heard struct {
+	t    testing.TB
+	mu   sync.Mutex
+	all  []driver.Event
+	more chan struct{}
+}
+
+func (p *place) listen() *heard {
+	p.t.Helper()
+	h := &heard{t: p.t, more: make(chan struct{}, 1)}
+	ctx, stop := context.WithCancel(p.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		p.Environment.(driver.Watcher).Watch(ctx, func(ev driver.Event) {
+			h.mu.Lock()
+			h.all = append(h.all, ev)
+			h.mu.Unlock()
+			select {
+			case h.more <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	p.t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	return h
+}
+
+// await waits for an event of a service, after those that were awaited before.
+func (h *heard) await(service rehearse.ServiceName, action string) driver.Event {
+	h.t.Helper()
+	timeout := time.After(30 * time.Second)
+	for {
+		h.mu.Lock()
+		for i, ev := range h.all {
+			if ev.Service == service && ev.Action == action {
+				h.all = slices.Delete(h.all, 0, i+1)
+				h.mu.Unlock()
+				return ev
+			}
+		}
+		h.mu.Unlock()
+		select {
+		case <-h.more:
+		case <-timeout:
+			h.t.Fatalf("nothing was heard of %s: %s", service, action)
+		}
+	}
+}
+
+// TestOutside has a person do things to containers, and us.
+func TestOutside(t *testing.T) {
+	t.Parallel()
+	p := open(t, newDriver(t, "outside"), "outside", "outside", shell(t, "api", forever), shell(t, "other", forever))
+	h := p.listen()
+	proc, _ := p.start("api")
+	p.start("other")
+	engine := testdocker.Start(t).Client()
+	ctx := t.Context()
+	id := p.containers("api")[0].ID
+	do := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	if ev := h.await("api", "start"); ev.Outside {
+		t.Errorf("we have started it, and hear %+v", ev)
+	}
+	network := "rehearse-outside"
+	for _, test := range []struct {
+		action, detail string
+		do             func() error
+	}{
+		{"pause", "api was paused", func() error { _, err := engine.ContainerPause(ctx, id, client.ContainerPauseOptions{}); return err }},
+		{"unpause", "api was paused for ", func() error { _, err := engine.ContainerUnpause(ctx, id, client.ContainerUnpauseOptions{}); return err }},
+		{"disconnect", "api was taken off the network " + network, func() error {
+			_, err := engine.NetworkDisconnect(ctx, network, client.NetworkDisconnectOptions{Container: id})
+			return err
+		}},
+		{"connect", "api was connected to the network " + network, func() error {
+			_, err := engine.NetworkConnect(ctx, network, client.NetworkConnectOptions{Container: id})
+			return err
+		}},
+		{"update", "api was given other limits", func() error {
+			_, err := engine.ContainerUpdate(ctx, id, client.ContainerUpdateOptions{Resources: &container.Resources{CPUShares: 512}})
+			return err
+		}},
+		{"kill", "api was sent the signal 15 (terminated)", func() error {
+			_, err := engine.ContainerKill(ctx, id, client.ContainerKillOptions{Signal: "TERM"})
+			return err
+		}},
+	} {
+		do(test.action, test.do())
+		if ev := h.await("api", test.action); !ev.Outside || !strings.HasPrefix(ev.Detail, test.detail) {
+			t.Errorf("after %s we hear %+v, want %q, from outside", test.action, ev, test.detail)
+		}
+	}
+	if exit := p.ended(proc); exit.Code == 0 {
+		t.Errorf("it ends with %+v", exit)
+	}
+	if ev := h.await("api", "die"); ev.Outside {
+		t.Errorf("its end is the program's own, and we hear %+v", ev)
+	}
+	proc, err := p.Start(ctx, "api", driver.Output{})
+	do("start", err)
+	do("kill", proc.Kill())
+	p.ended(proc)
+	for _, action := range []string{"start", "kill", "die"} {
+		if ev := h.await("api", action); ev.Outside {
+			t.Errorf("we did it, and hear %+v", ev)
+		}
+	}
+	_, err = engine.ContainerStart(ctx, id, client.ContainerStartOptions{})
+	do("start", err)
+	if ev := h.await("api", "start"); !ev.Outside {
+		t.Errorf("somebody else has started it, and we hear %+v", ev)
+	}
+	timeout := 0
+	_, err = engine.ContainerRestart(ctx, p.containers("other")[0].ID, client.ContainerRestartOptions{Timeout: &timeout})
+	do("restart", err)
+	for _, action := range []string{"kill", "restart"} {
+		if ev := h.await("other", action); !ev.Outside {
+			t.Errorf("somebody else has restarted it, and we hear %+v", ev)
+		}
+	}
+	late := p.listen() // who comes late hears everything
+	if ev := late.await("api", "pause"); !ev.Outside {
+		t.Errorf("late we hear %+v", ev)
+	}
+}

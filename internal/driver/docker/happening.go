@@ -132,8 +132,11 @@ func (f *follower) handled(m events.Message, c *contained, ev *driver.Event) (ou
 // handledNetwork says whether somebody else gave a container a network, or took
 // it away. The engine itself does so when a container starts and when it has ended.
 func (f *follower) handledNetwork(ctx context.Context, m events.Message, c *contained) (outside bool) {
-	if !c.runs || m.Action == events.ActionConnect {
-		return c.runs
+	switch asked := f.e.watch.acts.took(c.name, m.Action); {
+	case asked || !c.runs:
+		return false
+	case m.Action == events.ActionConnect:
+		return true
 	}
 	// Some engines tell of a container's end only after that of its network.
 	got, err := f.e.engine.api.ContainerInspect(ctx, m.Actor.Attributes["container"], client.ContainerInspectOptions{})

@@ -8,6 +8,7 @@ type Record struct {
 	Time    time.Time     `json:"time"`
 	Begin   *Begin        `json:"begin,omitempty"`
 	Service *ServiceEvent `json:"service,omitempty"`
+	Link    *LinkEvent    `json:"link,omitempty"`
 	Tick    *Tick         `json:"tick,omitempty"`
 	Load    *LoadResult   `json:"load,omitempty"`
 	Suite   *SuiteResult  `json:"suite,omitempty"`
@@ -54,6 +55,9 @@ type ServiceEvent struct {
 	State    ServiceState `json:"state"`
 	After    Duration     `json:"after,omitempty"`    // since the service's start
 	ExitCode *int         `json:"exitCode,omitempty"` // when it exited; 128+N after signal N
+	Reason   string       `json:"reason,omitempty"`   // how its process ended, as in "exit 1" or "out of memory"
+	Again    bool         `json:"again,omitempty"`    // it is started again, as its restart policy asks
+	Reset    bool         `json:"reset,omitempty"`    // it is given its first data again
 	Detail   string       `json:"detail,omitempty"`   // why it failed, as a sentence
 	LogTail  []string     `json:"logTail,omitempty"`  // the last lines before it failed
 	// Lost says that what ran the service went away beneath it: nothing that was
@@ -82,6 +86,17 @@ const (
 	HappenedUnpause = "unpause"
 	HappenedOOM     = "oom" // a process of the service was killed: out of memory
 )
+
+// LinkEvent is a change of a link: of its faults, or of its shape.
+type LinkEvent struct {
+	Link LinkID `json:"link"`
+	By   string `json:"by"` // "plan", "person", "toxiproxy"
+	// Set are the faults that it has now and did not have so before, and Cleared
+	// names those that it has no more.
+	Set     []Fault  `json:"set,omitempty"`
+	Cleared []string `json:"cleared,omitempty"`
+	Shape   *Shape   `json:"shape,omitempty"` // nil: as it was
+}
 
 // Tick is the state of every link at a moment, for charts.
 type Tick struct {

@@ -63,6 +63,9 @@ type Spec struct {
 	Authority []byte
 	// Journal is told of each thing before it is created. Never nil.
 	Journal Journal
+	// OnFact is told of each of the environment's facts as it comes to be known, from
+	// any goroutine; it returns at once. May be nil.
+	OnFact func(rehearse.Fact)
 	// Log receives the talk of builds and data preparation. Never nil.
 	Log io.Writer
 	// Fill puts the rows of a service's dataset into its database, once for

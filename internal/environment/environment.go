@@ -18,6 +18,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,6 +58,10 @@ type Options struct {
 	Migrate func(ctx context.Context, service rehearse.Service, at driver.Filling) (rehearse.MigrationResult, error)
 	// OnMigration is told what migrations did, as OnEvent is. May be nil.
 	OnMigration func(rehearse.MigrationResult)
+	// OnFact is told of each fact of the environment as it comes to be known, and
+	// OnLink of each change of a link, as OnEvent is. May be nil.
+	OnFact func(rehearse.Fact)
+	OnLink func(rehearse.LinkEvent)
 	// API makes what answers where the links' API does: it is given the environment,
 	// which is not up yet, and the links' API. Nil: the links' API alone.
 	API func(e *Environment, links http.Handler) http.Handler
@@ -80,6 +85,8 @@ type Environment struct {
 	running   sync.WaitGroup // links and services
 	failures  chan error     // of services before they were ready, in the order in which they failed
 	events    sync.Mutex
+	facts     []rehearse.Fact // of which OnFact has been told; events guards it, and isDown
+	isDown    bool            // nobody listens any more
 
 	down    sync.Once
 	downErr error
@@ -95,22 +102,25 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := driver.Spec{ID: o.ID, Plan: withTelemetry(o), Dir: o.Dir, Journal: o.Journal, Log: o.Talk, Fill: o.Fill, FillKey: o.FillKey}
-	if tls != nil {
-		spec.Authority = tls.PEM()
-	}
-	inner, err := o.Driver.Open(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
 	linkCtx, stopLinks := context.WithCancel(context.WithoutCancel(ctx))
 	lifeCtx, stopAll := context.WithCancelCause(context.WithoutCancel(ctx))
 	e := &Environment{
-		o: o, inner: inner, tls: tls,
+		o: o, tls: tls,
 		services:  map[rehearse.ServiceName]*service{},
 		links:     map[rehearse.LinkID]*Link{},
 		stopLinks: stopLinks, stopAll: stopAll,
 		failures: make(chan error, len(o.Plan.Services)),
+	}
+	spec := driver.Spec{
+		ID: o.ID, Plan: withTelemetry(o), Dir: o.Dir, Journal: o.Journal, OnFact: e.tellFact, Log: o.Talk, Fill: o.Fill, FillKey: o.FillKey,
+	}
+	if tls != nil {
+		spec.Authority = tls.PEM()
+	}
+	if e.inner, err = o.Driver.Open(ctx, spec); err != nil {
+		stopLinks()
+		stopAll(err)
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -121,6 +131,9 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 	for _, s := range o.Plan.Services {
 		e.services[s.Name] = newService(e, s)
 		e.order = append(e.order, s.Name)
+	}
+	for _, f := range e.inner.Facts() {
+		e.tellFact(f) // of a driver that does not tell by itself
 	}
 	e.running.Go(func() { e.watchKeeper(lifeCtx) })
 	e.running.Go(func() { e.watchOutside(lifeCtx) })
@@ -217,6 +230,9 @@ func (e *Environment) Down(ctx context.Context) error {
 		for _, s := range e.services {
 			e.downErr = errors.Join(e.downErr, s.log.close())
 		}
+		e.events.Lock()
+		e.isDown = true
+		e.events.Unlock()
 	})
 	return e.downErr
 }
@@ -358,4 +374,28 @@ func (e *Environment) tell(ev rehearse.ServiceEvent) {
 	e.events.Lock()
 	defer e.events.Unlock()
 	e.o.OnEvent(ev)
+}
+
+// tellFact tells of a fact, once.
+func (e *Environment) tellFact(f rehearse.Fact) {
+	if e.o.OnFact == nil {
+		return
+	}
+	e.events.Lock()
+	defer e.events.Unlock()
+	if e.isDown || slices.Contains(e.facts, f) {
+		return
+	}
+	e.facts = append(e.facts, f)
+	e.o.OnFact(f)
+}
+
+// tellLink tells of a change of a link.
+func (e *Environment) tellLink(ev rehearse.LinkEvent) {
+	if e.o.OnLink == nil {
+		return
+	}
+	e.events.Lock()
+	defer e.events.Unlock()
+	e.o.OnLink(ev)
 }

@@ -27,6 +27,8 @@ type Link struct {
 	spec      rehearse.LinkSpec
 	endpoints []Endpoint
 
+	tell func(rehearse.LinkEvent)
+
 	mu     sync.Mutex
 	faults map[string][]rehearse.Fault // by who has set them
 }
@@ -75,8 +77,38 @@ func (l *Link) BreakBy(who string, faults []rehearse.Fault) error {
 	if err := l.Link.Break(all); err != nil {
 		return err
 	}
+	before := l.faults[who]
 	l.faults[who] = faults
+	if ev := changed(before, faults); len(ev.Set)+len(ev.Cleared) > 0 {
+		ev.Link, ev.By = l.spec.ID, who
+		l.tell(ev)
+	}
 	return nil
+}
+
+// changed is what has become of a link's faults.
+func changed(before, now []rehearse.Fault) rehearse.LinkEvent {
+	var ev rehearse.LinkEvent
+	for _, f := range now {
+		if !slices.Contains(before, f) {
+			ev.Set = append(ev.Set, f)
+		}
+	}
+	for _, f := range before {
+		if !slices.ContainsFunc(now, func(n rehearse.Fault) bool { return n.ID() == f.ID() }) {
+			ev.Cleared = append(ev.Cleared, f.ID())
+		}
+	}
+	return ev
+}
+
+// Set changes the link's shape at once, as a person asks.
+func (l *Link) Set(s rehearse.Shape) {
+	if s == l.Shape() {
+		return
+	}
+	l.Link.Set(s)
+	l.tell(rehearse.LinkEvent{Link: l.spec.ID, By: ByPerson, Shape: &s})
 }
 
 // FaultsBy are the faults that one of those who break the link has set.
@@ -136,7 +168,7 @@ func (e *Environment) openLink(ctx, life context.Context, spec rehearse.LinkSpec
 		running.Tier = rehearse.TierModel
 	}
 	l := &Link{
-		Link: link.New(running, e.o.Plan.Seed^hash(string(spec.ID))), spec: spec,
+		Link: link.New(running, e.o.Plan.Seed^hash(string(spec.ID))), spec: spec, tell: e.tellLink,
 		faults: map[string][]rehearse.Fault{},
 	}
 	if spec.EndTLS {

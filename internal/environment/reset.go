@@ -93,6 +93,6 @@ func (s *service) resetData(life context.Context) error {
 	if !ok {
 		return errors.New("internal error: reset without a driver that can")
 	}
-	s.enter(rehearse.ServiceEvent{State: rehearse.Building, Detail: "its data is reset"})
+	s.enter(rehearse.ServiceEvent{State: rehearse.Building, Reset: true, Detail: "its data is reset"})
 	return inner.Reset(life, s.spec.Name)
 }

@@ -177,7 +177,7 @@ func (s *service) startUntilSettled(life context.Context) {
 			return
 		case exit.Lost:
 			err := &rehearse.Error{Kind: rehearse.Unavailable, Msg: fmt.Sprintf("service %q is lost: %s", s.spec.Name, exit.Reason)}
-			s.giveUp(life, err, rehearse.ServiceEvent{Detail: exit.Reason, Lost: true, After: rehearse.Duration(time.Since(begun))})
+			s.giveUp(life, err, rehearse.ServiceEvent{Reason: exit.Reason, Detail: exit.Reason, Lost: true, After: rehearse.Duration(time.Since(begun))})
 			return
 		case exit.Code == 0 && (s.spec.Job || s.finishes()):
 			s.enter(rehearse.ServiceEvent{State: rehearse.Done, After: rehearse.Duration(time.Since(begun)), ExitCode: &exit.Code})
@@ -185,7 +185,7 @@ func (s *service) startUntilSettled(life context.Context) {
 			return
 		case attempt >= restarts(s.spec.Restart, exit.Code), !isSettled && time.Now().After(deadline):
 			s.giveUp(life, s.exitError(exit), rehearse.ServiceEvent{
-				Detail: fmt.Sprintf("it ended (%s) after %v", exit.Reason, rehearse.Round(time.Since(begun))), ExitCode: &exit.Code,
+				Detail: fmt.Sprintf("it ended (%s) after %v", exit.Reason, rehearse.Round(time.Since(begun))), ExitCode: &exit.Code, Reason: exit.Reason,
 				LogTail: s.log.tail(), After: rehearse.Duration(time.Since(begun)),
 			})
 			return
@@ -195,7 +195,7 @@ func (s *service) startUntilSettled(life context.Context) {
 			state = rehearse.Failed // it was there and went away: that is news, also if it comes back
 		}
 		s.enter(rehearse.ServiceEvent{
-			State: state, Detail: fmt.Sprintf("it ended (%s) and is started again, as restart: %s asks", exit.Reason, s.spec.Restart),
+			State: state, Again: true, Reason: exit.Reason, Detail: fmt.Sprintf("it ended (%s) and is started again, as restart: %s asks", exit.Reason, s.spec.Restart),
 			ExitCode: &exit.Code, LogTail: s.log.tail(), After: rehearse.Duration(time.Since(begun)),
 		})
 		select {
@@ -334,7 +334,7 @@ func (s *service) stop(ctx context.Context) {
 		if s.status().State == rehearse.Ready {
 			exit := p.Exit()
 			s.enter(rehearse.ServiceEvent{
-				State: rehearse.Failed, ExitCode: &exit.Code, LogTail: s.log.tail(),
+				State: rehearse.Failed, ExitCode: &exit.Code, Reason: exit.Reason, LogTail: s.log.tail(),
 				Detail: fmt.Sprintf("it had ended (%s) when the environment was to go down", exit.Reason),
 			})
 		}

@@ -17,6 +17,9 @@
 // line. Open reads whatever is there: what is cut, missing or changed becomes a
 // sentence in rehearse.Evidence.Damage, never a panic, and seldom an error.
 //
+// An environment that stands without a run keeps such a file of records, too:
+// [CreateRecords] makes it, and a [Follower] reads it, or that of a run under way.
+//
 // Secrets do not reach the directory through the plan: see [Redact]. Logs and
 // suite output are the project's own text and are kept as they are.
 package evidence

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -189,13 +190,13 @@ func TestFullDisk(t *testing.T) {
 		t.Skip("needs /dev/full, a device that Linux has: ", err)
 	}
 	defer full.Close()
-	leg := &Leg{dir: "run/production", now: time.Now, file: full}
+	leg := &Records{now: time.Now, file: full}
 	err = leg.Append(rehearse.Record{End: &rehearse.End{}})
 	if !errors.Is(err, syscall.ENOSPC) || rehearse.KindOf(err) != rehearse.Unavailable {
 		t.Fatalf("got %v of kind %v, want an Unavailable that wraps ENOSPC", err, rehearse.KindOf(err))
 	}
 	var e *rehearse.Error
-	if errors.As(err, &e); !strings.Contains(e.Hint, "run/production is full") {
+	if errors.As(err, &e); !strings.Contains(e.Hint, "/dev is full") {
 		t.Errorf("got hint %q, want it to name the place", e.Hint)
 	}
 }
@@ -210,7 +211,7 @@ func TestTornLineStaysOneLine(t *testing.T) {
 	if _, err := f.WriteString(`{"time":"20`); err != nil {
 		t.Fatal(err)
 	}
-	leg := &Leg{dir: filepath.Dir(file), now: time.Now, file: f, torn: true}
+	leg := &Records{now: time.Now, file: f, torn: true}
 	if err := leg.Append(rehearse.Record{Fact: &rehearse.Fact{Name: "after"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -416,4 +417,56 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("got %d records and no damage from %q", len(records), data)
 		}
 	})
+}
+
+// Who follows a file gets whole records as they come, and the last ones also when
+// the file has gone.
+func TestFollow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	w, err := CreateRecords(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Follow(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	next := func(want ...string) {
+		t.Helper()
+		records, err := r.Next()
+		var got []string
+		for _, rec := range records {
+			got = append(got, rec.Fact.Name)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %q (%v), want %q", got, err, want)
+		}
+	}
+	next()
+	for _, name := range []string{"one", "two"} {
+		if err := w.Append(rehearse.Record{Fact: &rehearse.Fact{Name: name}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.file.WriteString(`{"what no version knows":{}}` + "\n" + `{"fact":{"name":"thr`); err != nil {
+		t.Fatal(err)
+	}
+	next("one", "two")
+	if r.Removed() {
+		t.Error("the file is there, and counts as removed")
+	}
+	if _, err := w.file.WriteString(`ee","value":""}}` + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if !r.Removed() {
+		t.Error("the file has gone, and does not count as removed")
+	}
+	next("three")
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
 }

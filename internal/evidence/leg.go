@@ -5,14 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -20,14 +19,8 @@ import (
 // Leg is a leg's directory that is being written. Its methods may be called from
 // any goroutine.
 type Leg struct {
+	*Records
 	dir string
-	now func() time.Time
-
-	mu   sync.Mutex
-	file *os.File
-	// torn is true when a write failed part of the way, so that the next record
-	// must not continue the broken line.
-	torn bool
 }
 
 // Leg makes the directory of one of the run's legs and opens its evidence. The
@@ -36,53 +29,22 @@ func (r *Run) Leg(name string) (*Leg, error) {
 	if !slices.Contains(r.meta.Legs, name) {
 		return nil, fmt.Errorf("open leg %q: run %s has no such leg", name, r.meta.Run)
 	}
-	l := &Leg{dir: filepath.Join(r.dir, name), now: r.Now}
+	l := &Leg{dir: filepath.Join(r.dir, name)}
 	for _, sub := range []string{samplesDir, logsDir, suitesDir} {
 		if err := os.MkdirAll(filepath.Join(l.dir, sub), 0o700); err != nil {
 			return nil, explain(fmt.Sprintf("open leg %q", name), r.dir, err)
 		}
 	}
 	var err error
-	l.file, err = os.OpenFile(filepath.Join(l.dir, evidenceFile), os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
+	if l.Records, err = CreateRecords(filepath.Join(l.dir, evidenceFile)); err != nil {
 		return nil, explain(fmt.Sprintf("open leg %q", name), r.dir, err)
 	}
+	l.now = r.Now
 	return l, nil
 }
 
 // Dir is the leg's directory.
 func (l *Leg) Dir() string { return l.dir }
-
-// Append writes a record as one line, with one write. A record without a time
-// gets the present one; a Begin record is written with its plan redacted.
-func (l *Leg) Append(rec rehearse.Record) error {
-	if rec.Begin != nil {
-		begin := *rec.Begin
-		begin.Plan = Redact(begin.Plan)
-		rec.Begin = &begin
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	// Under the lock, so that times never go backwards in the file.
-	if rec.Time.IsZero() {
-		rec.Time = l.now()
-	}
-	line, err := json.Marshal(rec)
-	if err != nil {
-		return fmt.Errorf("append to evidence: %w", err)
-	}
-	line = append(line, '\n')
-	if l.torn {
-		line = slices.Insert(line, 0, '\n')
-	}
-	n, err := l.file.Write(line)
-	if err != nil {
-		l.torn = l.torn || n > 0
-		return explain("append to evidence", l.dir, err)
-	}
-	l.torn = false
-	return nil
-}
 
 // WriteSamples writes the samples of a load step to a file of their own, and
 // gives the file's path relative to the leg's directory, with forward slashes,
@@ -148,12 +110,9 @@ func (l *Leg) SuiteDir(step string) (rel string, err error) {
 // Close closes the leg's evidence once it is on the disk.
 func (l *Leg) Close() error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	err := l.file.Sync()
-	if e := l.file.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	l.mu.Unlock()
+	if err := errors.Join(err, l.Records.Close()); err != nil {
 		return explain("close evidence", l.dir, err)
 	}
 	return nil

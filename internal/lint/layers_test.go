@@ -105,7 +105,7 @@ var house = []room{
 	{pkg: "internal/api", imports: in("driver environment"), why: "an environment answers over HTTP, too"},
 	{pkg: "internal/rehearsal", imports: in("api diagnosis driver environment evidence load otlp report suite telemetry trace verdict"),
 		why: "the one package that knows the order of a rehearsal"},
-	{pkg: "internal/stand", imports: in("api compose config control database dataset driver driver/docker driver/process environment otlp plan profile telemetry"),
+	{pkg: "internal/stand", imports: in("api compose config control database dataset driver driver/docker driver/process environment evidence otlp plan profile telemetry"),
 		why: "what commands and tests share: a project stands; the only importer of concrete drivers"},
 	{pkg: "rehearsetest", imports: in("api environment stand"), why: "the same for the tests of other modules"},
 	{pkg: "internal/cli", imports: in("authority compose control database dataset diagnosis driver environment evidence export likeness link llm load measure otlp parity postgres postgres/load profile recipe rehearsal report schema snapshot spans stand synth telemetry toxiproxy trace words"),

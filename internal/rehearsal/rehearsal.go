@@ -171,7 +171,6 @@ type leg struct {
 
 	telemetry *telemetry.Store
 	quiet     bool // when the last step had ended
-	told      []rehearse.Fact
 	// apartIDs are the environments beside the leg's own; see apart.
 	apartIDs []rehearse.EnvironmentID
 }
@@ -261,6 +260,8 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 		OnMigration: func(r rehearse.MigrationResult) {
 			lost = errors.Join(lost, l.out.Append(rehearse.Record{Migration: &r}))
 		},
+		OnFact:  func(f rehearse.Fact) { lost = errors.Join(lost, l.out.Append(rehearse.Record{Fact: &f})) },
+		OnLink:  func(ev rehearse.LinkEvent) { lost = errors.Join(lost, l.out.Append(rehearse.Record{Link: &ev})) },
 		OpenLog: func(name rehearse.ServiceName) (io.WriteCloser, error) { return l.out.OpenLog(name) },
 		API:     api.Options{Token: l.token, Meta: record.Now, Log: l.out.LogFile}.Handler,
 	})
@@ -273,37 +274,19 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 		gone := l.env.Down(down) // its events may be lost too
 		err = errors.Join(err, gone, lost)
 	}()
-	if err := l.facts(); err != nil {
-		return err
-	}
 	for _, step := range l.plan.Steps {
 		if l.o.Observe.Step != nil {
 			l.o.Observe.Step(step)
 		}
 		if err := l.step(ctx, step); err != nil {
-			return errors.Join(err, l.facts(), l.links())
+			return errors.Join(err, l.links())
 		}
 	}
 	l.hush(ctx)
-	if err := errors.Join(l.facts(), l.links()); err != nil {
+	if err := l.links(); err != nil {
 		return err
 	}
 	return l.plans(ctx)
-}
-
-// facts writes down what has come to be known of the environment since the last
-// time.
-func (l *leg) facts() error {
-	for _, f := range l.env.Facts() {
-		if slices.Contains(l.told, f) {
-			continue
-		}
-		l.told = append(l.told, f)
-		if err := l.out.Append(rehearse.Record{Fact: &f}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // downTime is how long services get to end politely, in all.

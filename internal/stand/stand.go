@@ -19,6 +19,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/otlp"
 	"github.com/rehearse-dev/rehearse/internal/telemetry"
 )
@@ -49,6 +50,10 @@ type Standing struct {
 	// environment's directory.
 	Token string `json:"apiToken,omitempty"`
 }
+
+// EventsFile is where an environment that stands, whose directory is given, writes
+// down what happens: records as evidence has them.
+func EventsFile(dir string) string { return filepath.Join(dir, "events.jsonl") }
 
 // Describe asks an environment what it is now.
 func Describe(ctx context.Context, e environment.Entry) (Standing, error) {
@@ -107,10 +112,26 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 	if o.Lease > 0 {
 		served.Extend = lease.extend
 	}
+	events, err := evidence.CreateRecords(EventsFile(filepath.Dir(record.Place())))
+	if err != nil {
+		return err
+	}
+	// It goes with the environment's directory; what is not in it is not missed.
+	defer func() { _ = events.Close() }()
 	env, err := environment.Up(end, environment.Options{
-		ID: record.ID, Plan: o.Plan, Driver: o.Driver, Dir: record.Place(), Journal: record, Talk: o.Talk, OnEvent: o.OnEvent,
-		Telemetry: &environment.Telemetry{Store: kept, Resource: h.Resource(ctx, o.Plan.Dir)},
-		Fill:      dataset.Filler(o.Talk), FillKey: dataset.FillKey, Migrate: database.Migrator(o.Talk),
+		ID: record.ID, Plan: o.Plan, Driver: o.Driver, Dir: record.Place(), Journal: record, Talk: o.Talk,
+		OnEvent: func(ev rehearse.ServiceEvent) {
+			_ = events.Append(rehearse.Record{Service: &ev})
+			if o.OnEvent != nil {
+				o.OnEvent(ev)
+			}
+		},
+		OnFact:      func(f rehearse.Fact) { _ = events.Append(rehearse.Record{Fact: &f}) },
+		OnHappening: func(h rehearse.Happening) { _ = events.Append(rehearse.Record{Happening: &h}) },
+		OnLink:      func(ev rehearse.LinkEvent) { _ = events.Append(rehearse.Record{Link: &ev}) },
+		OnMigration: func(r rehearse.MigrationResult) { _ = events.Append(rehearse.Record{Migration: &r}) },
+		Telemetry:   &environment.Telemetry{Store: kept, Resource: h.Resource(ctx, o.Plan.Dir)},
+		Fill:        dataset.Filler(o.Talk), FillKey: dataset.FillKey, Migrate: database.Migrator(o.Talk),
 		OpenLog: func(name rehearse.ServiceName) (io.WriteCloser, error) {
 			return os.OpenFile(logFile(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		},

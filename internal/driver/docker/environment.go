@@ -227,9 +227,13 @@ const maxFacts = 200
 
 func (e *environment) fact(f rehearse.Fact) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.facts) < maxFacts && !slices.Contains(e.facts, f) {
+	known := len(e.facts) >= maxFacts || slices.Contains(e.facts, f)
+	if !known {
 		e.facts = append(e.facts, f)
+	}
+	e.mu.Unlock()
+	if !known && e.spec.OnFact != nil {
+		e.spec.OnFact(f)
 	}
 }
 

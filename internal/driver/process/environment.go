@@ -408,9 +408,13 @@ func (e *environment) Facts() []rehearse.Fact {
 
 func (e *environment) fact(f rehearse.Fact) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !slices.Contains(e.facts, f) {
+	known := slices.Contains(e.facts, f)
+	if !known {
 		e.facts = append(e.facts, f)
+	}
+	e.mu.Unlock()
+	if !known && e.spec.OnFact != nil {
+		e.spec.OnFact(f)
 	}
 }
 

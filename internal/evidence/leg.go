@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"slices"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 )
 
 // Leg is a leg's directory that is being written. Its methods may be called from
@@ -39,7 +41,7 @@ func (r *Run) Leg(name string) (*Leg, error) {
 	if l.Records, err = CreateRecords(filepath.Join(l.dir, evidenceFile)); err != nil {
 		return nil, explain(fmt.Sprintf("open leg %q", name), r.dir, err)
 	}
-	l.now = r.Now
+	l.now, l.secrets = r.Now, r.Secrets
 	return l, nil
 }
 
@@ -52,14 +54,14 @@ func (l *Leg) Dir() string { return l.dir }
 // samples are written once.
 func (l *Leg) WriteSamples(step string, samples []rehearse.Sample) (rel, sha string, err error) {
 	rel = path.Join(samplesDir, fileName(step)+".jsonl")
-	sha, err = writeSamples(filepath.Join(l.dir, filepath.FromSlash(rel)), samples)
+	sha, err = l.writeSamples(filepath.Join(l.dir, filepath.FromSlash(rel)), samples)
 	if err != nil {
 		return "", "", explain(fmt.Sprintf("write the samples of %q", step), l.dir, err)
 	}
 	return rel, sha, nil
 }
 
-func writeSamples(name string, samples []rehearse.Sample) (sha string, err error) {
+func (l *Leg) writeSamples(name string, samples []rehearse.Sample) (sha string, err error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return "", err
@@ -71,9 +73,14 @@ func writeSamples(name string, samples []rehearse.Sample) (sha string, err error
 	}()
 	sum := sha256.New()
 	w := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<16)
-	enc := json.NewEncoder(w)
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
 	for _, s := range samples {
+		line.Reset()
 		if err := enc.Encode(s); err != nil {
+			return "", err
+		}
+		if _, err := w.Write(l.secrets.JSON(line.Bytes())); err != nil {
 			return "", err
 		}
 	}
@@ -88,14 +95,27 @@ func (l *Leg) LogFile(service rehearse.ServiceName) string {
 	return filepath.Join(l.dir, logsDir, fileName(string(service))+".log")
 }
 
-// OpenLog opens the log of a service for appending. The caller closes it.
-func (l *Leg) OpenLog(service rehearse.ServiceName) (*os.File, error) {
+// OpenLog opens the log of a service for appending, without the run's secrets. The
+// caller closes it.
+func (l *Leg) OpenLog(service rehearse.ServiceName) (io.WriteCloser, error) {
 	f, err := os.OpenFile(l.LogFile(service), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, explain(fmt.Sprintf("open the log of %q", service), l.dir, err)
 	}
-	return f, nil
+	return logFile{l.secrets.Writer(f), f}, nil
 }
+
+// Masked takes the run's secrets out of a file that another package writes into the
+// leg's directory, without a change of its length.
+func (l *Leg) Masked(w io.Writer) io.WriteCloser { return l.secrets.Masker(w) }
+
+// logFile is a file without secrets.
+type logFile struct {
+	*redact.Writer
+	file *os.File
+}
+
+func (l logFile) Close() error { return errors.Join(l.Writer.Close(), l.file.Close()) }
 
 // SuiteDir makes the directory for the output, results and artifacts of a suite.
 // It gives the path relative to the leg's directory, with forward slashes.

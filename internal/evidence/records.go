@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 )
 
 // Records is a file of records that is being written. Its methods may be called
 // from any goroutine.
 type Records struct {
-	now func() time.Time
+	now     func() time.Time
+	secrets *redact.Secrets
 
 	mu   sync.Mutex
 	file *os.File
@@ -38,8 +40,12 @@ func CreateRecords(path string) (*Records, error) {
 	return &Records{now: time.Now, file: f}, nil
 }
 
+// identities are the keys under which a record says what it is, or is about.
+var identities = []string{"time", "kind", "type", "state", "outcome", "leg", "driver", "tier", "service", "client", "upstream", "id", "samples", "sha256"}
+
 // Append writes a record as one line, with one write. A record without a time
-// gets the present one; a Begin record is written with its plan redacted.
+// gets the present one; a Begin record is written with its plan redacted, and
+// every record of a run's leg without the run's secrets.
 func (r *Records) Append(rec rehearse.Record) error {
 	if rec.Begin != nil {
 		begin := *rec.Begin
@@ -56,7 +62,7 @@ func (r *Records) Append(rec rehearse.Record) error {
 	if err != nil {
 		return fmt.Errorf("append to evidence: %w", err)
 	}
-	line = append(line, '\n')
+	line = append(r.secrets.JSON(line, identities...), '\n')
 	if r.torn {
 		line = slices.Insert(line, 0, '\n')
 	}

@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 )
 
 // redacted stands for a secret.
-const redacted = "••••"
+const redacted = redact.Mark
 
 // Redact gives a copy of the plan without its secrets: the values of variables
 // and headers whose names look secret, passwords in URLs, and values behind a
@@ -18,83 +19,97 @@ const redacted = "••••"
 // names a file, not a secret, and keeps its value.
 //
 // It knows secrets by how they are called. A secret under an innocent name stays.
-func Redact(p rehearse.Plan) rehearse.Plan {
-	p.Services = mapped(p.Services, redactService)
-	p.Steps = mapped(p.Steps, redactStep)
+func Redact(p rehearse.Plan) rehearse.Plan { return new(redactor).plan(p) }
+
+// redactor replaces secrets, and keeps those that it has met where found is there to
+// take them.
+type redactor struct{ found map[string]bool }
+
+func (r *redactor) plan(p rehearse.Plan) rehearse.Plan {
+	p.Services = mapped(p.Services, r.service)
+	p.Steps = mapped(p.Steps, r.step)
 	return p
 }
 
-func redactService(s rehearse.Service) rehearse.Service {
-	s.Entrypoint = redactArgs(s.Entrypoint)
-	s.Command = redactArgs(s.Command)
-	s.Env = redactMap(s.Env)
+// secret stands for a secret.
+func (r *redactor) secret(value string) string {
+	if r.found != nil && value != redacted {
+		r.found[value] = true
+	}
+	return redacted
+}
+
+func (r *redactor) service(s rehearse.Service) rehearse.Service {
+	s.Entrypoint = r.args(s.Entrypoint)
+	s.Command = r.args(s.Command)
+	s.Env = r.variables(s.Env)
 	if s.Build != nil {
 		b := *s.Build
-		b.Args = redactMap(b.Args)
-		b.Labels = redactMap(b.Labels)
-		b.Inline = redactText(b.Inline)
-		b.Context = redactText(b.Context)
-		b.Contexts = redactMap(b.Contexts)
-		b.CacheFrom = mapped(b.CacheFrom, redactText)
+		b.Args = r.variables(b.Args)
+		b.Labels = r.variables(b.Labels)
+		b.Inline = r.text(b.Inline)
+		b.Context = r.text(b.Context)
+		b.Contexts = r.variables(b.Contexts)
+		b.CacheFrom = mapped(b.CacheFrom, r.text)
 		s.Build = &b
 	}
 	if s.Container != nil {
-		c := redactContainer(*s.Container)
+		c := r.container(*s.Container)
 		s.Container = &c
 	}
 	if s.Process != nil {
 		p := *s.Process
-		p.Build = redactArgs(p.Build)
-		p.Command = redactArgs(p.Command)
-		p.Env = redactMap(p.Env)
+		p.Build = r.args(p.Build)
+		p.Command = r.args(p.Command)
+		p.Env = r.variables(p.Env)
 		s.Process = &p
 	}
 	s.Mounts = mapped(s.Mounts, func(m rehearse.Mount) rehearse.Mount {
-		m.Content = redactText(m.Content)
+		m.Content = r.text(m.Content)
 		return m
 	})
 	s.Ready.Probes = mapped(s.Ready.Probes, func(p rehearse.Probe) rehearse.Probe {
-		p.Command = redactArgs(p.Command)
-		p.Shell = redactText(p.Shell)
+		p.Command = r.args(p.Command)
+		p.Shell = r.text(p.Shell)
 		return p
 	})
 	return s
 }
 
-func redactContainer(c rehearse.Container) rehearse.Container {
-	c.Labels = redactMap(c.Labels)
-	c.Annotations = redactMap(c.Annotations)
+func (r *redactor) container(c rehearse.Container) rehearse.Container {
+	c.Labels = r.variables(c.Labels)
+	c.Annotations = r.variables(c.Annotations)
 	for _, hooks := range []*[]rehearse.Hook{&c.PreStart, &c.PostStart, &c.PreStop} {
 		*hooks = mapped(*hooks, func(h rehearse.Hook) rehearse.Hook {
-			h.Command = redactArgs(h.Command)
-			h.Env = redactMap(h.Env)
+			h.Command = r.args(h.Command)
+			h.Env = r.variables(h.Env)
 			return h
 		})
 	}
 	return c
 }
 
-func redactStep(s rehearse.Step) rehearse.Step {
+func (r *redactor) step(s rehearse.Step) rehearse.Step {
 	if s.Suite != nil {
 		suite := *s.Suite
-		suite.Command = redactArgs(suite.Command)
-		suite.Env = redactMap(suite.Env)
+		suite.Command = r.args(suite.Command)
+		suite.Env = r.variables(suite.Env)
 		s.Suite = &suite
 	}
 	if s.Load != nil {
 		load := *s.Load
-		load.Traffic.Requests = mapped(load.Traffic.Requests, func(r rehearse.Request) rehearse.Request {
-			r.Headers = redactMap(r.Headers)
-			r.Path = redactText(r.Path)
-			r.Body = redactText(r.Body)
-			return r
+		load.Traffic.Requests = mapped(load.Traffic.Requests, func(q rehearse.Request) rehearse.Request {
+			q.Headers = r.variables(q.Headers)
+			q.Path = r.text(q.Path)
+			q.Body = r.text(q.Body)
+			return q
 		})
 		lists := maps.Clone(load.Traffic.Lists)
 		for name, values := range lists {
 			if looksSecret(name) {
-				values = mapped(values, func(string) string { return redacted })
+				values = mapped(values, r.secret)
 			}
-			lists[name] = mapped(values, redactText)
+			lists[name] = mapped(values, r.text)
 		}
 		load.Traffic.Lists = lists
 		s.Load = &load
@@ -111,25 +126,25 @@ func mapped[T any](list []T, f func(T) T) []T {
 	return list
 }
 
-func redactMap(m map[string]string) map[string]string {
+func (r *redactor) variables(m map[string]string) map[string]string {
 	m = maps.Clone(m)
 	for k, v := range m {
 		if looksSecret(k) && v != "" {
-			m[k] = redacted
+			m[k] = r.secret(v)
 		} else {
-			m[k] = redactText(v)
+			m[k] = r.text(v)
 		}
 	}
 	return m
 }
 
-// redactArgs also knows a flag whose value is the next argument.
-func redactArgs(args []string) []string {
-	args = mapped(args, redactText)
+// args also knows a flag whose value is the next argument.
+func (r *redactor) args(args []string) []string {
+	args = mapped(args, r.text)
 	for i := 1; i < len(args); i++ {
 		flag, isFlag := strings.CutPrefix(args[i-1], "-")
 		if isFlag && !strings.ContainsAny(flag, "= ") && looksSecret(flag) && !strings.HasPrefix(args[i], "-") {
-			args[i] = redacted
+			args[i] = r.secret(args[i])
 		}
 	}
 	return args
@@ -138,21 +153,29 @@ func redactArgs(args []string) []string {
 var (
 	// The password is greedy up to the last "@" of the authority, as browsers
 	// read it, because a password with a bare "@" in it is common.
-	urlPassword = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@"']*:)[^\s/"']+@`)
+	urlPassword = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@"']*:)([^\s/"']+)@`)
 	// dsnPassword is Go's MySQL form, user:password@tcp(host:port).
-	dsnPassword = regexp.MustCompile(`([\w.-]+:)[^\s"']+@(tcp|unix)\(`)
+	dsnPassword = regexp.MustCompile(`([\w.-]+:)([^\s"']+)@(?:tcp|unix)\(`)
 	assignment  = regexp.MustCompile(`(?i)([a-z][a-z0-9_.-]*)("?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s"'&;,]+)`)
-	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic) +[a-z0-9+/=._~-]{8,}`)
+	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic) +([a-z0-9+/=._~-]{8,})`)
 )
 
-// redactText replaces secrets within a text.
-func redactText(s string) string {
-	s = urlPassword.ReplaceAllString(s, "${1}"+redacted+"@")
-	s = dsnPassword.ReplaceAllString(s, "${1}"+redacted+"@${2}(")
-	return redactAssignments(bearer.ReplaceAllString(s, "${1} "+redacted))
+// text replaces secrets within a text.
+func (r *redactor) text(s string) string {
+	s = r.replace(urlPassword, s)
+	s = r.replace(dsnPassword, s)
+	return r.assignments(r.replace(bearer, s))
 }
 
-func redactAssignments(s string) string {
+// replace replaces the second group of each match.
+func (r *redactor) replace(in *regexp.Regexp, s string) string {
+	return in.ReplaceAllStringFunc(s, func(match string) string {
+		at := in.FindStringSubmatchIndex(match)
+		return match[:at[4]] + r.secret(match[at[4]:at[5]]) + match[at[5]:]
+	})
+}
+
+func (r *redactor) assignments(s string) string {
 	return assignment.ReplaceAllStringFunc(s, func(a string) string {
 		m := assignment.FindStringSubmatch(a)
 		name, sign, value := m[1], m[2], m[3]
@@ -161,11 +184,11 @@ func redactAssignments(s string) string {
 			return a
 		case !looksSecret(name):
 			// The value may hold assignments itself, as in url=http://host?token=x.
-			return name + sign + redactAssignments(value)
+			return name + sign + r.assignments(value)
 		case value[0] == '"' || value[0] == '\'':
-			return name + sign + value[:1] + redacted + value[:1]
+			return name + sign + value[:1] + r.secret(value[1:len(value)-1]) + value[:1]
 		}
-		return name + sign + redacted
+		return name + sign + r.secret(value)
 	})
 }
 

@@ -38,8 +38,8 @@ func TestRedactText(t *testing.T) {
 		"postgres://app@db/app":                              "postgres://app@db/app",
 		"plain text: nothing here":                           "plain text: nothing here",
 	} {
-		if got := redactText(in); got != want {
-			t.Errorf("redactText(%q): got %q, want %q", in, got, want)
+		if got := new(redactor).text(in); got != want {
+			t.Errorf("the text %q: got %q, want %q", in, got, want)
 		}
 	}
 }

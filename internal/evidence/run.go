@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 )
 
 // The kinds of run.
@@ -48,6 +49,9 @@ type Run struct {
 	meta Meta
 	// Now is the clock for records without a time. Set it before the first Leg.
 	Now func() time.Time
+	// Secrets are taken out of everything that goes through a Leg's methods. Set them
+	// before the first Leg; nil: there are none.
+	Secrets *redact.Secrets
 }
 
 // Create makes the directory of a new run under root, which is the project's

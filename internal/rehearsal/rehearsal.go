@@ -24,6 +24,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/load"
 	"github.com/rehearse-dev/rehearse/internal/otlp"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 	"github.com/rehearse-dev/rehearse/internal/report"
 	"github.com/rehearse-dev/rehearse/internal/telemetry"
 	"github.com/rehearse-dev/rehearse/internal/verdict"
@@ -45,6 +46,8 @@ type Options struct {
 	Resource map[string]string
 	Forward  *otlp.Forwarder // is given all telemetry as it comes; may be nil
 	Observe  Observer
+	// Secrets are taken out of everything that the rehearsal writes, by value.
+	Secrets *redact.Secrets
 	// Fill and FillKey generate datasets; see driver.Spec. They may be nil when no
 	// service has one.
 	Fill    func(ctx context.Context, service rehearse.Service, into driver.Filling) error
@@ -91,6 +94,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	run.Secrets = o.Secrets
 	var failed error
 	for _, p := range o.Plans {
 		if failed = rehearseLeg(ctx, o, run, p); failed != nil {
@@ -262,7 +266,7 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 		},
 		OnFact:  func(f rehearse.Fact) { lost = errors.Join(lost, l.out.Append(rehearse.Record{Fact: &f})) },
 		OnLink:  func(ev rehearse.LinkEvent) { lost = errors.Join(lost, l.out.Append(rehearse.Record{Link: &ev})) },
-		OpenLog: func(name rehearse.ServiceName) (io.WriteCloser, error) { return l.out.OpenLog(name) },
+		OpenLog: l.out.OpenLog,
 		API:     api.Options{Token: l.token, Meta: record.Now, Log: l.out.LogFile}.Handler,
 	})
 	if err != nil {

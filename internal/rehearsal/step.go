@@ -123,7 +123,7 @@ func (l *leg) suite(ctx context.Context, s *rehearse.SuiteStep) error {
 		return err
 	}
 	result, err := suite.Run(ctx, suite.Options{
-		Step: step, Env: slices.Concat(driver.Labels(l.env.ID(), l.o.Label), l.o.Env, l.apis()), OutDir: filepath.Join(l.out.Dir(), rel), RelTo: l.out.Dir(), Tee: l.o.Observe.Suite,
+		Step: step, Env: slices.Concat(driver.Labels(l.env.ID(), l.o.Label), l.o.Env, l.apis()), OutDir: filepath.Join(l.out.Dir(), rel), RelTo: l.out.Dir(), Tee: l.o.Observe.Suite, Filter: l.out.Masked,
 	})
 	if err != nil {
 		return fmt.Errorf("suite %q: %w", s.Name, err)

@@ -30,6 +30,9 @@ func (l *leg) keepTelemetry() (err error) {
 		Memory: l.plan.Telemetry.Memory, Disk: l.plan.Telemetry.Disk,
 		Forward: l.o.Forward,
 	}
+	if l.o.Secrets != nil {
+		o.Mask = l.o.Secrets.Mask
+	}
 	for _, s := range l.plan.Services {
 		o.Services = append(o.Services, s.Name)
 	}

@@ -19,8 +19,11 @@ const capacity = 256 << 20
 type keeper struct {
 	outDir, relTo string
 	log           *os.File
+	filter        func(io.Writer) io.WriteCloser
+	filtered      io.WriteCloser // what leads to the log
 	tee           io.Writer
 	tail          tail
+	closed        bool
 	open          bool  // the last line has not ended
 	room          int64 // bytes that may still be copied
 	err           error // the first that the log gave
@@ -38,18 +41,27 @@ func newKeeper(o Options) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{outDir: o.OutDir, relTo: o.RelTo, log: log, tee: o.Tee, room: capacity}
+	k := &keeper{outDir: o.OutDir, relTo: o.RelTo, log: log, tee: o.Tee, room: capacity, filter: o.Filter}
+	if k.filter == nil {
+		k.filter = func(w io.Writer) io.WriteCloser { return asItIs{w} }
+	}
+	k.filtered = k.filter(log)
 	if k.tee == nil {
 		k.tee = io.Discard
 	}
 	return k, nil
 }
 
+// asItIs is the filter that takes nothing out.
+type asItIs struct{ io.Writer }
+
+func (asItIs) Close() error { return nil }
+
 // Write never fails, so that a full disk does not stop the suite: close says
 // what went wrong.
 func (k *keeper) Write(p []byte) (int, error) {
 	if k.err == nil {
-		_, k.err = k.log.Write(p)
+		_, k.err = k.filtered.Write(p)
 	}
 	_, _ = k.tee.Write(p)
 	k.open = len(p) > 0 && p[len(p)-1] != '\n'
@@ -69,7 +81,11 @@ func (k *keeper) note(format string, args ...any) {
 // close says what went wrong with the output, if anything. It may be called more
 // than once.
 func (k *keeper) close() error {
-	if err := k.log.Close(); k.err == nil && !errors.Is(err, os.ErrClosed) {
+	if k.closed {
+		return k.err
+	}
+	k.closed = true
+	if err := errors.Join(k.filtered.Close(), k.log.Close()); k.err == nil {
 		k.err = err
 	}
 	return k.err
@@ -182,9 +198,10 @@ func (k *keeper) copyFile(root *os.Root, name, to string, size int64) (err error
 			err = cerr
 		}
 	}()
-	n, err := io.Copy(out, io.LimitReader(in, size))
+	through := k.filter(out)
+	n, err := io.Copy(through, io.LimitReader(in, size))
 	k.room -= n
-	return err
+	return errors.Join(err, through.Close())
 }
 
 // cause is an error without the operation and the path, which the reader knows.

@@ -71,6 +71,9 @@ type Options struct {
 	// Tee also gets the output, as it comes. It may be nil. It is written to
 	// from one goroutine; its errors are ignored.
 	Tee io.Writer
+	// Filter is between the suite and every file that is kept of it, to take secrets
+	// out; it is closed before the file is. Nil: all is kept as it is.
+	Filter func(io.Writer) io.WriteCloser
 }
 
 // skipCode is the exit code by which a test says that it could not run.

@@ -29,6 +29,7 @@ var errClosed = errors.New("this environment is being torn down")
 // waits while more is to be compressed than it may.
 func (k *sink) Export(signal otlp.Signal, request []byte) (rejected int64, reason string, err error) {
 	s := k.store
+	s.mask(request)
 	batch := s.batches.Get().(*builder)
 	defer s.release(&s.batches, batch)
 	var points int64
@@ -194,9 +195,10 @@ func (s *Store) AddSpans(spans []rehearse.Span) {
 	defer s.release(&s.links, batch)
 	for i := range spans {
 		if !spans[i].Trace.IsZero() && !spans[i].ID.IsZero() {
-			batch.addLinkSpan(&spans[i])
+			batch.addLinkSpan(&spans[i], s.masked(spans[i].Name))
 		}
 	}
+	s.mask(batch.raw)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -219,6 +221,23 @@ func (s *Store) AddSpans(spans []rehearse.Span) {
 	s.relay(otlp.SignalTraces, &batch.table)
 }
 
+// mask takes secrets out of messages.
+func (s *Store) mask(messages []byte) {
+	if s.options.Mask != nil {
+		s.options.Mask(messages)
+	}
+}
+
+// masked is a text without secrets.
+func (s *Store) masked(text string) string {
+	if s.options.Mask == nil {
+		return text
+	}
+	b := []byte(text)
+	s.options.Mask(b)
+	return string(b)
+}
+
 // Missed counts spans that links could not write.
 func (s *Store) Missed(n int) {
 	s.mu.Lock()
@@ -228,12 +247,12 @@ func (s *Store) Missed(n int) {
 }
 
 // addLinkSpan appends a span that is not in an OTLP request.
-func (b *builder) addLinkSpan(sp *rehearse.Span) {
+func (b *builder) addLinkSpan(sp *rehearse.Span, name string) {
 	b.trace = append(b.trace, sp.Trace)
 	b.span = append(b.span, sp.ID)
 	b.parent = append(b.parent, sp.Parent)
 	b.duration = append(b.duration, max(0, int64(sp.Duration)))
-	b.name = append(b.name, b.intern(sp.Name))
+	b.name = append(b.name, b.intern(name))
 	b.flags = append(b.flags, flags(sp.Kind, sp.Status))
 	b.raw = otlp.AppendSpan(b.raw, sp)
 	b.add(unixOf(sp.Start), b.groupOf(group{service: sp.Service, link: rehearse.LinkID(sp.Text(rehearse.AttrLink)), scope: sp.Scope}))
@@ -248,6 +267,7 @@ func (s *Store) AddLog(rec rehearse.LogRecord) {
 	batch.span = append(batch.span, rec.Span)
 	batch.flags = append(batch.flags, uint8(rec.Severity))
 	batch.raw = otlp.AppendLog(batch.raw, &rec)
+	s.mask(batch.raw)
 	batch.add(unixOf(rec.Time), batch.groupOf(group{service: rec.Service}))
 
 	s.mu.Lock()

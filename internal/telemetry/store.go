@@ -49,6 +49,7 @@ type Options struct {
 	Disk     int64                  // the budget of files, in bytes; 0: 1 GiB
 	Services []rehearse.ServiceName // each has a fair share, and links together have one
 	Forward  *otlp.Forwarder        // is offered everything that is accepted, and what links write; nil: nobody is
+	Mask     func([]byte)           // takes secrets out of messages, without a change of their length; nil: none are known
 	Now      func() time.Time       // nil: time.Now
 }
 

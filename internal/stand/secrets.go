@@ -1,0 +1,63 @@
+package stand
+
+import (
+	"io"
+	"os"
+	"slices"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/evidence"
+	"github.com/rehearse-dev/rehearse/internal/redact"
+)
+
+// maxSecret is how much of a file is read to know it again: more than any key has.
+const maxSecret = 64 << 10
+
+// Secrets are the values that must not get out of a rehearsal of the plans: of this
+// process's variables, of the project's env files, and of its secrets, wherever those
+// are. A file that cannot be read is left out; whoever needs it will say so.
+func (h *Host) Secrets(p *Project, plans ...*rehearse.Plan) *redact.Secrets {
+	env := slices.Concat(p.Variables(), h.Env)
+	var further []string
+	file := func(path string) {
+		if path != "" {
+			further = append(further, beginning(path))
+		}
+	}
+	variable := func(name string) {
+		if name != "" {
+			further = append(further, (&Host{Env: env}).Getenv(name))
+		}
+	}
+	for _, plan := range plans {
+		for _, s := range plan.Services {
+			for _, m := range s.Mounts {
+				if m.Type == "secret" {
+					file(m.Source)
+					variable(m.Env)
+				}
+			}
+			if s.Build != nil {
+				for _, secret := range s.Build.Secrets {
+					file(secret.File)
+					variable(secret.Env)
+				}
+			}
+		}
+	}
+	return evidence.Secrets(plans, env, further...)
+}
+
+// beginning is the beginning of a file; empty when it cannot be read.
+func beginning(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSecret))
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}

@@ -33,7 +33,7 @@ var libraries = []library{
 	{prefix: "github.com/vishvananda/netns", in: in("driver/process")},
 	{prefix: "github.com/spf13/cobra", in: in("cli")},
 	{prefix: "github.com/spf13/pflag", in: in("cli"), why: "cobra's flags"},
-	{prefix: "github.com/moby/moby", in: in("driver/docker testdocker"), why: "the engine's client; tests ask the engine themselves"},
+	{prefix: "github.com/moby/moby", in: in("driver/docker podman testdocker"), why: "the engine's client; tests ask the engine themselves"},
 	{prefix: "github.com/moby/patternmatcher", in: in("driver/docker"), why: ".dockerignore"},
 	{prefix: "github.com/containerd/errdefs", in: in("driver/docker"), why: "the kinds of the engine's errors"},
 	{prefix: "github.com/distribution/reference", in: in("driver/docker"), why: "the names of images"},

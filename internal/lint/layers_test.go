@@ -22,9 +22,12 @@ type room struct {
 var house = []room{
 	{pkg: "."},
 
+	// How an engine is spoken to that is not Docker's.
+	{pkg: "internal/podman"},
+
 	// For tests: real servers.
 	{pkg: "internal/testdb"},
-	{pkg: "internal/testdocker"},
+	{pkg: "internal/testdocker", imports: in("podman"), why: "the tests' engine may be Podman"},
 
 	// Leaves: one thing each, none knows of another.
 	{pkg: "internal/schema"},
@@ -96,7 +99,7 @@ var house = []room{
 	{pkg: "internal/driver/process", imports: in("driver packet passing recipe snapshot"),
 		why: "images run from the host's binaries, and wires are made of packets, only here"},
 	{pkg: "internal/switchboard", imports: in("passing"), why: "sockets come out of the link container as open files"},
-	{pkg: "internal/driver/docker", imports: in("driver recipe snapshot switchboard"),
+	{pkg: "internal/driver/docker", imports: in("driver podman recipe snapshot switchboard"),
 		why: "a recipe knows who may do everything in a database whose data is cloned"},
 
 	{pkg: "internal/database", imports: in("churn dataset driver migration parity profile recipe schema"),

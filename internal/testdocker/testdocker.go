@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"github.com/rehearse-dev/rehearse/internal/podman"
 )
 
 // Label is on every image that this package makes, with the value "1".
@@ -110,6 +112,11 @@ func connect(ctx context.Context, host string, how client.Opt) (*Engine, error) 
 	if _, err := c.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("the engine at %s: %w", host, err)
+	}
+	if v, err := c.ServerVersion(ctx, client.ServerVersionOptions{}); err == nil && podman.Is(v) {
+		if c, err = podman.Client(host, c.ClientVersion()); err != nil {
+			return nil, err
+		}
 	}
 	return &Engine{host: host, client: c}, nil
 }

@@ -41,6 +41,9 @@ func (e *environment) openBoard(ctx context.Context) error {
 		Sysctls: map[string]string{
 			// Answers may go out for any of the addresses that are held.
 			"net.ipv4.conf.all.rp_filter": "0",
+			// It has no right to low ports, where names are asked for and links may
+			// listen. Docker opens them to all, Podman does not.
+			"net.ipv4.ip_unprivileged_port_start": "0",
 		},
 	}
 	dir := ""
@@ -71,7 +74,7 @@ func (e *environment) openBoard(ctx context.Context) error {
 	if err := e.spec.Journal.Confirm(r, true); err != nil {
 		return err
 	}
-	streams, err := e.engine.api.ContainerAttach(ctx, made.ID, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
+	streams, err := e.engine.attach(ctx, made.ID, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return explain(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/podman"
 )
 
 // engine is a container engine that has answered. Its methods may be called at
@@ -118,7 +119,11 @@ func open(ctx context.Context, o endpoint, c candidate) (_ *engine, err error) {
 	if err := e.ask(asking); err != nil {
 		return nil, c.unanswered(ctx, err)
 	}
-	return e, nil
+	if e.podman && strings.HasPrefix(e.host, "unix://") {
+		_ = e.api.Close()
+		e.api, err = podman.Client(e.host, e.apiVersion)
+	}
+	return e, err
 }
 
 // ask learns what kind of engine it is.
@@ -135,9 +140,7 @@ func (e *engine) ask(ctx context.Context) error {
 		return err
 	}
 	e.info, e.version, e.os, e.arch = info.Info, version.Version, version.Os, goarch(version.Arch)
-	for _, part := range version.Components {
-		e.podman = e.podman || part.Name == "Podman Engine"
-	}
+	e.podman = podman.Is(version)
 	for _, option := range e.info.SecurityOptions {
 		e.rootless = e.rootless || strings.HasPrefix(option, "name=rootless")
 	}

@@ -304,7 +304,7 @@ func (e *environment) remove(ctx context.Context) error {
 
 func (e *environment) removeContainer(ctx context.Context, name, id string) error {
 	undo := e.watch.acts.ask(name, events.ActionDestroy)
-	_, err := e.engine.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	err := e.engine.removeContainer(ctx, id)
 	if err != nil {
 		undo()
 	}

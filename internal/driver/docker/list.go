@@ -88,7 +88,7 @@ func (e *engine) remove(ctx context.Context, state string, r driver.Remnant) err
 	}
 	switch r.Kind {
 	case "container":
-		_, err = e.api.ContainerRemove(ctx, r.Name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		err = e.removeContainer(ctx, r.Name)
 	case "volume":
 		_, err = e.api.VolumeRemove(ctx, r.Name, client.VolumeRemoveOptions{Force: true})
 	case "network":
@@ -98,6 +98,19 @@ func (e *engine) remove(ctx context.Context, state string, r driver.Remnant) err
 		return fmt.Errorf("remove %s %s: %w", r.Kind, r.Name, explain(err))
 	}
 	return nil
+}
+
+// removeContainer removes a container with its anonymous volumes, whether or not it
+// runs. Podman cannot kill one that ends in the same moment; the next attempt finds
+// it ended.
+func (e *engine) removeContainer(ctx context.Context, id string) (err error) {
+	for range 5 {
+		_, err = e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		if err == nil || !strings.Contains(err.Error(), "container state improper") {
+			break
+		}
+	}
+	return err
 }
 
 // labelsOf asks the engine what a thing carries.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/podman"
 )
 
 // pool is where environments' networks are taken from. Nothing is routed there
@@ -123,22 +124,33 @@ func (e *environment) openNetwork(ctx context.Context) error {
 			}
 		}
 		a := newAddresses(subnet)
-		_, err = e.engine.api.NetworkCreate(ctx, r.Name, client.NetworkCreateOptions{
-			Driver:  "bridge",
-			IPAM:    &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet, Gateway: a.gateway}}},
-			Options: networkOptions,
-			Labels:  e.labels("", nil),
-		})
+		err = e.engine.createNetwork(ctx, r.Name, a, e.labels("", nil))
 		if err == nil {
 			e.addresses = a
 			return e.spec.Journal.Confirm(r, true)
 		}
-		if !strings.Contains(err.Error(), "overlap") {
+		if !strings.Contains(err.Error(), "overlap") && !strings.Contains(err.Error(), "already used") {
 			return fmt.Errorf("make the environment's network: %w", explain(err))
 		}
 		taken = append(taken, subnet) // another environment was quicker
 	}
 	return fmt.Errorf("make the environment's network: %w", explain(err))
+}
+
+// createNetwork makes an environment's network. Podman would ignore the options: its
+// networks that keep services from the host and from the world have no gateway, so
+// that what is sent elsewhere is refused by the service's own kernel.
+func (e *engine) createNetwork(ctx context.Context, name string, a *addresses, labels map[string]string) error {
+	if e.podman {
+		return podman.CreateNetwork(ctx, e.api, name, a.subnet, labels)
+	}
+	_, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{
+		Driver:  "bridge",
+		IPAM:    &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: a.subnet, Gateway: a.gateway}}},
+		Options: networkOptions,
+		Labels:  labels,
+	})
+	return err
 }
 
 // subnets are those of every network of the engine.

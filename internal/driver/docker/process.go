@@ -20,6 +20,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/podman"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 )
 
@@ -97,7 +98,7 @@ func (p *process) launch(ctx context.Context, out driver.Output) (err error) {
 func (p *process) start(ctx context.Context, i *instance, out driver.Output, ended *sync.WaitGroup) error {
 	api := p.e.engine.api
 	life := context.WithoutCancel(ctx)
-	streams, err := api.ContainerAttach(life, i.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	streams, err := p.e.engine.attach(life, i.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return p.startError(ctx, i, err)
 	}
@@ -132,6 +133,16 @@ func (p *process) start(ctx context.Context, i *instance, out driver.Output, end
 		}
 	}
 	return nil
+}
+
+// attach attaches to a container that is about to start.
+func (e *engine) attach(ctx context.Context, id string, o client.ContainerAttachOptions) (client.ContainerAttachResult, error) {
+	if e.podman {
+		if err := podman.Init(ctx, e.api, id); err != nil {
+			return client.ContainerAttachResult{}, err
+		}
+	}
+	return e.api.ContainerAttach(ctx, id, o)
 }
 
 // reachable lets the link container find the instance, which answers nobody's

@@ -169,7 +169,7 @@ func Run(t *testing.T, h Harness) {
 		}
 	})
 
-	t.Run("stop, and start again", func(t *testing.T) {
+	t.Run("stop and start again", func(t *testing.T) {
 		e := open(t, h, h.Service("up", "serve", "8080"))
 		for range 2 {
 			p, _ := start(t, e, "up")

@@ -28,7 +28,12 @@ func newDriver(t testing.TB, label string) *docker.Driver {
 // newDriverIn makes one that has its cache in a directory.
 func newDriverIn(t testing.TB, label, cache string) *docker.Driver {
 	t.Helper()
-	engine := testdocker.Start(t)
+	return newDriverWith(t, label, cache, map[string]string{"DOCKER_HOST": testdocker.Start(t).Host(), "TEST_TOKEN": "of a variable"})
+}
+
+// newDriverWith makes one that reads some variables as given.
+func newDriverWith(t testing.TB, label, cache string, env map[string]string) *docker.Driver {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -36,19 +41,19 @@ func newDriverIn(t testing.TB, label, cache string) *docker.Driver {
 	return docker.New(docker.Options{
 		Cache: cache, Label: label, Home: t.TempDir(), Exe: exe,
 		Getenv: func(name string) string {
-			switch name {
-			case "DOCKER_HOST":
-				return engine.Host()
-			case "TEST_TOKEN":
-				return "of a variable"
+			if value, ok := env[name]; ok {
+				return value
 			}
 			return os.Getenv(name)
 		},
 	})
 }
 
-func TestConformance(t *testing.T) {
-	d := newDriver(t, "conformance")
+func TestConformance(t *testing.T) { conform(t, newDriver(t, "conformance")) }
+
+// conform runs the conformance suite.
+func conform(t *testing.T, d *docker.Driver) {
+	t.Helper()
 	image := testdocker.Start(t).Program(t)
 	drivertest.Run(t, drivertest.Harness{
 		Driver: d, Dir: t.TempDir(), Isolated: true,

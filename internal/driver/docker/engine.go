@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/moby/moby/api/types/system"
@@ -46,7 +47,7 @@ type engine struct {
 const (
 	pingTimeout = 3 * time.Second
 	sshTimeout  = 15 * time.Second // a shell on the far host comes first
-	infoTimeout = 30 * time.Second
+	infoTimeout = time.Minute      // Podman asks the host's package manager about its parts
 )
 
 // connect finds the engine that docker's own command line would speak to, or the
@@ -143,6 +144,15 @@ func (e *engine) ask(ctx context.Context) error {
 	e.podman = podman.Is(version)
 	for _, option := range e.info.SecurityOptions {
 		e.rootless = e.rootless || strings.HasPrefix(option, "name=rootless")
+	}
+	if path, ok := strings.CutPrefix(e.host, "unix://"); ok && e.podman {
+		// Which does not say it, and listens as the user that it runs as.
+		st, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		sys, ok := st.Sys().(*syscall.Stat_t)
+		e.rootless = ok && sys.Uid != 0
 	}
 	e.local = strings.HasPrefix(e.host, "unix://") && runtime.GOOS == "linux" && e.info.OperatingSystem != "Docker Desktop" &&
 		e.info.KernelVersion == kernel()

@@ -102,7 +102,7 @@ const (
 var disruptionDrivers = map[DisruptionKind][]string{
 	DisruptKill:    {"docker", "memory", "process"},
 	DisruptRestart: {"docker", "memory", "process"},
-	DisruptPause:   {"docker", "memory", "process"},
+	DisruptPause:   {"docker", "process"},
 	DisruptCPU:     {"docker", "process"},
 	DisruptMemory:  {"docker", "process"},
 	DisruptDisk:    {"process"},

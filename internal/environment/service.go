@@ -20,7 +20,7 @@ import (
 //	waiting ─▶ building ─▶ starting ─▶ ready ─▶ stopped
 //	   │           │          │  ▲       │
 //	   └───────────┴──────────┴──┼───────┴────▶ failed
-//	                             └── restarted, where Compose says so, or reset
+//	                             └── restarted, where Compose says so, or when somebody asks
 //
 // A job goes from starting to completed.
 type service struct {
@@ -44,8 +44,8 @@ type service struct {
 	since  time.Time
 	detail string
 	proc   driver.Process
-	reset  *reset // somebody waits for it; nil: nobody
-	over   bool   // run has returned: nobody answers a reset any more
+	asked  *stoppage // somebody has stopped it for something; nil: nobody
+	over   bool      // run has returned: nobody heeds a stoppage any more
 }
 
 func newService(e *Environment, spec rehearse.Service) *service {
@@ -160,10 +160,10 @@ func (s *service) startUntilSettled(life context.Context) {
 			s.settle(context.Cause(life))
 			return
 		}
-		if r := s.wanted(); r != nil && !r.under {
-			r.under, s.migrated = true, false
-			if err := s.resetData(life); err != nil {
-				s.giveUp(life, err, rehearse.ServiceEvent{Detail: "its data could not be reset: " + err.Error()})
+		if w := s.wanted(); w != nil && !w.under {
+			w.under = true
+			if err := s.whileStopped(life, w); err != nil {
+				s.giveUp(life, err, rehearse.ServiceEvent{Detail: err.Error()})
 				return
 			}
 			attempt, pause = -1, 100*time.Millisecond
@@ -243,8 +243,8 @@ func (s *service) startOnce(life context.Context, begun, deadline time.Time) (dr
 		case err == nil:
 			s.enter(rehearse.ServiceEvent{State: rehearse.Ready, After: rehearse.Duration(time.Since(begun))})
 			s.settle(nil)
-			if r := s.wanted(); r != nil && r.under {
-				s.answerReset(nil)
+			if w := s.wanted(); w != nil && w.under {
+				s.answer(nil)
 			}
 		case errors.Is(err, errExited), life.Err() != nil:
 		default:
@@ -285,7 +285,7 @@ func (s *service) giveUp(life context.Context, err error, ev rehearse.ServiceEve
 	}
 	s.enter(ev)
 	s.settle(err)
-	s.answerReset(err)
+	s.answer(err)
 }
 
 func (s *service) isSettled() bool {

@@ -201,6 +201,8 @@ func Run(t *testing.T, h Harness) {
 		}
 	})
 
+	t.Run("disruptions", func(t *testing.T) { testDisruptions(t, h) })
+
 	t.Run("close leaves nothing", func(t *testing.T) {
 		e := open(t, h, h.Service("up", "serve", "8080"), h.Service("other", "serve", "8080"))
 		start(t, e, "up")

@@ -22,6 +22,9 @@ type request struct {
 	Program *program  `json:"program,omitempty"` // run, in a shim
 	PID     int       `json:"pid,omitempty"`     // signal, in a shim
 	Signal  int       `json:"signal,omitempty"`
+	All     bool      `json:"all,omitempty"`  // signal: every process in the jail
+	Dir     string    `json:"dir,omitempty"`  // scratch, fill: where a file system is
+	Full    bool      `json:"full,omitempty"` // fill: or with room again
 }
 
 // reply answers a request, or tells of an event when ID is 0.

@@ -110,6 +110,10 @@ func (g *guest) serve(q request, files []*os.File) {
 		out, err = g.packets(q.Netns, q.Count)
 	case "sockets":
 		out, err = g.sockets(q.Netns, q.Count)
+	case "scratch":
+		err = g.scratch(q.Dir)
+	case "fill":
+		err = fill(q.Dir, q.Full)
 	case "shim":
 		r.PID, err = g.shim(q, files)
 	case "kill":

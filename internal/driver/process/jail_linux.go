@@ -143,7 +143,7 @@ func (j *jail) fresh() error {
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{"data", "data.upper", "data.work"} {
+	for _, name := range []string{"data", writtenDir + "/data.upper", writtenDir + "/data.work"} {
 		problems = append(problems, os.RemoveAll(filepath.Join(j.spec.Work, name)))
 	}
 	return errors.Join(problems...)
@@ -332,7 +332,7 @@ func (j *jail) mount(i int, m jailMount) error {
 		}
 		return j.bind(dir, m.Target, m.ReadOnly)
 	case "data":
-		err := j.overlay(m.Source, j.in(m.Target), "data", j.spec.HostUID, j.spec.HostGID)
+		err := j.overlay(m.Source, j.in(m.Target), writtenDir+"/data", j.spec.HostUID, j.spec.HostGID)
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENODEV) {
 			return copyTemplate(m.Source, j.in(m.Target), j.spec.HostUID, j.spec.HostGID)
 		}

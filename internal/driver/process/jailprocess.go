@@ -140,7 +140,16 @@ func (p *jailProcess) Signal(sig os.Signal) error {
 	if !ok {
 		return fmt.Errorf("signal %v is none of this system's", sig)
 	}
-	_, _, err := p.shim.call(request{Op: "signal", Signal: int(s)})
+	return p.signal(request{Op: "signal", Signal: int(s)})
+}
+
+// signalAll sends a signal to everything that the service runs.
+func (p *jailProcess) signalAll(s syscall.Signal) error {
+	return p.signal(request{Op: "signal", Signal: int(s), All: true})
+}
+
+func (p *jailProcess) signal(q request) error {
+	_, _, err := p.shim.call(q)
 	if errors.Is(err, errGone) || errors.Is(err, syscall.ESRCH) {
 		return nil // it has ended, which is what signals are for
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,10 +20,12 @@ import (
 
 // controlGroup holds a service to its limits. It is a directory in each
 // hierarchy that the host has: one with version 2, one per resource with
-// version 1. A nil group limits nothing.
+// version 1; with neither it limits nothing, as a nil group does.
 type controlGroup struct {
+	env *environment
+
+	mu   sync.Mutex
 	dirs []string
-	env  *environment
 }
 
 const cgroupRoot = "/sys/fs/cgroup"
@@ -74,9 +78,6 @@ func cgroupVersion() int {
 // limit makes a service's control groups. Where the host does not let us, the
 // service runs without, and the evidence says so.
 func (e *environment) limit(s *service) (*controlGroup, error) {
-	if s.spec.Limits == (rehearse.Limits{}) {
-		return nil, nil
-	}
 	g := &controlGroup{env: e}
 	version := cgroupVersion()
 	for _, set := range settings(version, s.spec.Limits) {
@@ -117,22 +118,28 @@ func (g *controlGroup) apply(version int, service string, set setting) error {
 	if err := os.WriteFile(filepath.Join(own, set.file), []byte(set.value), 0o644); err != nil {
 		return err
 	}
-	for _, d := range g.dirs {
-		if d == own {
-			return nil
-		}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !slices.Contains(g.dirs, own) {
+		g.dirs = append(g.dirs, own)
 	}
-	g.dirs = append(g.dirs, own)
 	return nil
+}
+
+// own lists the group's directories.
+func (g *controlGroup) own() []string {
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.dirs)
 }
 
 // lists opens the lists that a process writes itself into.
 func (g *controlGroup) lists() ([]*os.File, error) {
-	if g == nil {
-		return nil, nil
-	}
 	var files []*os.File
-	for _, d := range g.dirs {
+	for _, d := range g.own() {
 		f, err := os.OpenFile(filepath.Join(d, "cgroup.procs"), os.O_WRONLY, 0)
 		if err != nil {
 			passing.CloseAll(files)
@@ -146,10 +153,7 @@ func (g *controlGroup) lists() ([]*os.File, error) {
 // cause is "out of memory" when the kernel has killed a process of the group for
 // its memory limit.
 func (g *controlGroup) cause() string {
-	if g == nil {
-		return ""
-	}
-	for _, d := range g.dirs {
+	for _, d := range g.own() {
 		for _, name := range []string{"memory.events", "memory.oom_control"} {
 			data, err := os.ReadFile(filepath.Join(d, name))
 			if err != nil {
@@ -167,10 +171,7 @@ func (g *controlGroup) cause() string {
 
 // remove takes the groups away; the last one also the environment's.
 func (g *controlGroup) remove() {
-	if g == nil {
-		return
-	}
-	for _, d := range g.dirs {
+	for _, d := range g.own() {
 		_ = unix.Rmdir(d) // what is still busy is removed with the environment
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -139,6 +140,11 @@ func (n *namespaces) start(spec jailSpec, network string, groups []*os.File) (*j
 	uid, gid := n.owner()
 	spec.HostUID, spec.HostGID = uid, gid
 	spec.Work = filepath.Join(n.dir, spec.Name)
+	if slices.ContainsFunc(spec.Mounts, func(m jailMount) bool { return m.Kind == "data" }) {
+		if _, _, err := n.guest.call(request{Op: "scratch", Dir: filepath.Join(spec.Work, writtenDir)}); err != nil {
+			return nil, err
+		}
+	}
 	ch, theirs, err := passing.Socketpair()
 	if err != nil {
 		return nil, err
@@ -169,6 +175,13 @@ func (n *namespaces) start(spec jailSpec, network string, groups []*os.File) (*j
 		return nil, err
 	}
 	return p, nil
+}
+
+// fill makes the file system that a service's data is written to full as it is, or
+// gives it room again.
+func (n *namespaces) fill(service string, full bool) error {
+	_, _, err := n.guest.call(request{Op: "fill", Dir: filepath.Join(n.dir, service, writtenDir), Full: full})
+	return err
 }
 
 func (n *namespaces) listen(network string, number int, host string, port int) (net.Listener, error) {

@@ -217,10 +217,28 @@ func (s *shim) signal(q request) {
 	switch {
 	case pid == 0:
 		fail(&r, errors.New("the service has not been started"))
+	case q.All:
+		fail(&r, s.signalAll(unix.Signal(q.Signal)))
 	default:
 		fail(&r, unix.Kill(pid, unix.Signal(q.Signal)))
 	}
 	_ = s.ch.Write(r)
+}
+
+// signalAll signals everything that the service runs. In a PID namespace the
+// kernel does it for its first process, and spares that; elsewhere our
+// descendants are found in /proc.
+func (s *shim) signalAll(sig unix.Signal) error {
+	if !s.spec.Plain {
+		return unix.Kill(-1, sig)
+	}
+	var err error
+	for _, pid := range descendants(os.Getpid()) {
+		if e := unix.Kill(pid, sig); !errors.Is(e, unix.ESRCH) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
 }
 
 // killRest ends what is left of the service. In a PID namespace the kernel does

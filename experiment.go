@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,7 +19,8 @@ import (
 // line: what staging would have said.
 type ExperimentStep struct {
 	Name string `json:"name"`
-	// Load is what goes on meanwhile; its thresholds hold of all of it.
+	// Load is what goes on meanwhile, under the experiment's name; its thresholds
+	// hold of all of it.
 	Load LoadStep `json:"load"`
 	// Steady must hold of the requests of the stretches before and after; During
 	// of those that start while the method is under way.
@@ -46,6 +48,9 @@ func (s ExperimentStep) Length() Duration {
 
 // Total is how long the whole experiment takes.
 func (s ExperimentStep) Total() Duration { return s.Before + s.Length() + s.Recover + s.After }
+
+// MethodEnd is when the last action is over, from the start of the load.
+func (s ExperimentStep) MethodEnd() Duration { return s.Before + s.Length() }
 
 // Action is one thing that a method does, and undoes. Either Fault is set, with
 // the links that it breaks, or Disruption, with the services that it befalls.
@@ -116,6 +121,28 @@ func DisruptionKinds() []DisruptionKind { return slices.Sorted(maps.Keys(disrupt
 // may lack what a driver needs for it; then the environment says so when it is
 // asked.
 func (k DisruptionKind) Drivers() []string { return disruptionDrivers[k] }
+
+// SetParameter sets one parameter by its name in Disruption's JSON, as a person
+// writes it. Whether the kind takes it, Validate says.
+func (d *Disruption) SetParameter(name, value string) (err error) {
+	switch name {
+	case "cpus":
+		d.CPUs, err = strconv.ParseFloat(value, 64)
+		err = plain(err)
+	case "memory":
+		d.Memory, err = ParseBytes(value)
+	case "path":
+		d.Path = value
+	case "offset":
+		err = readDuration(&d.Offset, value)
+	default:
+		return fmt.Errorf("%s takes no %s", d.Kind, name)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
 
 // Validate reports everything that is wrong with a disruption, as one error of
 // kind Invalid, or nil.

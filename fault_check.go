@@ -54,6 +54,24 @@ var faultCodes = map[FaultKind][]string{
 // FaultKinds are all kinds, in the order of the alphabet.
 func FaultKinds() []FaultKind { return slices.Sorted(maps.Keys(faultParameters)) }
 
+// matchParameters are the parameters that make a fault's match.
+var matchParameters = []string{"method", "path", "with", "statement", "command", "key"}
+
+// Takes reports whether a kind has a parameter, by the name that [ParseFault]
+// knows.
+func (k FaultKind) Takes(parameter string) bool {
+	switch parameter {
+	case "name", "direction", "probability", "after", "for", "every":
+		return true
+	}
+	if slices.Contains(matchParameters, parameter) {
+		parameter = "match"
+	}
+	return slices.ContainsFunc(strings.Fields(faultParameters[k]), func(word string) bool {
+		return strings.TrimSuffix(word, "!") == parameter
+	})
+}
+
 // Validate reports everything that is wrong with a fault, as one error of kind
 // Invalid, or nil.
 func (f Fault) Validate() error {

@@ -3,6 +3,7 @@ package rehearse
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,21 +64,10 @@ func ParseFault(line string) (Fault, error) {
 	var wrong []string
 	for _, w := range words[1:] {
 		name, value, ok := strings.Cut(w, "=")
-		read := faultWords[name]
-		switch {
-		case read == nil:
-			known := make([]string, 0, len(faultWords))
-			for k := range faultWords {
-				known = append(known, k)
-			}
-			slices.Sort(known)
-			wrong = append(wrong, fmt.Sprintf("there is no parameter %q%s", name, didYouMean(name, known)))
-		case !ok:
+		if _, known := faultWords[name]; known && !ok {
 			wrong = append(wrong, fmt.Sprintf("%s has no value", name))
-		default:
-			if err := read(&f, value); err != nil {
-				wrong = append(wrong, fmt.Sprintf("%s: %v", name, err))
-			}
+		} else if err := f.SetParameter(name, value); err != nil {
+			wrong = append(wrong, err.Error())
 		}
 	}
 	if len(wrong) > 0 {
@@ -87,6 +77,20 @@ func ParseFault(line string) (Fault, error) {
 		}
 	}
 	return f, f.Validate()
+}
+
+// SetParameter sets one parameter by the name and in the form that [ParseFault]
+// knows. Whether the kind takes it, Validate says.
+func (f *Fault) SetParameter(name, value string) error {
+	read := faultWords[name]
+	if read == nil {
+		known := slices.Sorted(maps.Keys(faultWords))
+		return fmt.Errorf("there is no parameter %q%s", name, didYouMean(name, known))
+	}
+	if err := read(f, value); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
 // splitWords splits at spaces, except inside a quoted value.

@@ -214,6 +214,18 @@ func (s Step) Name() string {
 	return ""
 }
 
+// Driven is the load that the step drives, alone or while it experiments; nil for
+// a suite.
+func (s Step) Driven() *LoadStep {
+	switch {
+	case s.Load != nil:
+		return s.Load
+	case s.Experiment != nil:
+		return &s.Experiment.Load
+	}
+	return nil
+}
+
 // LoadStep drives a traffic profile at a service.
 type LoadStep struct {
 	Name       string      `json:"name"`

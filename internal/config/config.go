@@ -12,17 +12,19 @@ import (
 
 // Config is a rehearse.yaml. The zero value is that of an empty file.
 type Config struct {
-	File      string       `yaml:"-"` // as the caller named it
-	Name      string       `yaml:"name"`
-	Seed      uint64       `yaml:"seed"` // 0: not given
-	Services  Map[Service] `yaml:"services"`
-	Network   Network      `yaml:"network"`
-	Data      Map[Dataset] `yaml:"data"`
-	Traffic   Map[Traffic] `yaml:"traffic"`
-	Suites    Map[Suite]   `yaml:"suites"`
-	Rehearsal []Step       `yaml:"rehearsal"`
-	Checks    []Check      `yaml:"checks"`
-	Telemetry Telemetry    `yaml:"telemetry"`
+	File     string       `yaml:"-"` // as the caller named it
+	Name     string       `yaml:"name"`
+	Seed     uint64       `yaml:"seed"` // 0: not given
+	Services Map[Service] `yaml:"services"`
+	Network  Network      `yaml:"network"`
+	Data     Map[Dataset] `yaml:"data"`
+	Traffic  Map[Traffic] `yaml:"traffic"`
+	Suites   Map[Suite]   `yaml:"suites"`
+	// Experiments break the environment on purpose.
+	Experiments Map[Experiment] `yaml:"experiments"`
+	Rehearsal   []Step          `yaml:"rehearsal"`
+	Checks      []Check         `yaml:"checks"`
+	Telemetry   Telemetry       `yaml:"telemetry"`
 }
 
 // Service is what the Compose file does not say of a service.
@@ -169,11 +171,13 @@ type Suite struct {
 	Timeout   rehearse.Duration `yaml:"timeout"` // 0: not given
 }
 
-// Step is one step of the rehearsal. Exactly one of Suite and Load is set.
+// Step is one step of the rehearsal. One of Suite, Load and Experiment is set, or
+// Experiment with the Load that goes on meanwhile.
 type Step struct {
 	Suite      Ref                  `yaml:"suite"`
 	Load       Ref                  `yaml:"load"`
-	For        rehearse.Duration    `yaml:"for"` // 0: the profile's own
+	Experiment Ref                  `yaml:"experiment"`
+	For        rehearse.Duration    `yaml:"for"` // 0: the profile's own, or as long as the experiment
 	Thresholds []rehearse.Threshold `yaml:"thresholds"`
 }
 

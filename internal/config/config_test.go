@@ -19,14 +19,7 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	ms := func(n int) rehearse.Duration { return rehearse.Duration(time.Duration(n) * time.Millisecond) }
-	var thresholds []rehearse.Threshold
-	for _, s := range []string{"http_req_failed rate<0.001", "http_req_duration p(99)<800ms"} {
-		th, err := rehearse.ParseThreshold(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		thresholds = append(thresholds, th)
-	}
+	thresholds := thresholdsOf(t, "http_req_failed rate<0.001", "http_req_duration p(99)<800ms")
 	want := &Config{
 		File: "testdata/full.yaml",
 		Name: "docgen",
@@ -63,27 +56,58 @@ func TestFull(t *testing.T) {
 			Optional:  true,
 			Timeout:   ms(120_000),
 		}}},
+		Experiments: Map[Experiment]{
+			{Name: "outage", Line: 54, Value: Experiment{
+				Steady: thresholdsOf(t, "http_req_failed rate<0.01"), During: thresholdsOf(t, "http_req_failed rate<0.5"),
+				Checks: []Check{{Kind: rehearse.CheckMaxDuration, Of: Ref{"ingress:docgen", 57}, P95: ms(400)}},
+				Before: given(ms(5000)), Recover: given(ms(5000)), After: given(ms(5000)),
+				Method: []Action{
+					{Target: Target{Region: Ref{"us-east-1", 60}}, Fault: Ref{"partition", 60}, For: given(ms(10_000))},
+					{Target: Target{Link: Ref{"docgen:db", 61}}, Fault: Ref{"delay", 61}, At: given(ms(0)), Parameters: map[string]string{"delay": "300ms"}},
+					{Target: Target{Service: Ref{"db", 62}}, Fault: Ref{"reset", 62}, Every: ms(2000), Each: ms(500)},
+					{Target: Target{Service: Ref{"db", 63}}, Fault: Ref{"kill", 63}, For: given(ms(3000))},
+					{Target: Target{Label: Ref{"tier=backend", 64}}, Fault: Ref{"pause", 64}, For: given(ms(2000))},
+				},
+			}},
+			{Name: "slow-db", Line: 67, Value: Experiment{
+				Use: Ref{"dependency-slow", 67}, Target: Target{Link: Ref{"docgen:db", 67}}, Parameters: map[string]string{"delay": "500ms"},
+			}},
+		},
 		Rehearsal: []Step{
-			{Suite: Ref{"e2e", 54}},
-			{Load: Ref{"peak", 55}, For: ms(20_000), Thresholds: thresholds},
+			{Suite: Ref{"e2e", 70}},
+			{Load: Ref{"peak", 71}, For: ms(20_000), Thresholds: thresholds},
+			{Experiment: Ref{"outage", 74}, Load: Ref{"peak", 74}},
 		},
 		Checks: []Check{
-			{Kind: rehearse.CheckLogErrors, Of: Ref{"*", 60}},
-			{Kind: rehearse.CheckPoolExhausted, Of: Ref{"docgen:db", 61}},
-			{Kind: rehearse.CheckNPlusOne, Of: Ref{"docgen:db", 62}, Operation: "docgen POST /documents", Limit: given(Bound(5)), Name: "orders"},
-			{Kind: rehearse.CheckMaxDuration, Of: Ref{"docgen POST /documents", 63}, P95: ms(400)},
-			{Kind: rehearse.CheckChattyLink, Of: Ref{"*", 64}, Limit: given(Bound(0.25))},
+			{Kind: rehearse.CheckLogErrors, Of: Ref{"*", 77}},
+			{Kind: rehearse.CheckPoolExhausted, Of: Ref{"docgen:db", 78}},
+			{Kind: rehearse.CheckNPlusOne, Of: Ref{"docgen:db", 79}, Operation: "docgen POST /documents", Limit: given(Bound(5)), Name: "orders"},
+			{Kind: rehearse.CheckMaxDuration, Of: Ref{"docgen POST /documents", 80}, P95: ms(400)},
+			{Kind: rehearse.CheckChattyLink, Of: Ref{"*", 81}, Limit: given(Bound(0.25))},
 			{
-				Kind: rehearse.CheckExpect, Of: Ref{`{ kind = server } >> { span.db.system.name = "postgresql" } | count() <= 3`, 65},
+				Kind: rehearse.CheckExpect, Of: Ref{`{ kind = server } >> { span.db.system.name = "postgresql" } | count() <= 3`, 82},
 				Over: "p95", MinSamples: 20,
 			},
-			{Kind: rehearse.CheckPlanRegression, Of: Ref{"customers", 66}},
+			{Kind: rehearse.CheckPlanRegression, Of: Ref{"customers", 83}},
 		},
 		Telemetry: Telemetry{Propagate: given(true), Memory: 64 << 20, Disk: 1 << 30},
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(rehearse.Threshold{})); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
+}
+
+func thresholdsOf(t *testing.T, texts ...string) []rehearse.Threshold {
+	t.Helper()
+	var out []rehearse.Threshold
+	for _, s := range texts {
+		th, err := rehearse.ParseThreshold(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, th)
+	}
+	return out
 }
 
 func given[T any](v T) *T { return &v }
@@ -159,7 +183,7 @@ func TestProblems(t *testing.T) {
 			`f:3: network.within.rtt: "5" is not a duration`,
 			`f:3: network.within.rate: "fast" is not a rate; write a number and a unit, as in 100Mbit or 1Gbit`,
 			`f:6: rehearsal[0].thresholds[0]: "p99<1s" is not a threshold; write METRIC AGGREGATE OP NUMBER, as in "http_req_duration p(99)<800ms"`,
-			`f:7: rehearsal[1]: a step needs suite or load`,
+			`f:7: rehearsal[1]: a step needs suite, load or experiment`,
 		}},
 		{"required", "data:\n  big:\n", []string{"f:2: data.big: a dataset needs sql, profile or rows"}},
 		{"command as text", "suites: {e2e: {command: npm test}}\n", []string{`f:1: suites.e2e.command: is the text "npm test", not a list`}},
@@ -218,6 +242,58 @@ func TestProblems(t *testing.T) {
 			`f:1: telemetry.memory: "lots" is not a number of bytes; write a number and a unit, as in 256KB or 1MiB`,
 			`f:1: telemetry: there is no key "dsk"; did you mean disk?`,
 		}},
+		{"experiments", `experiments:
+  a: {steady: [x]}
+  b: {}
+  c: {method: [], use: region-outage}
+  d: {use: region-outge, region: x}
+  e: {use: region-outage}
+  f: {use: dependency-slow, link: "a:b", status: 503}
+  g: {use: cold-restart, link: "a:b"}
+  h: {link: "a:b", method: [{service: a, fault: reset}]}
+`, []string{
+			`f:2: experiments.a.steady[0]: "x" is not a threshold; write METRIC AGGREGATE OP NUMBER, as in "http_req_duration p(99)<800ms"`,
+			"f:3: experiments.b: an experiment needs a method, or the name of one under use",
+			"f:4: experiments.c: an experiment has either method or use",
+			`f:5: experiments.d.use: the library has no experiment "region-outge"; did you mean region-outage?`,
+			"f:6: experiments.e: region-outage needs a target, as in region",
+			"f:7: experiments.f: dependency-slow takes no status",
+			"f:8: experiments.g: restart happens to a service; name that, in the place of the link",
+			"f:9: experiments.h: link belongs to an action of the method",
+		}},
+		{"actions", `experiments:
+  a:
+    method:
+      - {service: a, fault: partitoin}
+      - {fault: reset}
+      - {service: a, region: b, fault: reset}
+      - {link: "a:b", fault: kill}
+      - {link: "a:b", fault: delay, status: 503}
+      - {link: "a:b", fault: loss}
+      - {service: a, fault: restart, for: 3s}
+      - {service: a, fault: cpu}
+      - {link: "a:b", fault: reset, for: 0s}
+      - {link: "a:b", fault: reset, for: 2s, every: 3s}
+      - {link: "a:b", fault: reset, every: 3s, each: 3s}
+      - {link: "a:b", fault: reset, each: 3s}
+      - {service: a, fault: kill, every: 3s}
+      - {link: "a:b", fault: abort, status: 999}
+`, []string{
+			`f:4: experiments.a.method[0].fault: there is no fault "partitoin"; did you mean partition?`,
+			"f:5: experiments.a.method[1]: an action needs a target: link, service, region or label",
+			"f:6: experiments.a.method[2]: an action has one target, but there are service and region; make an action of each",
+			"f:7: experiments.a.method[3]: kill happens to a service; name that, in the place of the link",
+			"f:8: experiments.a.method[4]: fault delay: it takes no status",
+			"f:9: experiments.a.method[5]: fault loss: it needs share",
+			"f:10: experiments.a.method[6]: a restart takes as long as it takes, and no for",
+			"f:11: experiments.a.method[7]: cpu: it needs cpus",
+			"f:12: experiments.a.method[8]: for is 0: nothing would happen",
+			"f:13: experiments.a.method[9]: every is longer than the action",
+			"f:14: experiments.a.method[10]: each is not shorter than every: the fault would stay",
+			"f:15: experiments.a.method[11]: each is how long a fault stays that comes and goes; that needs every, too",
+			"f:16: experiments.a.method[12]: kill does not come and go; make an action of each time",
+			`f:17: experiments.a.method[13].status: "999" is not a whole number from 100 to 599`,
+		}},
 		{"self alias", "x-a: &a [*a]\n", []string{"f:1: the alias a contains itself"}},
 	}
 	for _, tt := range tests {
@@ -253,6 +329,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(full)
 	f.Add([]byte("a: &a [b, *a]\n<<: *a"))
+	f.Add([]byte("experiments: {a: {use: region-outage, region: a, for: 3s}, b: {method: [{label: a=b, fault: reset, every: 2s, each: }]}}"))
 	f.Add([]byte("services: {a: {ready: {http: [1]}}}"))
 	f.Add([]byte("seed: 18446744073709551616"))
 	f.Add([]byte("checks: [log_errors, {n_plus_one: 'a:b', limit: 5s}, {max_duration: '*', p95: 1s, min_samples: 007}]"))
@@ -265,4 +342,29 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("got kind %v for %v", rehearse.KindOf(err), err)
 		}
 	})
+}
+
+// Every experiment of the library fits its usual target, and takes a for.
+func TestLibrary(t *testing.T) {
+	targets := map[string]Target{"link": {Link: Ref{Name: "a:b"}}, "service": {Service: Ref{Name: "b"}}, "region": {Region: Ref{Name: "r"}}}
+	for _, n := range Library {
+		e := Experiment{Use: Ref{Name: n.Name}, Target: targets[n.Target], For: given(rehearse.Duration(20 * time.Second))}
+		actions, problem := e.Actions()
+		if problem != "" || len(actions) == 0 {
+			t.Errorf("%s: %d actions, problem %q", n.Name, len(actions), problem)
+		}
+		for _, a := range actions {
+			if a.Target != e.Target {
+				t.Errorf("%s: an action on %v, want %v", n.Name, a.Target, e.Target)
+			}
+		}
+	}
+	slow := Experiment{Use: Ref{Name: "dependency-slow"}, Target: targets["link"], Parameters: map[string]string{"delay": "2s"}}
+	actions, problem := slow.Actions()
+	if f, err := actions[0].MakeFault(); problem != "" || err != nil || f.Delay != rehearse.Duration(2*time.Second) || f.Direction != rehearse.Down {
+		t.Errorf("got %+v, %v, problem %q; want the library's fault with a delay of 2s", f, err, problem)
+	}
+	if again, _ := (Experiment{Use: slow.Use, Target: slow.Target}).Actions(); again[0].Parameters["delay"] != "300ms" {
+		t.Errorf("the library has changed: %v", again[0].Parameters)
+	}
 }

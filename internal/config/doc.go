@@ -71,11 +71,28 @@
 //	    optional: true                # where it cannot run, the verdict does without
 //	    timeout: 2m
 //
+//	experiments:                      # what is broken on purpose, while a load goes on
+//	  outage:
+//	    steady: ["http_req_failed rate<0.01"]   # before the method, and again after it
+//	    during: ["http_req_failed rate<0.5"]    # what users may see meanwhile
+//	    checks: [{max_duration: "ingress:docgen", p95: 400ms}]   # before and after, too
+//	    before: 5s                    # how long each part takes
+//	    method:                       # one after the other, or when at says
+//	      - {region: us-east-1, fault: partition, for: 10s}           # every link into the region
+//	      - {link: "docgen:db", fault: delay, delay: 300ms, at: 0s}   # any fault, with its parameters
+//	      - {service: db, fault: reset, every: 2s, each: 500ms}       # all links into it, on and off
+//	      - {service: db, fault: kill, for: 3s}                       # the service itself
+//	      - {label: "tier=backend", fault: pause, for: 2s}            # services with a Compose label
+//	    recover: 5s
+//	    after: 5s
+//	  slow-db: {use: dependency-slow, link: "docgen:db", delay: 500ms}   # one of the library
+//
 //	rehearsal:                        # the steps, in order
 //	  - suite: e2e
 //	  - load: peak
 //	    for: 20s
 //	    thresholds: ["http_req_failed rate<0.001", "http_req_duration p(99)<800ms"]
+//	  - {experiment: outage, load: peak}
 //
 //	checks:                           # what must hold of the traces and logs of every leg
 //	  - log_errors                    # a kind alone is asked of everything

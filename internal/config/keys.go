@@ -27,6 +27,8 @@ var format = object(
 		doc: "Traffic profiles, by a name that `load` in the rehearsal refers to."},
 	key{name: "suites", kind: dict("suite", suite), example: "{e2e: {command: [npm, test]}}",
 		doc: "The team's own test commands, by a name that `suite` in the rehearsal refers to."},
+	key{name: "experiments", kind: dict("experiment", experiment), example: `{outage: {method: [{service: db, fault: partition, for: 10s}]}}`,
+		doc: "What to break on purpose while a load goes on, by a name that `experiment` in the rehearsal refers to, see [experiments.md](experiments.md)."},
 	key{name: "rehearsal", kind: list(step), standard: "nothing is run", example: "[{suite: e2e}, {load: peak, for: 20s}]",
 		doc: "The steps of the rehearsal, in order."},
 	key{name: "checks", kind: list(checkEntry), standard: "none", example: `[log_errors, {n_plus_one: "docgen:db", limit: 5}]`,
@@ -193,11 +195,12 @@ var suite = object(
 
 var step = kind{
 	name:  "mapping",
-	check: suiteOrLoad,
+	check: oneStep,
 	keys: []key{
 		{name: "suite", kind: text, example: "e2e", doc: "Run this suite."},
-		{name: "load", kind: text, example: "peak", doc: "Drive this traffic profile at its target."},
-		{name: "for", kind: duration, standard: "the profile's own duration", example: "20s",
+		{name: "load", kind: text, standard: "for an experiment, the only traffic profile", example: "peak", doc: "Drive this traffic profile at its target."},
+		{name: "experiment", kind: text, example: "outage", doc: "Run this experiment, while the load goes on."},
+		{name: "for", kind: duration, standard: "the profile's own duration, or as long as the experiment takes", example: "20s",
 			doc: "How long the load lasts."},
 		{name: "thresholds", kind: list(threshold), standard: "none: the load alone decides nothing", example: `["http_req_duration p(99)<800ms"]`,
 			doc: "What must hold for the load, in k6's words."},

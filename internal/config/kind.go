@@ -256,13 +256,15 @@ func streamLosesNothing(n *yaml.Node) string {
 	return ""
 }
 
-func suiteOrLoad(n *yaml.Node) string {
-	suite, load := child(n, "suite"), child(n, "load")
+func oneStep(n *yaml.Node) string {
+	suite, load, experiment := child(n, "suite"), child(n, "load"), child(n, "experiment")
 	switch {
-	case suite == nil && load == nil:
-		return "a step needs suite or load"
+	case suite == nil && load == nil && experiment == nil:
+		return "a step needs suite, load or experiment"
 	case suite != nil && load != nil:
 		return "a step has either suite or load; make two steps of it"
+	case suite != nil && experiment != nil:
+		return "a step has either suite or experiment; make two steps of it"
 	case suite != nil && child(n, "thresholds") != nil:
 		return "thresholds belong to a load; a suite passes by its exit status"
 	case suite != nil && child(n, "for") != nil:

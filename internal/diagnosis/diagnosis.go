@@ -22,11 +22,10 @@ func Needed(v rehearse.Verdict, plan *rehearse.Plan) bool {
 	explained := map[string]bool{}
 	if plan != nil {
 		for _, s := range plan.Steps {
-			if s.Load == nil {
-				continue
-			}
-			for _, t := range s.Load.Thresholds {
-				explained[s.Load.Name+": "+t.String()] = true
+			if load := s.Driven(); load != nil {
+				for _, t := range load.Thresholds {
+					explained[load.Name+": "+t.String()] = true
+				}
 			}
 		}
 		for _, c := range plan.Checks {

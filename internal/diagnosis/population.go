@@ -85,10 +85,11 @@ func limitsOf(p *rehearse.Plan) limits {
 		return out
 	}
 	for _, s := range p.Steps {
-		if s.Load == nil {
+		load := s.Driven()
+		if load == nil {
 			continue
 		}
-		for _, t := range s.Load.Thresholds {
+		for _, t := range load.Thresholds {
 			if t.Metric == "http_req_duration" && t.Tag == "" && strings.HasPrefix(t.Op, "<") {
 				out = append(out, t)
 			}

@@ -97,24 +97,33 @@ func (r *redactor) step(s rehearse.Step) rehearse.Step {
 		s.Suite = &suite
 	}
 	if s.Load != nil {
-		load := *s.Load
-		load.Traffic.Requests = mapped(load.Traffic.Requests, func(q rehearse.Request) rehearse.Request {
-			q.Headers = r.variables(q.Headers)
-			q.Path = r.text(q.Path)
-			q.Body = r.text(q.Body)
-			return q
-		})
-		lists := maps.Clone(load.Traffic.Lists)
-		for name, values := range lists {
-			if looksSecret(name) {
-				values = mapped(values, r.secret)
-			}
-			lists[name] = mapped(values, r.text)
-		}
-		load.Traffic.Lists = lists
+		load := r.load(*s.Load)
 		s.Load = &load
 	}
+	if s.Experiment != nil {
+		e := *s.Experiment
+		e.Load = r.load(e.Load)
+		s.Experiment = &e
+	}
 	return s
+}
+
+func (r *redactor) load(load rehearse.LoadStep) rehearse.LoadStep {
+	load.Traffic.Requests = mapped(load.Traffic.Requests, func(q rehearse.Request) rehearse.Request {
+		q.Headers = r.variables(q.Headers)
+		q.Path = r.text(q.Path)
+		q.Body = r.text(q.Body)
+		return q
+	})
+	lists := maps.Clone(load.Traffic.Lists)
+	for name, values := range lists {
+		if looksSecret(name) {
+			values = mapped(values, r.secret)
+		}
+		lists[name] = mapped(values, r.text)
+	}
+	load.Traffic.Lists = lists
+	return load
 }
 
 // mapped is a copy of the list with every item replaced; nil stays nil.

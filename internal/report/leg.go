@@ -125,8 +125,8 @@ func (l *leg) service(name rehearse.ServiceName) *service {
 
 func (l *leg) loadStep(name string) rehearse.LoadStep {
 	for _, s := range l.plan.Steps {
-		if s.Load != nil && s.Load.Name == name {
-			return *s.Load
+		if load := s.Driven(); load != nil && load.Name == name {
+			return *load
 		}
 	}
 	return rehearse.LoadStep{Name: name}

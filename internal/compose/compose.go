@@ -58,6 +58,8 @@ type Project struct {
 	Names   []Name
 	Volumes []string
 	Notes   []rehearse.Note
+	// Labels are those of services that have any.
+	Labels map[rehearse.ServiceName]map[string]string `json:",omitempty"`
 	// Variables holds the values of the environment variables that mounts name
 	// in Env. They may be secret, so they are no part of a plan.
 	Variables map[string]string
@@ -92,6 +94,7 @@ func Load(ctx context.Context, o Options) (*Project, error) {
 			Dir:       src.dir,
 			Files:     src.relative(),
 			Variables: map[string]string{},
+			Labels:    map[rehearse.ServiceName]map[string]string{},
 		},
 	}
 	m.run(warnings)
@@ -141,6 +144,9 @@ func (m *mapper) run(warnings []string) {
 		s := m.project.Services[name]
 		if !m.leavesOut(s) {
 			m.out.Services = append(m.out.Services, m.service(s))
+			if len(s.Labels) > 0 {
+				m.out.Labels[rehearse.ServiceName(name)] = s.Labels
+			}
 		}
 		m.noteFields(s)
 	}

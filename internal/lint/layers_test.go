@@ -89,8 +89,8 @@ var house = []room{
 	{pkg: "internal/toxiproxy", imports: in("link")},
 	{pkg: "internal/fidelity", imports: in("shape packet packet/packettest link")},
 
-	{pkg: "internal/plan", imports: in("check compose config recipe"),
-		why: "a plan is made of what was read; a recipe's ports and query are part of it, and so is what a check asks where the file does not say"},
+	{pkg: "internal/plan", imports: in("check compose config recipe wire"),
+		why: "a plan is made of what was read; a recipe's ports and query are part of it, and so is what a check asks where the file does not say, and which protocol a fault is of"},
 
 	// Drivers never import one another.
 	{pkg: "internal/driver/drivertest", imports: in("driver")},

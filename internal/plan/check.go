@@ -11,12 +11,12 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/config"
 )
 
-// makeChecks makes the checks concrete, the same in every leg: each with what
-// holds where the file does not say.
-func (m *maker) makeChecks() []rehearse.Check {
+// makeChecks makes checks concrete, the same in every leg: each with what holds
+// where the file does not say.
+func (m *maker) makeChecks(list []config.Check) []rehearse.Check {
 	var checks []rehearse.Check
 	lines := map[string]int{}
-	for _, asked := range m.cfg.Checks {
+	for _, asked := range list {
 		c, ok := check.Default(asked.Kind)
 		if !ok {
 			m.problem(asked.Of.Line, fmt.Sprintf("there is no check %q", asked.Kind), "")

@@ -5,7 +5,8 @@
 // once. What a leg changes in a plan is only this: the network facet gives links
 // their shapes and requests their origins, the traffic facet gives load its
 // profile instead of an even stream, the data facet gives databases the
-// production dataset instead of staging's.
+// production dataset instead of staging's, and without the faults facet experiments
+// break nothing.
 package plan
 
 import (
@@ -28,6 +29,8 @@ type Input struct {
 	Leg     rehearse.Leg
 	Driver  string // as --driver takes it
 	Seed    uint64 // 0: Config's, else 1
+	// Rehearsal are steps in the place of Config's; nil: Config's.
+	Rehearsal []config.Step
 	// Open gives every known port of every service a link from outside, and not
 	// only those that the files speak of.
 	Open bool
@@ -67,8 +70,9 @@ func Make(in Input) (*rehearse.Plan, error) {
 	m.checkReferences()
 	loads := m.makeLoads()
 	p.Links = m.makeLinks(loads)
+	m.makeMethods(p.Links, loads)
 	p.Steps = m.makeSteps(loads)
-	p.Checks = m.makeChecks()
+	p.Checks = m.makeChecks(m.cfg.Checks)
 	p.Telemetry = m.telemetry()
 	if len(m.problems) > 0 {
 		slices.SortStableFunc(m.problems, func(a, b *rehearse.Error) int { return a.Line - b.Line })
@@ -91,8 +95,9 @@ func Make(in Input) (*rehearse.Plan, error) {
 func (m *maker) inForce(p *rehearse.Plan) []rehearse.Facet {
 	says := map[rehearse.Facet]bool{
 		rehearse.FacetNetwork: slices.ContainsFunc(p.Links, func(l rehearse.LinkSpec) bool { return !l.Shape.IsZero() }),
-		rehearse.FacetTraffic: slices.ContainsFunc(p.Steps, func(s rehearse.Step) bool { return s.Load != nil }),
+		rehearse.FacetTraffic: slices.ContainsFunc(p.Steps, func(s rehearse.Step) bool { return s.Driven() != nil }),
 		rehearse.FacetData:    slices.ContainsFunc(p.Services, func(s rehearse.Service) bool { return len(s.SQL) > 0 || s.Data != nil }),
+		rehearse.FacetFaults:  slices.ContainsFunc(p.Steps, func(s rehearse.Step) bool { return s.Experiment != nil }),
 	}
 	out := []rehearse.Facet{}
 	for _, f := range rehearse.Facets() {
@@ -108,7 +113,9 @@ type maker struct {
 	in       Input
 	cfg      *config.Config
 	services map[rehearse.ServiceName]*rehearse.Service
-	links    []string // the names of all there are, whatever the leg
+	links    []string                      // the names of all there are, whatever the leg
+	asked    map[rehearse.ServiceName]bool // by loads, over HTTP
+	methods  map[string][]rehearse.Action  // of experiments, by their names
 	problems rehearse.Problems
 }
 

@@ -95,7 +95,18 @@ func (m *maker) targetPort(e config.Entry[config.Traffic], s *rehearse.Service) 
 // makeSteps makes the rehearsal concrete for the leg.
 func (m *maker) makeSteps(loads []load) []rehearse.Step {
 	steps := []rehearse.Step{}
-	for _, s := range m.cfg.Rehearsal {
+	rehearsal := m.in.Rehearsal
+	if rehearsal == nil {
+		rehearsal = m.cfg.Rehearsal
+	}
+	m.stepNames(rehearsal)
+	for _, s := range rehearsal {
+		if s.Experiment.Name != "" {
+			if e := m.experimentStep(loads, s); e != nil {
+				steps = append(steps, rehearse.Step{Experiment: e})
+			}
+			continue
+		}
 		if s.Suite.Name != "" {
 			if e, ok := m.cfg.Suites.Get(s.Suite.Name); ok {
 				steps = append(steps, rehearse.Step{Suite: m.suiteStep(e)})

@@ -96,6 +96,21 @@ func (a *app) printPlan(p *rehearse.Plan, all bool) error {
 					checks = append(checks, th.String())
 				}
 				steps.add(s.Load.Name, fmt.Sprintf("load on %s: %v, %.0f requests, %s, at most %.0f/s", s.Load.Target, time.Duration(t.Duration), t.Total(), t.Arrivals, t.Peak()), strings.Join(checks, "; "))
+			case s.Experiment != nil:
+				e := s.Experiment
+				what := "experiment"
+				if e.Calm {
+					what = "calm experiment"
+				}
+				var checks []string
+				for _, th := range e.Steady {
+					checks = append(checks, "steady "+th.String())
+				}
+				for _, th := range e.During {
+					checks = append(checks, "during "+th.String())
+				}
+				t := e.Load.Traffic
+				steps.add(e.Name, fmt.Sprintf("%s of %v, with load on %s: %.0f requests, %s, at most %.0f/s", what, e.Total(), e.Load.Target, t.Total(), t.Arrivals, t.Peak()), strings.Join(checks, "; "))
 			default:
 				steps.add(s.Suite.Name, "suite: "+strings.Join(s.Suite.Command, " "), "exit status")
 			}
@@ -104,6 +119,9 @@ func (a *app) printPlan(p *rehearse.Plan, all bool) error {
 		if err := steps.aligned(a, 0); err != nil {
 			return err
 		}
+	}
+	if err := a.printTimeLines(p); err != nil {
+		return err
 	}
 	if len(p.Checks) > 0 {
 		checks := table{head: []string{"CHECK OF TELEMETRY", "KIND"}}

@@ -134,12 +134,15 @@ func (p *progress) observer() rehearsal.Observer {
 			switch {
 			case s.Load != nil:
 				p.say("  load %s: %v, about %.0f requests, at most %.0f/s", s.Load.Name, time.Duration(s.Load.Traffic.Duration), s.Load.Traffic.Total(), s.Load.Traffic.Peak())
+			case s.Experiment != nil:
+				p.say("  experiment %s: %v, while about %.0f requests come, at most %.0f/s%s", s.Experiment.Name, s.Experiment.Total(), s.Experiment.Load.Traffic.Total(), s.Experiment.Load.Traffic.Peak(), calmNote(*s.Experiment))
 			default:
 				p.say("  suite %s: %s", s.Suite.Name, strings.Join(s.Suite.Command, " "))
 			}
 		},
-		Load: p.load,
-		Talk: p.talk(),
+		Load:   p.load,
+		Action: p.action,
+		Talk:   p.talk(),
 		Verdict: func(v rehearse.Verdict) {
 			p.clear()
 			color := map[rehearse.Outcome]string{rehearse.Pass: "32", rehearse.Fail: "31"}[v.Outcome]

@@ -47,9 +47,10 @@ func (l *Link) Spec() rehearse.LinkSpec { return l.spec }
 
 // Those who break links.
 const (
-	ByPlan    = "plan"
-	ByPerson  = "person" // with rehearse link, or the environment's API
-	byClients = "toxiproxy"
+	ByPlan       = "plan"
+	ByExperiment = "experiment"
+	ByPerson     = "person" // with rehearse link, or the environment's API
+	byClients    = "toxiproxy"
 )
 
 // BreakBy makes the faults of one of those who break the link the ones that are
@@ -67,7 +68,7 @@ func (l *Link) BreakBy(who string, faults []rehearse.Fault) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []rehearse.Fault
-	for _, w := range []string{ByPlan, ByPerson, byClients} {
+	for _, w := range []string{ByPlan, ByExperiment, ByPerson, byClients} {
 		if w == who {
 			all = append(all, faults...)
 		} else {
@@ -118,8 +119,8 @@ func (l *Link) FaultsBy(who string) []rehearse.Fault {
 	return l.faults[who]
 }
 
-// Reset takes away the faults that came after the plan's, and puts the plan's
-// shape back.
+// Reset takes away the faults that came after the plan's, but for an experiment's,
+// which ends by itself, and puts the plan's shape back.
 func (l *Link) Reset() error {
 	l.Set(l.spec.Shape)
 	return errors.Join(l.BreakBy(ByPerson, nil), l.BreakBy(byClients, nil))

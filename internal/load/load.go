@@ -29,6 +29,9 @@ type Options struct {
 	Traffic rehearse.Traffic
 	Seed    uint64
 	Targets map[rehearse.LinkID]Target // by Origin.Link
+	// OnStart is told the moment from which all times count, before the first
+	// request is sent. Nil means that nobody waits for it.
+	OnStart func(time.Time)
 	// OnSample is called for each sample, in order of completion, from one
 	// goroutine. Nil means that nobody watches.
 	OnSample func(rehearse.Sample)
@@ -73,6 +76,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	defer pace.stop()
 
 	s.began = time.Now()
+	if o.OnStart != nil {
+		o.OnStart(s.began)
+	}
 	watch := newWatcher(o, schedule, s)
 	samples := make(chan rehearse.Sample, 1024)
 	watched := make(chan struct{})

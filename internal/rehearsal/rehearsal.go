@@ -70,6 +70,7 @@ type Observer struct {
 	Service func(rehearse.ServiceEvent)
 	Step    func(rehearse.Step)
 	Load    func(step string, p load.Progress)
+	Action  func(rehearse.ExperimentStep, rehearse.ActionEvent)
 	Suite   io.Writer // a suite's own output; nil: kept only in the run directory
 	Talk    io.Writer // of builds and data preparation
 	Verdict func(rehearse.Verdict)

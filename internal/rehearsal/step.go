@@ -26,9 +26,12 @@ func (l *leg) step(ctx context.Context, step rehearse.Step) error {
 	watched := make(chan error, 1)
 	go func() { watched <- l.watch(watch, step.Name()) }()
 	var err error
-	if step.Load != nil {
-		err = l.load(ctx, step.Load)
-	} else {
+	switch {
+	case step.Load != nil:
+		err = l.load(ctx, step.Load, nil)
+	case step.Experiment != nil:
+		err = l.experiment(ctx, step.Experiment)
+	default:
 		err = l.suite(ctx, step.Suite)
 	}
 	stop()
@@ -64,8 +67,9 @@ func (l *leg) watch(ctx context.Context, step string) error {
 	}
 }
 
-// load drives a traffic profile at its service.
-func (l *leg) load(ctx context.Context, s *rehearse.LoadStep) error {
+// load drives a traffic profile at its service, and calls began when it starts,
+// unless that is nil.
+func (l *leg) load(ctx context.Context, s *rehearse.LoadStep, began func(time.Time)) error {
 	targets := map[rehearse.LinkID]load.Target{}
 	for _, origin := range s.Traffic.Origins {
 		a, ok := l.env.Ingress(origin.Link, s.Port)
@@ -74,7 +78,7 @@ func (l *leg) load(ctx context.Context, s *rehearse.LoadStep) error {
 		}
 		targets[origin.Link] = load.Target{Base: "http://" + net.JoinHostPort(a.Host, strconv.Itoa(a.Port))}
 	}
-	o := load.Options{Traffic: s.Traffic, Seed: l.plan.Seed, Targets: targets}
+	o := load.Options{Traffic: s.Traffic, Seed: l.plan.Seed, Targets: targets, OnStart: began}
 	if l.o.Observe.Load != nil {
 		o.OnProgress = func(p load.Progress) { l.o.Observe.Load(s.Name, p) }
 	}

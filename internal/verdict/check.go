@@ -11,11 +11,16 @@ import (
 // databases said.
 func judgeChecks(plan *rehearse.Plan, ev *rehearse.Evidence) []rehearse.Finding {
 	var findings []rehearse.Finding
-	telemetry := whileUp(ev)
+	all := whileUp(ev)
+	calm := undisturbed(all, plan, ev)
 	for _, c := range plan.Checks {
 		if c.Kind == rehearse.CheckPlanRegression {
 			findings = append(findings, judgePlans(c, plan, ev))
 			continue
+		}
+		telemetry := calm
+		if copes(c.Kind) {
+			telemetry = all
 		}
 		findings = append(findings, check.Run(c, plan, telemetry))
 	}

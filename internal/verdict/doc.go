@@ -6,6 +6,11 @@
 //	stayed up                  did none fail after that
 //	STEP: load offered         did the generator send what the traffic profile asks
 //	STEP: THRESHOLD            does each threshold hold
+//	STEP: steady before: …     did an experiment's steady state hold before its method
+//	STEP: during: …            what users may see meanwhile
+//	STEP: recovers within …    did the steady state hold again in time
+//	STEP: took hold            did the method break anything
+//	STEP: rolled back          was it mended
 //	STEP: suite                did the team's own suite pass
 //	check: NAME                does each check hold of the traces and logs
 //	network: LINK delay        did each shaped link give the delay that it asked

@@ -28,6 +28,9 @@ func Judge(leg string, ev *rehearse.Evidence) rehearse.Verdict {
 		case step.Load != nil:
 			v.Findings = append(v.Findings, judgeLoad(*step.Load, ev)...)
 			v.Findings = append(v.Findings, judgeChurn(plan, step.Load.Name, ev)...)
+		case step.Experiment != nil:
+			v.Findings = append(v.Findings, judgeExperiment(*step.Experiment, ev)...)
+			v.Findings = append(v.Findings, judgeChurn(plan, step.Experiment.Name, ev)...)
 		case step.Suite != nil:
 			v.Findings = append(v.Findings, judgeSuite(*step.Suite, ev))
 		}

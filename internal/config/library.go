@@ -17,9 +17,18 @@ type Named struct {
 	Target string
 	// Doc says what happens, as a sentence.
 	Doc string
-	// Only is the recipe of the services that it is for; empty: any.
-	Only   string
 	method []Action
+}
+
+// Disrupts are the disruptions of services among its actions.
+func (n Named) Disrupts() []rehearse.DisruptionKind {
+	var out []rehearse.DisruptionKind
+	for _, a := range n.method {
+		if a.Disrupts() {
+			out = append(out, rehearse.DisruptionKind(a.Fault.Name))
+		}
+	}
+	return out
 }
 
 // Library is every named experiment.
@@ -38,7 +47,7 @@ var Library = []Named{
 		method: []Action{flaps("partition", 12, 3, 1)}},
 	{Name: "connection-reset-storm", Target: "link", Doc: "Every second, all connections are reset.",
 		method: []Action{flaps("reset", 10, 1, 0.1)}},
-	{Name: "database-failover", Target: "service", Only: "postgres", Doc: "A database ends its connections, is away for 3 seconds, and takes no writes for 3 more.",
+	{Name: "database-failover", Target: "service", Doc: "A database ends its connections, is away for 3 seconds, and takes no writes for 3 more.",
 		method: []Action{breaks("reset", 0, 3), breaks("refuse", 0, 3), breaks("read-only", 3, 3)}},
 	{Name: "cold-restart", Target: "service", Doc: "A service is restarted, and comes back with nothing in memory.",
 		method: []Action{breaks("restart", 0, 0)}},

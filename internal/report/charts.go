@@ -20,7 +20,8 @@ type loadLeg struct {
 	name  string
 	color string // a class
 	load
-	ticks []rehearse.Tick
+	ticks  []rehearse.Tick
+	broken []actionShown // what an experiment did meanwhile
 }
 
 // span is how long the step's charts are: until the last answer in any leg.
@@ -88,7 +89,7 @@ func latencyChart(legs []loadLeg, xMax float64) template.HTML {
 	} else {
 		c.yMax = hi
 	}
-	c.bands = bands(titles, bucket)
+	c.bands, c.shades = bands(titles, bucket), shades(legs)
 	return c.draw()
 }
 
@@ -160,7 +161,7 @@ func flowCharts(legs []loadLeg, xMax float64) []panel {
 			titles[i] = fmt.Sprintf("\n%s/s arrived, %s/s completed, %s/s failed", figure(f.arrived[i]), figure(f.completed[i]), figure(f.failed[i]))
 		}
 		c.series = []series{done, bad, arrived}
-		c.bands = bands(titles, bucket)
+		c.bands, c.shades = bands(titles, bucket), shades(legs[k:k+1])
 		out = append(out, panel{Title: l.name, Color: l.color, SVG: c.draw()})
 	}
 	return out
@@ -238,7 +239,7 @@ func inFlightCharts(legs []loadLeg, shown func(rehearse.LinkID) bool, xMax float
 				}
 			}
 		}
-		c.bands = bands(titles, bucket)
+		c.bands, c.shades = bands(titles, bucket), shades(legs)
 		out = append(out, panel{Title: name, SVG: c.draw()})
 	}
 	return out

@@ -115,6 +115,8 @@ type loadView struct {
 	Latency   template.HTML
 	Flows     []panel
 	InFlight  []panel
+
+	Experiments []experimentView
 }
 
 type loadLegView struct {
@@ -345,6 +347,12 @@ func newLoadView(step string, legs []leg, colors []string) loadView {
 				continue
 			}
 			ll := loadLeg{name: l.Name, color: colors[i], load: d}
+			for _, e := range l.experiments() {
+				if e.Step == step {
+					ll.broken = e.Actions
+					v.Experiments = append(v.Experiments, experimentView{l.Name, colors[i], e.lines()})
+				}
+			}
 			for _, t := range l.ticks {
 				if t.Step == step {
 					ll.ticks = append(ll.ticks, t)

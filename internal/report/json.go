@@ -38,6 +38,7 @@ type jsonLeg struct {
 	Findings    []rehearse.Finding     `json:"findings"`
 	Services    []jsonService          `json:"services"`
 	Loads       []jsonLoad             `json:"loads"`
+	Experiments []experiment           `json:"experiments"`
 	Suites      []rehearse.SuiteResult `json:"suites"`
 	Links       []jsonLink             `json:"links"`
 	Facts       []rehearse.Fact        `json:"facts"`
@@ -130,6 +131,7 @@ func newJSONLeg(l leg) jsonLeg {
 		Findings:    list(l.Verdict.Findings),
 		Services:    []jsonService{},
 		Loads:       []jsonLoad{},
+		Experiments: l.experiments(),
 		Suites:      list(l.suites),
 		Links:       []jsonLink{},
 		Facts:       list(l.facts),

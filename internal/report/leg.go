@@ -23,6 +23,7 @@ type leg struct {
 	links    []link
 	facts    []rehearse.Fact
 	ticks    []rehearse.Tick
+	actions  []rehearse.ActionEvent
 	damage   []string
 
 	migrations []rehearse.MigrationResult
@@ -103,6 +104,8 @@ func newLeg(lr rehearse.LegReport) leg {
 			l.churns = append(l.churns, *rec.Churn)
 		case rec.Plans != nil:
 			l.plans = append(l.plans, *rec.Plans)
+		case rec.Action != nil:
+			l.actions = append(l.actions, *rec.Action)
 		case rec.Tick != nil:
 			l.ticks = append(l.ticks, *rec.Tick)
 		case rec.Telemetry != nil:

@@ -38,6 +38,7 @@ func Markdown(w io.Writer, r rehearse.Report) error {
 		fmt.Fprint(b, "\n</details>\n")
 	}
 	for _, l := range legs {
+		mdExperiments(b, l)
 		mdDatabases(b, l)
 		mdLinks(b, l)
 		mdRefused(b, l)

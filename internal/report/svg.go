@@ -22,6 +22,7 @@ type chart struct {
 	series     []series
 	marks      []hline
 	bands      []band
+	shades     []shade
 }
 
 // series is one line, or one layer of bars.
@@ -45,6 +46,12 @@ type hline struct {
 type band struct {
 	x0, x1 float64
 	title  string
+}
+
+// shade is a slice of time in which something was broken.
+type shade struct {
+	x0, x1 float64
+	label  string
 }
 
 // The margins around the plot, in which the axes have their labels.
@@ -90,6 +97,11 @@ func (c *chart) draw() template.HTML {
 	for _, x := range timeTicks(c.xMax) {
 		b.line("stub", c.px(x), bottom, c.px(x), bottom+4)
 		b.text("tick mid", c.px(x), bottom+17, clock(x))
+	}
+	for i, s := range c.shades {
+		x0, x1 := c.px(min(s.x0, c.xMax)), c.px(min(s.x1, c.xMax))
+		b.printf(`<rect class="shade" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, x0, marginTop, max(1, x1-x0), bottom-marginTop)
+		b.text("shade-label", x0+3, marginTop+11+13*float64(i%5), cut(plain(s.label), 40))
 	}
 	for _, s := range c.series {
 		c.drawSeries(b, s)

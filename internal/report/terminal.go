@@ -28,6 +28,7 @@ func Terminal(w io.Writer, r rehearse.Report, opt TerminalOptions) error {
 		t.findings(l)
 	}
 	for _, l := range legs {
+		t.experiments(l)
 		t.databases(l)
 		t.links(l)
 		t.refused(l)

@@ -161,9 +161,14 @@ func relative(problems rehearse.Problems) {
 
 // Plan makes the plan of a leg.
 func (p *Project) Plan(leg rehearse.Leg) (*rehearse.Plan, error) {
-	made, err := plan.Make(plan.Input{
-		Compose: p.Compose, Config: p.Config, Traffic: p.traffic, Leg: leg, Driver: p.source.Driver, Seed: p.source.Seed, Open: p.source.Open,
-	})
+	return p.plan(plan.Input{Leg: leg})
+}
+
+// plan makes a plan of the project's files.
+func (p *Project) plan(in plan.Input) (*rehearse.Plan, error) {
+	in.Compose, in.Config, in.Traffic = p.Compose, p.Config, p.traffic
+	in.Driver, in.Seed, in.Open = p.source.Driver, p.source.Seed, p.source.Open
+	made, err := plan.Make(in)
 	var problems rehearse.Problems
 	if errors.As(err, &problems) {
 		if p.noEngine != nil {

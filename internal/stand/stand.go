@@ -179,6 +179,7 @@ func serviceNames(p *rehearse.Plan) []rehearse.ServiceName {
 
 // handler answers what comes over the control socket.
 func handler(env *environment.Environment, kept *telemetry.Store, describe func(context.Context) Standing, down func()) control.Handler {
+	busy := make(chan struct{}, 1) // with an experiment
 	return func(ctx context.Context, q control.Request, files []*os.File) (any, error) {
 		switch q.Op {
 		case "status":
@@ -197,6 +198,8 @@ func handler(env *environment.Environment, kept *telemetry.Store, describe func(
 			return answerTelemetry(ctx, env, kept, files)
 		case "tail":
 			return nil, answerTail(ctx, kept, files)
+		case "experiment":
+			return answerExperiment(ctx, env, busy, q, files)
 		case "link":
 			var change LinkChange
 			if err := json.Unmarshal(q.Body, &change); err != nil {

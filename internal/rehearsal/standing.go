@@ -1,0 +1,82 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/evidence"
+)
+
+// StandingOptions are what the steps of a plan need at an environment that stands
+// already.
+type StandingOptions struct {
+	Environment *environment.Environment
+	// Plan is of the same project and driver as the environment's own. Its steps are
+	// run, and none that are suites.
+	Plan    *rehearse.Plan
+	Root    string // the project's .rehearse directory
+	Run     rehearse.RunID
+	Version string
+	Observe Observer
+}
+
+// Standing runs the steps of a plan at an environment that stands, and leaves their
+// evidence in a run directory, to be judged. The environment goes on standing, and
+// what experiments broke is mended when it returns. The evidence holds no
+// telemetry: that stays with the environment.
+func Standing(ctx context.Context, o StandingOptions) (dir string, err error) {
+	started := time.Now()
+	plan := *o.Plan
+	plan.Checks = nil // there is no telemetry to ask
+	run, err := evidence.Create(o.Root, o.Run, evidence.Meta{
+		Run: o.Run, Project: plan.Project, Version: o.Version, Kind: evidence.KindRun, Started: started, Legs: []string{plan.Leg.Name},
+	})
+	if err != nil {
+		return "", err
+	}
+	out, err := run.Leg(plan.Leg.Name)
+	if err != nil {
+		return run.Dir(), err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	l := &leg{o: Options{Observe: o.Observe}, plan: &plan, out: out, env: o.Environment}
+	err = l.stands(ctx)
+	end := &rehearse.End{Elapsed: rehearse.Duration(time.Since(started))}
+	if err != nil {
+		end.Error = firstLine(err)
+	}
+	return run.Dir(), errors.Join(err, out.Append(rehearse.Record{End: end}))
+}
+
+// stands runs the steps, between what the environment was before and after them.
+func (l *leg) stands(ctx context.Context) error {
+	if err := l.out.Append(rehearse.Record{Begin: &rehearse.Begin{Version: l.o.Version, Environment: l.env.ID(), Plan: *l.plan}}); err != nil {
+		return err
+	}
+	if err := errors.Join(l.states(), l.facts()); err != nil {
+		return err
+	}
+	for _, step := range l.plan.Steps {
+		if l.o.Observe.Step != nil {
+			l.o.Observe.Step(step)
+		}
+		if err := l.step(ctx, step); err != nil {
+			return errors.Join(err, l.facts(), l.links())
+		}
+	}
+	return errors.Join(l.facts(), l.links(), l.states())
+}
+
+// states writes down where every service is.
+func (l *leg) states() error {
+	for _, s := range l.env.States() {
+		ev := &rehearse.ServiceEvent{Service: s.Service, State: s.State, Detail: s.Detail}
+		if err := l.out.Append(rehearse.Record{Service: ev}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -16,7 +16,7 @@ type Named struct {
 	// Target is the key that its target usually stands under.
 	Target string
 	// Doc says what happens, as a sentence.
-	Doc string
+	Doc    string
 	method []Action
 }
 

@@ -56,18 +56,23 @@ func (l *leg) stands(ctx context.Context) error {
 	if err := l.out.Append(rehearse.Record{Begin: &rehearse.Begin{Version: l.o.Version, Environment: l.env.ID(), Plan: *l.plan}}); err != nil {
 		return err
 	}
-	if err := errors.Join(l.states(), l.facts()); err != nil {
+	if err := l.states(); err != nil {
 		return err
+	}
+	for _, f := range l.env.Facts() {
+		if err := l.out.Append(rehearse.Record{Fact: &f}); err != nil {
+			return err
+		}
 	}
 	for _, step := range l.plan.Steps {
 		if l.o.Observe.Step != nil {
 			l.o.Observe.Step(step)
 		}
 		if err := l.step(ctx, step); err != nil {
-			return errors.Join(err, l.facts(), l.links())
+			return errors.Join(err, l.links())
 		}
 	}
-	return errors.Join(l.facts(), l.links(), l.states())
+	return errors.Join(l.links(), l.states())
 }
 
 // states writes down where every service is.

@@ -92,25 +92,33 @@ func (a *app) linkSetCommand() *cobra.Command {
 	var faults []string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "set LINK [flags]",
+		Use:   "set LINK [WHAT=HOW ...] [flags]",
 		Short: "Shape or break a link of a running environment",
 		Long: `Change what a link does, at once, for connections that are open and for new
 ones. What no flag speaks of stays as it is. rehearse link reset undoes it.
+
+Beside flags, delay=300ms is the fault delay, rtt=, loss= and the like are the
+flags of these names, and fault=KIND is a fault with no parameters.
 
 A fault is a kind and its parameters. The kinds are:
 ` + faultList() + `
 Every kind takes name, direction (up: to the upstream, down), probability, and a
 schedule: after, for, every.`,
 		Example: `  rehearse link set docgen:db --rtt 200ms --loss 1%
-  rehearse link set docgen:db --fault reset
+  rehearse link set docgen:db delay=300ms fault=reset
   rehearse link set docgen:db --fault 'delay delay=300ms probability=10% for=5s every=30s'
   rehearse link set ingress:docgen --fault 'abort status=503 method=POST path=/documents'
   rehearse link set docgen:db --fault 'sql-error code=40001 statement="(?i)^update"'`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return a.linkIDs(cmd, f), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			words, err := faultWords(cmd, args[1:])
+			if err != nil {
+				return err
+			}
+			faults = append(faults, words...)
 			e, now, err := f.ask(cmd.Context(), a)
 			if err != nil {
 				return err
@@ -156,6 +164,31 @@ schedule: after, for, every.`,
 	c.Flags().StringArrayVar(&faults, "fault", nil, `break the link, as in "delay delay=300ms probability=10%" (may be given again)`)
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// faultWords reads "delay=300ms fault=reset": what is a flag of the command becomes
+// that, and the rest are faults.
+func faultWords(cmd *cobra.Command, words []string) (faults []string, err error) {
+	for _, w := range words {
+		name, value, ok := strings.Cut(w, "=")
+		switch {
+		case !ok || value == "":
+			return nil, usageError("%q is not WHAT=HOW, as in delay=300ms or fault=reset", w)
+		case name == "delay":
+			faults = append(faults, "delay delay="+value)
+		case name == "fault", shapeFlagNames[name]:
+			if err := cmd.Flags().Set(name, value); err != nil {
+				return nil, usageError("%s: %v", w, err)
+			}
+		default:
+			hint := "fault, delay, rtt, loss, rate"
+			if near, ok := rehearse.Nearest(name, append(slices.Collect(maps.Keys(shapeFlagNames)), "delay", "fault")); ok {
+				return nil, usageError("there is no %q to set; did you mean %s?", name, near)
+			}
+			return nil, usageError("there is no %q to set; there are %s and the like", name, hint)
+		}
+	}
+	return faults, nil
 }
 
 func (a *app) linkResetCommand() *cobra.Command {

@@ -119,7 +119,7 @@ with evidence. Then it tears everything down.`,
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		"rehearse":    {a.runCommand(), a.compareCommand(), a.planCommand(), a.judgeCommand(), a.demoCommand()},
-		"environment": {a.upCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.eventsCommand(), a.execCommand(), a.openCommand(), a.linkCommand(), a.traceCommand(), a.downCommand(), a.gcCommand()},
+		"environment": {a.upCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.eventsCommand(), a.execCommand(), a.openCommand(), a.linkCommand(), a.experimentCommand(), a.traceCommand(), a.downCommand(), a.gcCommand()},
 		"data":        {a.dataCommand()},
 		"setup":       {a.initCommand(), a.doctorCommand(), a.versionCommand()},
 	} {

@@ -41,10 +41,10 @@ type legFlags struct {
 
 func (f *legFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.leg, "leg", "production", "staging: every facet flat; production: all in force")
-	c.Flags().StringSliceVar(&f.only, "only", nil, "only these facets in force: network, traffic, data")
+	c.Flags().StringSliceVar(&f.only, "only", nil, "only these facets in force: network, traffic, data, faults")
 	c.MarkFlagsMutuallyExclusive("leg", "only")
 	_ = c.RegisterFlagCompletionFunc("leg", cobra.FixedCompletions([]string{"staging", "production"}, cobra.ShellCompDirectiveNoFileComp))
-	_ = c.RegisterFlagCompletionFunc("only", cobra.FixedCompletions([]string{"network", "traffic", "data"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("only", cobra.FixedCompletions([]string{"network", "traffic", "data", "faults"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (f *legFlags) make() (rehearse.Leg, error) {
@@ -52,7 +52,7 @@ func (f *legFlags) make() (rehearse.Leg, error) {
 		var facets []rehearse.Facet
 		for _, name := range f.only {
 			if !slices.Contains(rehearse.Facets(), rehearse.Facet(name)) {
-				return rehearse.Leg{}, usageError("there is no facet %q; the facets are network, traffic and data", name)
+				return rehearse.Leg{}, usageError("there is no facet %q; the facets are network, traffic, data and faults", name)
 			}
 			facets = append(facets, rehearse.Facet(name))
 		}

@@ -66,11 +66,42 @@ func (t target) Doses(id rehearse.LinkID) []rehearse.Dose {
 }
 
 func (t target) Disrupt(ctx context.Context, service rehearse.ServiceName, d rehearse.Disruption) (func(context.Context) error, error) {
-	env, ok := any(t.env).(interface {
-		Disrupt(context.Context, rehearse.ServiceName, rehearse.Disruption) (func(context.Context) error, error)
-	})
-	if !ok {
-		return nil, fmt.Errorf("%s cannot be done to %s", d.Kind, service)
+	began := time.Now()
+	undo, err := t.env.Disrupt(ctx, service, d)
+	if err != nil {
+		return nil, err
 	}
-	return env.Disrupt(ctx, service, d)
+	if d.Kind != rehearse.DisruptKill && d.Kind != rehearse.DisruptRestart {
+		return undo, nil
+	}
+	return func(ctx context.Context) error {
+		if err := undo(ctx); err != nil {
+			return err
+		}
+		return t.ready(ctx, service, began)
+	}, nil
+}
+
+// ready waits until a service is ready once more since a moment.
+func (t target) ready(ctx context.Context, service rehearse.ServiceName, since time.Time) error {
+	beat := time.NewTicker(50 * time.Millisecond)
+	defer beat.Stop()
+	for {
+		for _, s := range t.env.States() {
+			if s.Service != service || !s.Since.After(since) {
+				continue
+			}
+			switch s.State {
+			case rehearse.Ready, rehearse.Done:
+				return nil
+			case rehearse.Failed:
+				return fmt.Errorf("it did not become ready again: %s", s.Detail)
+			}
+		}
+		select {
+		case <-beat.C:
+		case <-ctx.Done():
+			return fmt.Errorf("it is not ready again: %w", context.Cause(ctx))
+		}
+	}
 }

@@ -1,0 +1,6 @@
+CREATE TABLE letters (
+    id      bigint PRIMARY KEY,
+    sender  text NOT NULL,
+    charset text NOT NULL,
+    body    bytea NOT NULL
+);

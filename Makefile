@@ -1,4 +1,4 @@
-.PHONY: build test lint bench bench-link bench-data bench-telemetry bench-telemetry-jaeger bench-docker fidelity fuzz soak-docker soak-link
+.PHONY: build test lint bench bench-link bench-data bench-telemetry bench-telemetry-jaeger bench-docker zoo fidelity fuzz soak-docker soak-link
 
 build: ## bin/rehearse, and beside it the program of the link container
 	go build -trimpath -o bin/ ./cmd/rehearse
@@ -49,6 +49,12 @@ bench-docker: ## an environment of containers against docker compose and testcon
 	cd tools/compose && go build -trimpath -o ../../bin/dockerbench/docker-compose github.com/docker/compose/v5/cmd
 	cd tools/testcontainers && go build -trimpath -o ../../bin/dockerbench/testcontainers .
 	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./internal/dockerbench -args -json ../../bin/dockerbench/results.json
+
+ROUNDS ?= 1
+
+zoo: build ## twelve services that staging lies about: each is found out, and none that is corrected; some fifteen minutes, and with ROUNDS=10 some two hours
+	go build -trimpath -o bin/zoo ./internal/zoo
+	bin/zoo -rounds $(ROUNDS)
 
 fidelity: ## docs/fidelity.md: the kernel's own TCP over the packet tier, measured anew, against the model; some seven minutes, as root
 	go test ./internal/fidelity -run TestMeasurePackets -timeout 20m -out testdata/packet.json -samples 120 -longest 15s

@@ -26,9 +26,10 @@ builds() { # for the systems that have a release
 app() (cd examples/docgen/app && "$@")
 compat() (cd internal/toxiproxy/compat && "$@")
 peers() (cd internal/peers && "$@")
+zoo() (cd examples/zoo && "$@")
 telemetry() (cd internal/telemetry/compat && "$@")
 
-export -f gofmt_clean builds app compat peers telemetry
+export -f gofmt_clean builds app zoo compat peers telemetry
 
 check() { "$work/testreport" check "$@"; }
 
@@ -38,6 +39,7 @@ checks() {
 	check mod-verify go mod verify
 	check vet go vet ./...
 	check vet-docgen bash -c 'app go vet ./... && app go vet -tags otel ./...'
+	check vet-zoo bash -c 'zoo go vet ./...'
 	check vet-compat bash -c 'compat go vet ./...'
 	check vet-peers bash -c 'peers go vet ./...'
 	check vet-telemetry bash -c 'telemetry go vet ./...'
@@ -49,6 +51,7 @@ checks() {
 tests() {
 	GORACE=atexit_sleep_ms=0 go test -race -shuffle=on -timeout 20m -json ./...
 	app go test -race -shuffle=on -timeout 5m -json ./...
+	zoo go test -race -timeout 5m -json ./...
 	compat go test -race -timeout 5m -json ./...
 	peers go test -race -timeout 5m -json ./...
 	telemetry go test -race -timeout 5m -json ./...

@@ -125,6 +125,7 @@ var house = []room{
 	{pkg: "internal/linkbench", imports: in("figures link spans telemetry")},
 	{pkg: "internal/telemetrybench", imports: in("figures otlp telemetry")},
 	{pkg: "internal/dockerbench"},
+	{pkg: "internal/zoo", imports: in("figures")},
 	{pkg: "internal/killtest"},
 	{pkg: "internal/acceptance"},
 	{pkg: "internal/switchboard/testdata/client"},

@@ -417,6 +417,31 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// TestAdrift has a leg in which the requests of half of the calls are unknown: their
+// time must not pass for the service's own.
+func TestAdrift(t *testing.T) {
+	failing := steady("production", 2, 100, op, trips(12, 30, ""))
+	for i := range failing.Telemetry.Traces {
+		trace := &failing.Telemetry.Traces[i]
+		kept := trace.Nodes[:0]
+		for j, n := range trace.Nodes {
+			if j > 0 && j%2 == 0 {
+				n.Up, n.Known = -1, rehearse.KnownNothing
+				failing.Telemetry.Loose = append(failing.Telemetry.Loose, n)
+				continue
+			}
+			kept = append(kept, n)
+		}
+		trace.Nodes = kept
+		trace.Critical = []rehearse.Segment{{Path: "api", Kind: rehearse.SegmentSelf, Length: trace.Duration}}
+	}
+	d := Of(steady("staging", 1, 100, op, trips(12, 0.1, "")), failing)
+	check(t, d, []string{"GET /cart spends", "in api or in its calls to db", "which request made 50% of these is unknown"})
+	if got := d.Facts[1].Text; !strings.Contains(got, "api makes 12 calls a request to db, which take 3") || !strings.Contains(got, "in staging 12 of ") {
+		t.Errorf("the fact of the calls is %q", got)
+	}
+}
+
 // TestHolder has quick readers wait for a connection that slow writers hold.
 func TestHolder(t *testing.T) {
 	leg := func(name string, rtt, wait float64) Side {

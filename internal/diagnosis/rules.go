@@ -200,6 +200,9 @@ func (l *lead) network() *cause {
 func (l *lead) self() *cause {
 	service := l.group.where
 	passing, failing := l.of()
+	if a := adriftOf(l.failing.Telemetry, service); a.many(failing) {
+		return l.adrift(a)
+	}
 	sentence := fmt.Sprintf("%s spends %s in %s itself, %s in %s.",
 		short(l.o.name), text(failing), service, text(passing), l.passing.Name)
 	from := func(n *rehearse.Node) bool { return string(clientOf(n.Wire.Link)) == service }
@@ -207,12 +210,18 @@ func (l *lead) self() *cause {
 	second := l.fact("It is in no call: %s makes %s a request, %s in %s, which take %s in all, %s in %s.",
 		service, count(after.perRequest(), "call"), few(before.perRequest()), l.passing.Name,
 		text(after.request(after.length)), text(before.request(before.length)), l.passing.Name)
-	third := l.fact("At most %s were in %s at once", count(float64(atOnce(l.failing.Telemetry, service)), "request"), service)
+	return l.cause(sentence, second, l.crowd())
+}
+
+// crowd is how many requests were in a service at once.
+func (l *lead) crowd() rehearse.DiagnosisFact {
+	service := l.group.where
+	f := l.fact("At most %s were in %s at once", count(float64(atOnce(l.failing.Telemetry, service)), "request"), service)
 	if !l.within {
-		third.Text += fmt.Sprintf(", %d in %s", atOnce(l.passing.Telemetry, service), l.passing.Name)
+		f.Text += fmt.Sprintf(", %d in %s", atOnce(l.passing.Telemetry, service), l.passing.Name)
 	}
-	third.Text += "."
-	return l.cause(sentence, second, third)
+	f.Text += "."
+	return f
 }
 
 // atOnce is how many calls of a service were in flight at once, at most.

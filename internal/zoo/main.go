@@ -5,9 +5,9 @@
 // builds and runs it.
 //
 // Rehearsals are of rehearse's own command, one at a time, as a person types it. A
-// verdict that is unverified, as it may be on a machine that others use, is asked
-// for again, up to three times in all; what is unverified then is neither found nor
-// a false alarm, and shown as what it is. The exit code is 0 when every service
+// comparison is void when a leg is unverified, or rehearse says that the machine was
+// too busy for its load or its links; then it is made again, up to three times in
+// all. What is void then is neither found nor a false alarm, and shown as unverified. The exit code is 0 when every service
 // failed and every corrected one passed.
 package main
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ type keeper struct {
 	talk     io.Writer
 }
 
-// tries is how often a verdict is asked for that is unverified.
+// tries is how often a comparison is made at most that is void.
 const tries = 3
 
 // visit rehearses a service as it is and, for a number of rounds, corrected.
@@ -63,7 +64,7 @@ func (k *keeper) visit(ctx context.Context, s service, rounds int) (result, erro
 	return r, nil
 }
 
-// sure compares until no leg is unverified, or it has been tried often enough.
+// sure compares until the comparison is not void, or has been tried often enough.
 func (k *keeper) sure(ctx context.Context, s service, what string, args ...string) (v verdict, err error) {
 	for range tries {
 		started := time.Now()
@@ -71,12 +72,22 @@ func (k *keeper) sure(ctx context.Context, s service, what string, args ...strin
 			return v, fmt.Errorf("%s, %s: %w", s.name, what, err)
 		}
 		fmt.Fprintf(k.talk, "%-12s %-20s staging %s, production %s  (%s)\n", s.name, what, v.Staging, v.Production, time.Since(started).Round(time.Second))
-		if v.Staging != rehearse.Unverified && v.Production != rehearse.Unverified {
+		if !v.void() {
 			break
 		}
 		fmt.Fprintf(k.talk, "%-12s not shown: %s\n", "", strings.Join(v.Unsure, ", "))
 	}
 	return v, nil
+}
+
+// void reports whether a comparison shows nothing, whatever its legs' verdicts
+// are: one is unverified, or rehearse itself says that the machine was too busy for
+// the load or the links.
+func (v verdict) void() bool {
+	return v.Staging == rehearse.Unverified || v.Production == rehearse.Unverified ||
+		slices.ContainsFunc(v.Unsure, func(check string) bool {
+			return strings.HasSuffix(check, ": load offered") || strings.HasSuffix(check, " delay")
+		})
 }
 
 // compare runs one comparison.

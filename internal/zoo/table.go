@@ -10,21 +10,23 @@ import (
 
 // found reports whether the fault passed in staging and was found in production.
 func (r result) found() bool {
-	return r.AsItIs.Staging == rehearse.Pass && r.AsItIs.Production == rehearse.Fail
+	return r.AsItIs.Staging == rehearse.Pass && r.AsItIs.Production == rehearse.Fail && !r.AsItIs.void()
 }
 
-// is reports whether both legs have an outcome.
-func (v verdict) is(o rehearse.Outcome) bool { return v.Staging == o && v.Production == o }
+// passed reports whether both legs have passed.
+func (v verdict) passed() bool {
+	return v.Staging == rehearse.Pass && v.Production == rehearse.Pass && !v.void()
+}
 
 // falseAlarm reports whether a verdict of a corrected service is one.
 func (v verdict) falseAlarm() bool {
-	return v.Staging == rehearse.Fail || v.Production == rehearse.Fail
+	return !v.void() && (v.Staging == rehearse.Fail || v.Production == rehearse.Fail)
 }
 
 // right reports whether every verdict is as it should be.
 func (r result) right() bool {
 	for _, v := range r.Corrected {
-		if !v.is(rehearse.Pass) {
+		if !v.passed() {
 			return false
 		}
 	}
@@ -52,7 +54,7 @@ func (r result) corrected() string {
 	passed, alarms := 0, 0
 	for _, v := range r.Corrected {
 		switch {
-		case v.is(rehearse.Pass):
+		case v.passed():
 			passed++
 		case v.falseAlarm():
 			alarms++
@@ -86,7 +88,7 @@ func totals(results []result) string {
 			switch {
 			case v.falseAlarm():
 				alarms++
-			case !v.is(rehearse.Pass):
+			case !v.passed():
 				unsure++
 			}
 		}

@@ -35,16 +35,17 @@ func TestTotals(t *testing.T) {
 	pass := verdict{Staging: rehearse.Pass, Production: rehearse.Pass}
 	found := verdict{Staging: rehearse.Pass, Production: rehearse.Fail, Diagnosis: "It is the moon."}
 	unsure := verdict{Staging: rehearse.Pass, Production: rehearse.Unverified}
+	busy := verdict{Staging: rehearse.Fail, Production: rehearse.Fail, Unsure: []string{"staging: peak: load offered"}}
 	good := result{Service: "good", AsItIs: found, Corrected: []verdict{pass, pass}}
-	bad := result{Service: "bad", AsItIs: pass, Corrected: []verdict{found, unsure}}
+	bad := result{Service: "bad", AsItIs: pass, Corrected: []verdict{found, unsure, busy}}
 	if !good.right() || bad.right() {
 		t.Errorf("right: got %v and %v, want true and false", good.right(), bad.right())
 	}
-	want := "staging passes 2/2 · detected in production 1/2 · diagnosed 1/2 · false alarms on the corrected 1/4 · unverified 1/4\n"
+	want := "staging passes 2/2 · detected in production 1/2 · diagnosed 1/2 · false alarms on the corrected 1/5 · unverified 2/5\n"
 	if got := totals([]result{good, bad}); got != want {
 		t.Errorf("totals: got %q, want %q", got, want)
 	}
-	if got := table([]result{good, bad}); !strings.Contains(got, "2 of 2 pass") || !strings.Contains(got, "0 of 2 pass, 1 FAIL, 1 unverified") {
+	if got := table([]result{good, bad}); !strings.Contains(got, "2 of 2 pass") || !strings.Contains(got, "0 of 3 pass, 1 FAIL, 2 unverified") {
 		t.Errorf("the table does not say how the corrected services did:\n%s", got)
 	}
 }

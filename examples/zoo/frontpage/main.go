@@ -43,7 +43,7 @@ func main() {
 				return
 			}
 			page := Page{Offers: offers}
-			if page.ForYou, err = likes.of(reader); err != nil {
+			if page.ForYou, err = likes.of(r.Context(), reader); err != nil {
 				slog.Warn("a page without recommendations", "reader", reader, "error", err)
 			}
 			service.Answer(w, http.StatusOK, page)

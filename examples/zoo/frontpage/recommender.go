@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
+
+	"example.com/zoo/internal/service"
 )
 
 // recommender asks the service of the data team what readers may like.
@@ -14,12 +17,16 @@ type recommender struct {
 }
 
 func newRecommender(url string, timeout time.Duration) *recommender {
-	return &recommender{url: url, client: &http.Client{Timeout: timeout}}
+	return &recommender{url: url, client: service.Client(timeout)}
 }
 
 // of is what a reader may like, the most likely first.
-func (c *recommender) of(reader int) ([]string, error) {
-	resp, err := c.client.Get(fmt.Sprintf("%s/readers/%d/likes", c.url, reader))
+func (c *recommender) of(ctx context.Context, reader int) ([]string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/readers/%d/likes", c.url, reader), nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask for recommendations: %w", err)
+	}
+	resp, err := c.client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("ask for recommendations: %w", err)
 	}

@@ -16,8 +16,8 @@ func traced(h http.Handler) http.Handler {
 	})
 }
 
-// Client makes a client for calls to another service, which may take as long as
-// timeout. It keeps connections, and hands the trace context on that the context
+// Client makes a client for calls to another service, each of which may take as
+// long as timeout, or for ever when that is 0. It keeps connections, and hands the trace context on that the context
 // of a call has.
 func Client(timeout time.Duration) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()

@@ -72,7 +72,7 @@ func Pool(ctx context.Context) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	if err := pool.Ping(ctx); err != nil {
+	if _, err := pool.Exec(ctx, `SELECT 1`); err != nil {
 		return nil, fmt.Errorf("ask the database: %w", err)
 	}
 	return pool, nil

@@ -193,6 +193,12 @@ func TestFindings(t *testing.T) {
 			s.plan.Steps[0].Load.Thresholds = []rehearse.Threshold{parse(t, "checks rate>0.99")}
 			fail(s, 100, func(x *rehearse.Sample) { x.Passed, x.Missed = 0, 1 })
 		}, "peak: checks rate>0.99", rehearse.Fail, "75%", "100 of 400 checks did not hold.", rehearse.Fail},
+		{"wrong answers", func(s *scene) {
+			s.plan.Steps[0].Load.Thresholds = []rehearse.Threshold{parse(t, "checks rate>0.99")}
+			for i := range s.samples[:8] {
+				s.samples[i].Passed, s.samples[i].Missed = 1, 1
+			}
+		}, "peak: checks rate>0.99", rehearse.Fail, "98.03%", "Successful answers without a text that they should hold: 8 to ", rehearse.Fail},
 		{"no checks", func(s *scene) {
 			s.plan.Steps[0].Load.Thresholds = []rehearse.Threshold{parse(t, "checks rate>0.99")}
 			for i := range s.samples {

@@ -150,12 +150,38 @@ func explainValue(t rehearse.Threshold, v float64, samples []rehearse.Sample) st
 	case "http_req_duration":
 		return explainLatency(t, v, made)
 	case "checks":
-		passed, missed := checks(made)
-		return fmt.Sprintf("%d of %s did not hold.", missed, count(passed+missed, "check"))
+		return explainChecks(made)
 	case "dropped_iterations":
 		return fmt.Sprintf("%d of %s could not be sent in time.", len(samples)-len(made), count(len(samples), "request"))
 	}
 	return count(len(made), "request") + " were sent."
+}
+
+// explainChecks names the requests that were answered as if all were well, and
+// whose answers lack a text: no other figure tells of them.
+func explainChecks(made []rehearse.Sample) string {
+	passed, missed := checks(made)
+	text := fmt.Sprintf("%d of %s did not hold", missed, count(passed+missed, "check"))
+	lacking := map[string]int{}
+	var first rehearse.Duration
+	for _, s := range made {
+		if s.Error == "" && s.Missed > 0 {
+			if len(lacking) == 0 || s.Intended < first {
+				first = s.Intended
+			}
+			lacking[or(s.Request, "unnamed")]++
+		}
+	}
+	if len(lacking) == 0 {
+		return text + "."
+	}
+	names := slices.SortedFunc(maps.Keys(lacking), func(a, b string) int {
+		return cmp.Or(lacking[b]-lacking[a], strings.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d to %s", lacking[name], name)
+	}
+	return fmt.Sprintf("%s. Successful answers without a text that they should hold: %s; the first at %s.", text, list(names, 4), at(first))
 }
 
 // explainFailures names the kinds of error, the most common first: "128 of 412

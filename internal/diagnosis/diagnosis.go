@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -15,27 +16,45 @@ type Side struct {
 	Telemetry *rehearse.Telemetry // nil: there is none, and no diagnosis
 }
 
-// Needed reports whether a verdict has a failure that where the time went can
-// explain: a threshold of a load, or a check of how long requests take. A suite
-// that fails, or a log with errors, has a cause of its own.
+// Needed reports whether a verdict has a failure that the traces can explain: a
+// threshold of a load or an experiment, or a check of how long requests take or
+// which calls they make. A suite that fails, or a log with errors, has a cause of
+// its own.
 func Needed(v rehearse.Verdict, plan *rehearse.Plan) bool {
-	explained := map[string]bool{}
-	if plan != nil {
-		for _, s := range plan.Steps {
-			if load := s.Driven(); load != nil {
-				for _, t := range load.Thresholds {
-					explained[load.Name+": "+t.String()] = true
-				}
-			}
-		}
-		for _, c := range plan.Checks {
-			switch c.Kind {
-			case rehearse.CheckMaxDuration, rehearse.CheckPoolExhausted, rehearse.CheckChattyLink:
-				explained["check: "+c.Name] = true
-			}
-		}
+	if plan == nil {
+		return false
 	}
-	return slices.ContainsFunc(v.Findings, func(f rehearse.Finding) bool { return f.Outcome == rehearse.Fail && explained[f.Check] })
+	return slices.ContainsFunc(v.Findings, func(f rehearse.Finding) bool {
+		return f.Outcome == rehearse.Fail && (slices.ContainsFunc(plan.Steps, func(s rehearse.Step) bool { return bounds(s, f) }) ||
+			slices.ContainsFunc(plan.Checks, func(c rehearse.Check) bool { return explained[c.Kind] && f.Check == "check: "+c.Name }))
+	})
+}
+
+// explained are the checks whose failures have their cause in where the time went,
+// or in which calls were made.
+var explained = map[rehearse.CheckKind]bool{
+	rehearse.CheckMaxDuration: true, rehearse.CheckPoolExhausted: true, rehearse.CheckChattyLink: true,
+	rehearse.CheckNPlusOne: true, rehearse.CheckMaxCalls: true, rehearse.CheckRetryStorm: true,
+}
+
+// bounds reports whether a finding is of one of a step's thresholds. An experiment
+// asks for the same one in several of its stretches.
+func bounds(s rehearse.Step, f rehearse.Finding) bool {
+	return strings.HasPrefix(f.Check, s.Name()+": ") && slices.ContainsFunc(thresholdsOf(s), func(t rehearse.Threshold) bool {
+		return strings.HasSuffix(f.Check, ": "+t.String())
+	})
+}
+
+// thresholdsOf are all thresholds of a step.
+func thresholdsOf(s rehearse.Step) []rehearse.Threshold {
+	var out []rehearse.Threshold
+	if load := s.Driven(); load != nil {
+		out = append(out, load.Thresholds...)
+	}
+	if e := s.Experiment; e != nil {
+		out = append(append(out, e.Steady...), e.During...)
+	}
+	return out
 }
 
 // fewest is how many traces of an operation each leg must have to be compared.

@@ -546,7 +546,10 @@ func TestNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := &rehearse.Plan{
-		Steps:  []rehearse.Step{{Load: &rehearse.LoadStep{Name: "peak", Thresholds: []rehearse.Threshold{slow}}}},
+		Steps: []rehearse.Step{
+			{Load: &rehearse.LoadStep{Name: "peak", Thresholds: []rehearse.Threshold{slow}}},
+			{Experiment: &rehearse.ExperimentStep{Name: "outage", Steady: []rehearse.Threshold{slow}}},
+		},
 		Checks: []rehearse.Check{{Name: "pool", Kind: rehearse.CheckPoolExhausted}, {Name: "logs", Kind: rehearse.CheckLogErrors}},
 	}
 	for _, tt := range []struct {
@@ -557,6 +560,8 @@ func TestNeeded(t *testing.T) {
 		{"peak: http_req_duration p(99)<800ms", rehearse.Fail, true},
 		{"peak: http_req_duration p(99)<800ms", rehearse.Unverified, false},
 		{"peak: http_req_duration p(99)<800ms", rehearse.Pass, false},
+		{"outage: recovers within 5s: http_req_duration p(99)<800ms", rehearse.Fail, true},
+		{"outage: took hold", rehearse.Fail, false},
 		{"check: pool", rehearse.Fail, true},
 		{"check: logs", rehearse.Fail, false}, // it has nothing to do with time
 		{"e2e: suite", rehearse.Fail, false},

@@ -85,11 +85,7 @@ func limitsOf(p *rehearse.Plan) limits {
 		return out
 	}
 	for _, s := range p.Steps {
-		load := s.Driven()
-		if load == nil {
-			continue
-		}
-		for _, t := range load.Thresholds {
+		for _, t := range thresholdsOf(s) {
 			if t.Metric == "http_req_duration" && t.Tag == "" && strings.HasPrefix(t.Op, "<") {
 				out = append(out, t)
 			}

@@ -408,7 +408,7 @@ func (a *app) planWith(ctx context.Context, s *schema.Schema, file string, f mod
 
 // warn prints an error that does not end the command.
 func (a *app) warn(what string, err error) {
-	fmt.Fprintf(a.stderr, "rehearse: warning: %s: %v\n", what, err)
+	fmt.Fprintf(a.stderr, "rehearse: warning: %s: %s\n", what, a.secrets.String(err.Error()))
 	for _, h := range rehearse.Hints(err) {
 		fmt.Fprintf(a.stderr, "  hint: %s\n", h)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,13 +135,13 @@ rehearsals under way, and dead ones, whose process has ended without tidying up
 				}
 				return printJSON(a, entries)
 			}
-			t := table{head: []string{"ENVIRONMENT", "PROJECT", "LEG", "FOR", "STATE", "AGE", "UNTIL", "DIRECTORY"}}
+			t := table{head: []string{"ENVIRONMENT", "PROJECT", "LEG", "FOR", "STATE", "AGE", "UNTIL", "CHANGE", "DIRECTORY"}}
 			for _, e := range entries {
 				state := "alive"
 				if !e.Alive {
 					state = "dead"
 				}
-				t.add(string(e.ID), e.Project, e.Leg, e.Purpose, state, time.Since(e.Created).Round(time.Second).String(), untilText(e.Expires), shortPath(e.Dir))
+				t.add(string(e.ID), e.Project, e.Leg, e.Purpose, state, time.Since(e.Created).Round(time.Second).String(), untilText(e.Expires), cmp.Or(e.Change, "–"), shortPath(e.Dir))
 			}
 			return t.print(a)
 		},

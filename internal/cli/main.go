@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/forge"
 	"github.com/rehearse-dev/rehearse/internal/redact"
 	"github.com/rehearse-dev/rehearse/internal/stand"
 )
@@ -31,6 +32,8 @@ type app struct {
 	exit           int // the verdict's exit code, when there is no error
 	// secrets are taken out of what is said; nil until a project's are known.
 	secrets *redact.Secrets
+	// job is the job of a CI that a rehearsal is part of; nil for none.
+	job *forge.Job
 }
 
 // Main runs the command line and returns the exit code.
@@ -118,7 +121,7 @@ with evidence. Then it tears everything down.`,
 		&cobra.Group{ID: "setup", Title: "Set up:"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
-		"rehearse":    {a.runCommand(), a.compareCommand(), a.planCommand(), a.judgeCommand(), a.demoCommand()},
+		"rehearse":    {a.runCommand(), a.compareCommand(), a.planCommand(), a.judgeCommand(), a.ciCommand(), a.demoCommand()},
 		"environment": {a.upCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.eventsCommand(), a.execCommand(), a.openCommand(), a.linkCommand(), a.experimentCommand(), a.traceCommand(), a.downCommand(), a.gcCommand()},
 		"data":        {a.dataCommand()},
 		"setup":       {a.initCommand(), a.doctorCommand(), a.versionCommand()},

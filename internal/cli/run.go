@@ -110,7 +110,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 	return rehearsal.Run(ctx, rehearsal.Options{
 		Kind: kind, Plans: plans, Driver: d, Store: a.Store(), Lease: lease, Root: filepath.Join(p.Dir, ".rehearse"),
 		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.Env, Label: a.Label(),
-		Resource: a.Resource(ctx, p.Dir), Forward: to, Secrets: a.secrets,
+		Resource: a.Resource(ctx, p.Dir), Forward: to, Secrets: a.secrets, Change: a.job.Change(), Base: a.job.Slug(),
 		Observe: watch.observer(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk()), Churn: database.Churn, ComparePlans: database.Plans,
 	})
 }

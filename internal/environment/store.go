@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/json"
@@ -49,6 +50,10 @@ type Meta struct {
 	// Key is by what several processes find an environment that they share; empty
 	// for one that is not shared.
 	Key string `json:"key,omitempty"`
+	// Change is the change that is rehearsed, as a CI names it: "acme/shop#42@1a2b3c4".
+	Change string `json:"change,omitempty"`
+	// Base is what ID begins with; empty: the project's name.
+	Base string `json:"-"`
 }
 
 // The purposes of environments that stand until somebody asks them down.
@@ -93,7 +98,7 @@ type Record struct {
 
 var _ driver.Journal = (*Record)(nil)
 
-// Create makes an entry and takes its lock. The ID is the project's name and a
+// Create makes an entry and takes its lock. The ID is the meta's base and a
 // few random letters.
 func (s *Store) Create(m Meta) (*Record, error) {
 	m.Created, m.PID = s.now(), os.Getpid()
@@ -101,7 +106,7 @@ func (s *Store) Create(m Meta) (*Record, error) {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	for {
-		m.ID = newID(m.Project)
+		m.ID = newID(cmp.Or(m.Base, m.Project))
 		unborn := filepath.Join(s.Root, unbornPrefix+string(m.ID))
 		err := os.Mkdir(unborn, 0o755)
 		if errors.Is(err, os.ErrExist) {
@@ -138,9 +143,9 @@ func (s *Store) Create(m Meta) (*Record, error) {
 // unbornPrefix begins the name of a directory that is not an entry yet.
 const unbornPrefix = ".new-"
 
-func newID(project string) rehearse.EnvironmentID {
+func newID(base string) rehearse.EnvironmentID {
 	const letters = "0123456789abcdefghjkmnpqrstvwxyz" // without those that look like others
-	b := []byte(project + "-")
+	b := []byte(base + "-")
 	for range 5 {
 		b = append(b, letters[rand.IntN(len(letters))])
 	}

@@ -29,6 +29,7 @@ var libraries = []library{
 	{prefix: "github.com/go-sql-driver/mysql", in: in("mysql recipe"), why: "a recipe asks whether its server answers"},
 	{prefix: "github.com/parquet-go/parquet-go", in: in("export")},
 	{prefix: "github.com/anthropics/anthropic-sdk-go/v2", in: in("llm")},
+	{prefix: "github.com/google/go-github/v93", in: in("forge")},
 	{prefix: "github.com/vishvananda/netlink", in: in("driver/process")},
 	{prefix: "github.com/vishvananda/netns", in: in("driver/process")},
 	{prefix: "github.com/spf13/cobra", in: in("cli")},

@@ -50,6 +50,8 @@ var house = []room{
 	{pkg: "internal/check"},
 	{pkg: "internal/diagnosis"},
 	{pkg: "internal/report"},
+	{pkg: "internal/forge/forgetest"},
+	{pkg: "internal/forge"},
 
 	{pkg: "internal/snapshot"},
 
@@ -113,7 +115,7 @@ var house = []room{
 	{pkg: "internal/stand", imports: in("api compose config control database dataset driver driver/docker driver/process environment evidence load otlp plan profile redact rehearsal telemetry"),
 		why: "what commands and tests share: a project stands; the only importer of concrete drivers"},
 	{pkg: "rehearsetest", imports: in("api environment stand"), why: "the same for the tests of other modules"},
-	{pkg: "internal/cli", imports: in("authority compose control database dataset diagnosis driver environment evidence export likeness link llm load measure otlp parity postgres postgres/load profile recipe redact rehearsal report schema snapshot spans stand synth telemetry toxiproxy trace words"),
+	{pkg: "internal/cli", imports: in("authority compose control database dataset diagnosis driver environment evidence export forge likeness link llm load measure otlp parity postgres postgres/load profile recipe redact rehearsal report schema snapshot spans stand synth telemetry toxiproxy trace words"),
 		why: "every command"},
 	{pkg: "cmd/rehearse", imports: in("cli")},
 	{pkg: "cmd/rehearse-link", imports: in("switchboard")},
@@ -212,7 +214,7 @@ func TestTestOnlyPackages(t *testing.T) {
 		if s.test || s.pkg == "internal/testdocker/program" {
 			continue
 		}
-		for _, only := range in("testdb testdocker lint bench killtest acceptance driver/drivertest driver/memory fidelity wire/wiretest packet/packettest") {
+		for _, only := range in("testdb testdocker forge/forgetest lint bench killtest acceptance driver/drivertest driver/memory fidelity wire/wiretest packet/packettest") {
 			if _, ok := s.imports[module+"/"+only]; ok {
 				t.Errorf("%s imports %s, which is for tests only", s.file, only)
 			}

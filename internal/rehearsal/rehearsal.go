@@ -41,6 +41,8 @@ type Options struct {
 	Run     rehearse.RunID
 	Version string
 	Env     []string // the environment of suites
+	Change  string   // the change that is rehearsed, as a CI names it; see environment.Meta
+	Base    string   // what environments' names begin with; empty: the project's name
 	Label   string   // marks the processes of suites as ours, so that gc finds them
 	// Resource are attributes of all telemetry: the commit, the pull request.
 	Resource map[string]string
@@ -193,7 +195,7 @@ func rehearseLeg(ctx context.Context, o Options, run *evidence.Run, plan *rehear
 
 	record, err := o.Store.Create(environment.Meta{
 		Project: plan.Project, Dir: plan.Dir, Leg: plan.Leg.Name, Driver: o.Driver.Name(), Purpose: o.Kind,
-		Expires: time.Now().Add(o.Lease),
+		Expires: time.Now().Add(o.Lease), Change: o.Change, Base: o.Base,
 	})
 	if err != nil {
 		return err

@@ -15,9 +15,12 @@ const maxSecret = 64 << 10
 
 // Secrets are the values that must not get out of a rehearsal of the plans: of this
 // process's variables, of the project's env files, and of its secrets, wherever those
-// are. A file that cannot be read is left out; whoever needs it will say so.
+// are. Without a project they are those of the process. A file that cannot be read is left out; whoever needs it will say so.
 func (h *Host) Secrets(p *Project, plans ...*rehearse.Plan) *redact.Secrets {
-	env := slices.Concat(p.Variables(), h.Env)
+	env := h.Env
+	if p != nil {
+		env = slices.Concat(p.Variables(), h.Env)
+	}
 	var further []string
 	file := func(path string) {
 		if path != "" {

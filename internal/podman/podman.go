@@ -53,7 +53,9 @@ func (g gateways) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	body = bytes.ReplaceAll(body, []byte(`"Gateway":"\u003cnil\u003e"`), []byte(`"Gateway":""`))
+	for _, none := range []string{`"Gateway":"\u003cnil\u003e"`, `"Gateway":"<nil>"`} { // of 4 and of 5
+		body = bytes.ReplaceAll(body, []byte(none), []byte(`"Gateway":""`))
+	}
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return resp, nil
 }

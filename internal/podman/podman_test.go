@@ -17,7 +17,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/podman"
 )
 
-// answering is a client of a server that answers as Podman 4.3 was seen to.
+// answering is a client of a server that answers as Podman 4.3 and 5.8 were seen to.
 func answering(t *testing.T, h http.Handler) *client.Client {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "podman-") // t.TempDir is too long for a socket
@@ -49,7 +49,7 @@ func TestNetworksWithoutGateway(t *testing.T) {
 		_, _ = io.WriteString(w, `[{"Id":"1","NetworkSettings":{"Networks":{"a":{"Gateway":"\u003cnil\u003e","IPAddress":"10.1.0.2"}}}}]`)
 	})
 	m.HandleFunc("GET /v1.41/containers/1/json", func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, `{"Id":"1","NetworkSettings":{"Networks":{"a":{"Gateway":"\u003cnil\u003e","IPAddress":"10.1.0.2"}}}}`)
+		_, _ = io.WriteString(w, `{"Id":"1","NetworkSettings":{"Networks":{"a":{"Gateway":"<nil>","IPAddress":"10.1.0.2"}}}}`)
 	})
 	c := answering(t, m)
 	networks, err := c.NetworkList(t.Context(), client.NetworkListOptions{})

@@ -57,6 +57,11 @@ func (e *engine) build(ctx context.Context, project string, s rehearse.Service, 
 		id = tag
 	}
 	built, err := e.inspect(ctx, id, "")
+	if isGone(err) {
+		// The plugin tells the digest of the configuration; an engine that keeps images
+		// in containerd, as later ones do, knows them by the manifest's.
+		built, err = e.inspect(ctx, tag, "")
+	}
 	if err != nil {
 		return image{}, fmt.Errorf("look for what the build of %q made: %w", s.Name, explain(err))
 	}

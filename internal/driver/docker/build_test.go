@@ -92,8 +92,20 @@ func engineBuilder(t *testing.T) *engine {
 	return e
 }
 
-func TestBuild(t *testing.T) {
-	e := engineBuilder(t)
+func TestBuild(t *testing.T) { testBuild(t, engineBuilder(t), "Step 1/") }
+
+func TestBuildByInstalledPlugin(t *testing.T) {
+	e := testEngine(t)
+	if _, ok := e.buildx(); !ok {
+		t.Skip("docker's buildx plugin is not on this host")
+	}
+	testBuild(t, e, "#1 ")
+}
+
+// testBuild builds with an engine's builder, whose progress has a word that shows
+// which it is.
+func testBuild(t *testing.T, e *engine, word string) {
+	t.Helper()
 	s := buildContext(t, e, `FROM scratch AS base
 LABEL rehearse-test-step=1
 ARG TEXT
@@ -117,14 +129,14 @@ FROM base
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "rehearse/rehearse-test-testbuild:latest"; got.Ref != want || !strings.HasPrefix(got.ID, "sha256:") || got.Digest != got.ID {
+	if want := buildTag(testProject, s.Name); got.Ref != want || !strings.HasPrefix(got.ID, "sha256:") || got.Digest != got.ID {
 		t.Errorf("got %+v, want the reference %s and an ID that is the digest too", got, want)
 	}
 	if diff := cmp.Diff([]string{"/tool"}, got.Config.Entrypoint); diff != "" {
 		t.Errorf("entrypoint (-want +got)\n%s", diff)
 	}
-	if !strings.Contains(progress.String(), "Step 1/") {
-		t.Errorf("progress is %q, want the builder's steps", progress.String())
+	if !strings.Contains(progress.String(), word) {
+		t.Errorf("progress is %q, want %q in it", progress.String(), word)
 	}
 	inspected, err := e.api.ImageInspect(t.Context(), got.ID)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -333,7 +334,7 @@ func (p *process) kill(ctx context.Context, sig syscall.Signal) error {
 		if err != nil {
 			undo()
 		}
-		if err != nil && !isGone(err) {
+		if err != nil && !isGone(err) && !strings.Contains(err.Error(), "is not running") { // it ended in this moment
 			problems = append(problems, fmt.Errorf("signal %s: %w", p.s.spec.Name, explain(err)))
 		}
 	}

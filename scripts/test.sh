@@ -45,6 +45,7 @@ checks() {
 	check vet-telemetry bash -c 'telemetry go vet ./...'
 	# Pinned in a module of its own, so that it is not a dependency of ours.
 	check staticcheck go tool -modfile=tools/go.mod staticcheck ./...
+	check actionlint go tool -modfile=tools/go.mod actionlint -shellcheck= -pyflakes= templates/*.github.yml
 	check build bash -c builds
 }
 

@@ -23,6 +23,8 @@ type Record struct {
 	Migration *MigrationResult `json:"migration,omitempty"`
 	Churn     *ChurnResult     `json:"churn,omitempty"`
 	Plans     *PlansResult     `json:"plans,omitempty"`
+	// Spent is what the leg's environment took of the host, before it went down.
+	Spent *Spent `json:"spent,omitempty"`
 	// Telemetry says what telemetry the leg left, when its environment is down.
 	Telemetry *TelemetryResult `json:"telemetry,omitempty"`
 	End       *End             `json:"end,omitempty"`

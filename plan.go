@@ -17,6 +17,7 @@ type Plan struct {
 	// Checks are asked of the leg's telemetry after the last step.
 	Checks    []Check       `json:"checks,omitempty"`
 	Telemetry TelemetrySpec `json:"telemetry,omitzero"`
+	Prices    Prices        `json:"prices,omitzero"` // of what it takes of the host
 	Notes     []Note        `json:"notes,omitempty"`
 }
 

@@ -16,8 +16,10 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/database"
 	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
+	"github.com/rehearse-dev/rehearse/internal/ledger"
 	"github.com/rehearse-dev/rehearse/internal/rehearsal"
 	"github.com/rehearse-dev/rehearse/internal/report"
+	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -107,11 +109,28 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 	defer a.sweepBeside(ctx)()
 	watch := a.newProgress()
 	defer watch.close()
-	return rehearsal.Run(ctx, rehearsal.Options{
+	resource := a.Resource(ctx, p.Dir)
+	result, err := rehearsal.Run(ctx, rehearsal.Options{
 		Kind: kind, Plans: plans, Driver: d, Store: a.Store(), Lease: lease, Root: filepath.Join(p.Dir, ".rehearse"),
 		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.Env, Label: a.Label(),
-		Resource: a.Resource(ctx, p.Dir), Forward: to, Secrets: a.secrets, Change: a.job.Change(), Base: a.job.Slug(),
+		Resource: resource, Forward: to, Secrets: a.secrets, Change: a.job.Change(), Base: a.job.Slug(),
 		Observe: watch.observer(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk()), Churn: database.Churn, ComparePlans: database.Plans,
+	})
+	return result, errors.Join(err, a.enter(result, kind, stand.Change(resource)))
+}
+
+// enter writes down in the ledger what a rehearsal has cost, as far as it came.
+func (a *app) enter(result *rehearsal.Result, purpose, change string) error {
+	if result == nil {
+		return nil
+	}
+	r := result.Report
+	spent, prices, ok := r.Spent()
+	if !ok {
+		return nil
+	}
+	return a.Ledger().Add(ledger.Entry{
+		Ended: time.Now(), Project: r.Project, Purpose: purpose, Run: r.Run, Outcome: report.Overall(r), Change: change, Spent: spent, Prices: prices,
 	})
 }
 

@@ -25,6 +25,15 @@ type Config struct {
 	Rehearsal   []Step          `yaml:"rehearsal"`
 	Checks      []Check         `yaml:"checks"`
 	Telemetry   Telemetry       `yaml:"telemetry"`
+	Cost        Prices          `yaml:"cost"`
+}
+
+// Prices are what the host costs.
+type Prices struct {
+	Currency    string  `yaml:"currency"`
+	CPU         float64 `yaml:"cpu"`
+	Memory      float64 `yaml:"memory"`
+	Environment float64 `yaml:"environment"`
 }
 
 // Service is what the Compose file does not say of a service.

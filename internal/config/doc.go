@@ -104,4 +104,6 @@
 //	  - plan_regression: customers    # or of a dataset, by the plans of its statements
 //
 //	telemetry: {propagate: true, memory: 64MiB, disk: 1GiB}
+//
+//	cost: {currency: EUR, cpu: 0.04, memory: 0.005, environment: 0.008}   # of an hour
 package config

@@ -35,6 +35,19 @@ var format = object(
 		doc: "What must hold of the traces, logs and query plans of every leg, see [checks.md](checks.md). A kind alone is asked of everything."},
 	key{name: "telemetry", kind: telemetry, standard: "all of it is kept, up to these bounds",
 		doc: "How telemetry is collected, see [telemetry.md](telemetry.md)."},
+	key{name: "cost", kind: prices, standard: "what is used is counted, and costs nothing", example: "{currency: EUR, cpu: 0.04, memory: 0.005}",
+		doc: "What the host costs, so that reports and the ledger say what a run costs, see [cost.md](cost.md)."},
+)
+
+var prices = object(
+	key{name: "currency", kind: text, standard: "none", example: "EUR",
+		doc: "The currency, as it is printed behind amounts."},
+	key{name: "cpu", kind: factor, standard: "0", example: "0.04",
+		doc: "The price of a core for an hour."},
+	key{name: "memory", kind: factor, standard: "0", example: "0.005",
+		doc: "The price of a GiB of memory for an hour."},
+	key{name: "environment", kind: factor, standard: "0", example: "0.008",
+		doc: "The price of an environment for an hour, whatever it does, such as a runner's."},
 )
 
 var telemetry = object(

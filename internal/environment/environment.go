@@ -88,6 +88,8 @@ type Environment struct {
 	facts     []rehearse.Fact // of which OnFact has been told; events guards it, and isDown
 	isDown    bool            // nobody listens any more
 
+	meter meter
+
 	down    sync.Once
 	downErr error
 }
@@ -110,6 +112,7 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 		links:     map[rehearse.LinkID]*Link{},
 		stopLinks: stopLinks, stopAll: stopAll,
 		failures: make(chan error, len(o.Plan.Services)),
+		meter:    meter{began: time.Now(), services: map[rehearse.ServiceName]*metered{}},
 	}
 	spec := driver.Spec{
 		ID: o.ID, Plan: withTelemetry(o), Dir: o.Dir, Journal: o.Journal, OnFact: e.tellFact, Log: o.Talk, Fill: o.Fill, FillKey: o.FillKey,
@@ -146,6 +149,7 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err := e.startAll(ctx, lifeCtx); err != nil {
 		return nil, err
 	}
+	e.running.Go(func() { e.meterUntil(lifeCtx) })
 	return e, nil
 }
 

@@ -170,7 +170,7 @@ func parseRecords(data []byte) (records []rehearse.Record, damage []string) {
 // parts counts what a record holds: one thing, if it is whole.
 func parts(r rehearse.Record) int {
 	n := 0
-	for _, set := range []bool{r.Begin != nil, r.Service != nil, r.Link != nil, r.Tick != nil, r.Load != nil, r.Suite != nil, r.Links != nil, r.Fact != nil, r.Action != nil, r.Happening != nil, r.Migration != nil, r.Churn != nil, r.Plans != nil, r.Telemetry != nil, r.End != nil} {
+	for _, set := range []bool{r.Begin != nil, r.Service != nil, r.Link != nil, r.Tick != nil, r.Load != nil, r.Suite != nil, r.Links != nil, r.Fact != nil, r.Action != nil, r.Happening != nil, r.Migration != nil, r.Churn != nil, r.Plans != nil, r.Spent != nil, r.Telemetry != nil, r.End != nil} {
 		if set {
 			n++
 		}

@@ -54,6 +54,7 @@ var house = []room{
 	{pkg: "internal/forge"},
 
 	{pkg: "internal/snapshot"},
+	{pkg: "internal/ledger"},
 
 	// What stands on one leaf.
 	{pkg: "internal/telemetry", imports: in("otlp"), why: "the store keeps spans as they came over the wire, undecoded"},
@@ -112,10 +113,10 @@ var house = []room{
 	{pkg: "internal/api", imports: in("driver environment"), why: "an environment answers over HTTP, too"},
 	{pkg: "internal/rehearsal", imports: in("api diagnosis driver environment evidence experiment load otlp redact report suite telemetry trace verdict"),
 		why: "the one package that knows the order of a rehearsal"},
-	{pkg: "internal/stand", imports: in("api compose config control database dataset driver driver/docker driver/process environment evidence load otlp plan profile redact rehearsal telemetry"),
+	{pkg: "internal/stand", imports: in("api compose config control database dataset driver driver/docker driver/process environment evidence ledger load otlp plan profile redact rehearsal telemetry"),
 		why: "what commands and tests share: a project stands; the only importer of concrete drivers"},
 	{pkg: "rehearsetest", imports: in("api environment stand"), why: "the same for the tests of other modules"},
-	{pkg: "internal/cli", imports: in("authority compose control database dataset diagnosis driver environment evidence export forge likeness link llm load measure otlp parity postgres postgres/load profile recipe redact rehearsal report schema snapshot spans stand synth telemetry toxiproxy trace words"),
+	{pkg: "internal/cli", imports: in("authority compose config control database dataset diagnosis driver environment evidence export forge ledger likeness link llm load measure otlp parity plan postgres postgres/load profile recipe redact rehearsal report schema snapshot spans stand synth telemetry toxiproxy trace words"),
 		why: "every command"},
 	{pkg: "cmd/rehearse", imports: in("cli")},
 	{pkg: "cmd/rehearse-link", imports: in("switchboard")},

@@ -74,6 +74,7 @@ func Make(in Input) (*rehearse.Plan, error) {
 	p.Steps = m.makeSteps(loads)
 	p.Checks = m.makeChecks(m.cfg.Checks)
 	p.Telemetry = m.telemetry()
+	p.Prices = rehearse.Prices(m.cfg.Cost)
 	if len(m.problems) > 0 {
 		slices.SortStableFunc(m.problems, func(a, b *rehearse.Error) int { return a.Line - b.Line })
 		return nil, m.problems

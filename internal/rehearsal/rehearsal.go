@@ -250,6 +250,7 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 	if l.token, err = record.NewToken(); err != nil {
 		return err
 	}
+	own := processorTime()
 	var lost error // what could not be written down
 	l.env, err = environment.Up(ctx, environment.Options{
 		ID: record.ID, Plan: l.plan, Driver: l.o.Driver, Dir: record.Place(), Journal: record, Talk: l.o.Observe.Talk,
@@ -278,6 +279,7 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 	defer func() {
 		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), downTime)
 		defer cancel()
+		err = errors.Join(err, l.spent(down, own))
 		gone := l.env.Down(down) // its events may be lost too
 		err = errors.Join(err, gone, lost)
 	}()

@@ -36,6 +36,7 @@ type page struct {
 	Outcome     rehearse.Outcome
 	Started     string
 	Seed        uint64
+	Cost        string // empty when the evidence does not say
 	Summary     string
 	Legs        []legView
 	Why         *whyView // nil without a diagnosis
@@ -173,6 +174,7 @@ func newPage(r rehearse.Report) page {
 		JS:          template.JS(mustRead("page/page.js")),
 		Report:      r,
 		Outcome:     Overall(r),
+		Cost:        Cost(r),
 		Summary:     summary(r),
 		Checks:      checks(r.Legs),
 		LinkColumns: linkColumns,

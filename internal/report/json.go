@@ -45,6 +45,7 @@ type jsonLeg struct {
 	Notes       []rehearse.Note        `json:"notes"`
 	Damage      []string               `json:"damage"`
 	Telemetry   *jsonTelemetry         `json:"telemetry,omitempty"`
+	Spent       *jsonSpent             `json:"spent,omitempty"`
 
 	Migrations []rehearse.MigrationResult `json:"migrations"`
 	Churn      []rehearse.ChurnResult     `json:"churn"`
@@ -144,6 +145,7 @@ func newJSONLeg(l leg) jsonLeg {
 	if l.end != nil {
 		j.Elapsed = l.end.Elapsed
 	}
+	j.Spent = newJSONSpent(l)
 	if t := l.telemetry; t != nil {
 		j.Telemetry = &jsonTelemetry{t.Coverage, len(t.Traces), len(t.Loose), list(t.Pools), t.Flaws, l.left}
 	} else if l.left != nil {

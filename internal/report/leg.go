@@ -30,6 +30,7 @@ type leg struct {
 	churns     []rehearse.ChurnResult
 	plans      []rehearse.PlansResult
 
+	spent     *rehearse.Spent           // nil when the evidence does not say
 	telemetry *rehearse.Telemetry       // nil when there is none
 	left      *rehearse.TelemetryResult // nil when the evidence does not say
 }
@@ -110,6 +111,8 @@ func newLeg(lr rehearse.LegReport) leg {
 			l.ticks = append(l.ticks, *rec.Tick)
 		case rec.Telemetry != nil:
 			l.left = rec.Telemetry
+		case rec.Spent != nil:
+			l.spent = rec.Spent
 		case rec.End != nil:
 			l.end = rec.End
 		}

@@ -48,6 +48,9 @@ func Markdown(w io.Writer, r rehearse.Report) error {
 	if len(r.Legs) > 0 {
 		fmt.Fprintf(b, " · seed %d", r.Legs[0].Verdict.Seed)
 	}
+	if cost := Cost(r); cost != "" {
+		fmt.Fprintf(b, " · cost %s", md(cost))
+	}
 	fmt.Fprintln(b, "</sub>")
 	return b.Flush()
 }

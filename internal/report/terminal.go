@@ -81,6 +81,9 @@ func (t *terminal) head(r rehearse.Report) {
 		about = append(about, fmt.Sprintf("seed %d", r.Legs[0].Verdict.Seed))
 	}
 	fmt.Fprintln(t, t.paint(dim, strings.Join(about, " · ")))
+	if cost := Cost(r); cost != "" {
+		fmt.Fprintln(t, t.paint(dim, "cost "+cost))
+	}
 }
 
 // checks prints the table of checks and legs.

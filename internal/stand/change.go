@@ -35,3 +35,20 @@ func (h *Host) Resource(ctx context.Context, dir string) map[string]string {
 	}
 	return r
 }
+
+// Change names a change as people do, from what Resource says of it: "#42 at
+// 4f9c2d1a7e03", or the commit alone; empty where nothing is known.
+func Change(resource map[string]string) string {
+	commit := resource["vcs.ref.head.revision"]
+	if len(commit) > 12 {
+		commit = commit[:12]
+	}
+	switch pull := resource["vcs.change.id"]; {
+	case pull == "":
+		return commit
+	case commit == "":
+		return "#" + pull
+	default:
+		return "#" + pull + " at " + commit
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
+	"github.com/rehearse-dev/rehearse/internal/ledger"
 )
 
 // Host is a user on a host: the variables of their process, and where we keep
@@ -60,6 +61,9 @@ func FindHost(env []string) (*Host, error) {
 	h.Cache = filepath.Join(h.Cache, "rehearse")
 	return h, nil
 }
+
+// Ledger is where it stands what this user's environments have cost.
+func (h *Host) Ledger() ledger.Ledger { return ledger.In(filepath.Dir(h.State)) }
 
 // withoutLabels takes another environment's labels out of ours, when we are run by
 // a suite or a service: what we start must not count as that one's.

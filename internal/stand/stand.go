@@ -20,6 +20,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
+	"github.com/rehearse-dev/rehearse/internal/ledger"
 	"github.com/rehearse-dev/rehearse/internal/otlp"
 	"github.com/rehearse-dev/rehearse/internal/telemetry"
 )
@@ -143,7 +144,11 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 	defer func() {
 		down, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
-		err = errors.Join(err, env.Down(down))
+		spent := env.Spent(down)
+		err = errors.Join(err, env.Down(down), h.Ledger().Add(ledger.Entry{
+			Ended: time.Now(), Project: meta.Project, Purpose: meta.Purpose, Change: Change(h.Resource(down, o.Plan.Dir)),
+			Spent: spent, Prices: o.Plan.Prices,
+		}))
 	}()
 	if err := lease.begin(stop); err != nil {
 		return err

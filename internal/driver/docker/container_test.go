@@ -115,9 +115,9 @@ func TestCompose(t *testing.T) {
 	p.start("joined")
 	p.say("joined", map[string]string{
 		"cat /shared/first; touch /shared/x 2>/dev/null || echo kept": "pre hook of writer\nkept",
-		"hostname":                                                  "writer",
-		"nc -w 5 127.0.0.1 9000 </dev/null":                         "over loopback",
-		"tr '\\0' ' ' </proc/1/cmdline | cut -c 1-5":                "sh -c",
+		"hostname":                                   "writer",
+		"nc -w 5 127.0.0.1 9000 </dev/null":          "over loopback",
+		"tr '\\0' ' ' </proc/1/cmdline | cut -c 1-5": "sh -c",
 		"cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c ' 9000'": "1",
 	})
 	p.start("alone")

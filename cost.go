@@ -1,0 +1,122 @@
+package rehearse
+
+import (
+	"fmt"
+	"time"
+)
+
+// Spent is what an environment has taken of its host, from when it was begun to
+// its end.
+type Spent struct {
+	Elapsed  Duration       `json:"elapsed"` // how long it stood
+	Services []ServiceSpent `json:"services"`
+	// Own is the processor's time that rehearse itself took meanwhile: links, load,
+	// telemetry. It is 0 where several environments share a process.
+	Own Duration `json:"own,omitempty"`
+}
+
+// ServiceSpent is what one service took, over all its starts.
+type ServiceSpent struct {
+	Service ServiceName `json:"service"`
+	CPU     Duration    `json:"cpu"`
+	// Memory is in byte-seconds: what it had, by how long it had it. Peak is the
+	// most that was seen at once, in bytes.
+	Memory float64 `json:"memory"`
+	Peak   int64   `json:"peak"`
+}
+
+// CPU is the processor's time of everything together.
+func (s Spent) CPU() time.Duration {
+	sum := time.Duration(s.Own)
+	for _, x := range s.Services {
+		sum += time.Duration(x.CPU)
+	}
+	return sum
+}
+
+// Memory is the byte-seconds of all services together.
+func (s Spent) Memory() float64 {
+	sum := 0.0
+	for _, x := range s.Services {
+		sum += x.Memory
+	}
+	return sum
+}
+
+// Plus is what two environments have taken together. Their services stay apart.
+func (s Spent) Plus(o Spent) Spent {
+	s.Elapsed += o.Elapsed
+	s.Own += o.Own
+	s.Services = append(append([]ServiceSpent{}, s.Services...), o.Services...)
+	return s
+}
+
+// Prices are what a host costs. The zero value is for free.
+type Prices struct {
+	Currency string  `json:"currency,omitempty"` // as in "EUR"
+	CPU      float64 `json:"cpu,omitempty"`      // of a core for an hour
+	Memory   float64 `json:"memory,omitempty"`   // of a GiB for an hour
+	// Environment is of an environment for an hour, whatever it does: a licence, a
+	// runner.
+	Environment float64 `json:"environment,omitempty"`
+}
+
+// IsZero reports whether nothing has a price.
+func (p Prices) IsZero() bool { return p.CPU == 0 && p.Memory == 0 && p.Environment == 0 }
+
+// Cost is what was spent, in the prices' currency.
+func (p Prices) Cost(s Spent) float64 {
+	const gib = 1 << 30
+	return s.CPU().Hours()*p.CPU + s.Memory()/gib/3600*p.Memory + time.Duration(s.Elapsed).Hours()*p.Environment
+}
+
+// Format is an amount in the prices' currency: "0.0042 EUR". An amount that is not
+// nothing never reads as nothing.
+func (p Prices) Format(amount float64) string {
+	const least = 1e-6
+	digits := 2
+	for limit := 0.1; amount > 0 && amount < limit && digits < 6; limit /= 10 {
+		digits++
+	}
+	text := fmt.Sprintf("%.*f", digits, amount)
+	if amount > 0 && amount < least {
+		text = fmt.Sprintf("<%.6f", least)
+	}
+	if p.Currency != "" {
+		text += " " + p.Currency
+	}
+	return text
+}
+
+// Spent is what the leg's environment took of its host; ok is false where the
+// evidence does not say.
+func (e *Evidence) Spent() (s Spent, ok bool) {
+	for _, r := range e.Records {
+		if r.Spent != nil {
+			s, ok = *r.Spent, true
+		}
+	}
+	return s, ok
+}
+
+// Spent is what all legs took together, at the prices of the last that says so.
+func (r Report) Spent() (s Spent, p Prices, ok bool) {
+	for _, l := range r.Legs {
+		if l.Evidence == nil {
+			continue
+		}
+		if spent, known := l.Evidence.Spent(); known {
+			s, ok = s.Plus(spent), true
+			if plan := l.Evidence.Plan(); plan != nil {
+				p = plan.Prices
+			}
+		}
+	}
+	return s, p, ok
+}
+
+// String is "12.4 s of CPU, 0.031 GiB·h, 41 s".
+func (s Spent) String() string {
+	const gib = 1 << 30
+	return fmt.Sprintf("%v of CPU, %.3g GiB·h, %v", Round(s.CPU()), s.Memory()/gib/3600, Round(time.Duration(s.Elapsed)))
+}

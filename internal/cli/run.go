@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -116,7 +117,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 		Resource: resource, Forward: to, Secrets: a.secrets, Change: a.job.Change(), Base: a.job.Slug(),
 		Observe: watch.observer(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk()), Churn: database.Churn, ComparePlans: database.Plans,
 	})
-	return result, errors.Join(err, a.enter(result, kind, stand.Change(resource)))
+	return result, errors.Join(err, a.enter(result, kind, cmp.Or(a.job.Change(), stand.Change(resource))))
 }
 
 // enter writes down in the ledger what a rehearsal has cost, as far as it came.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/plan"
 	"github.com/rehearse-dev/rehearse/internal/recipe"
 	"github.com/rehearse-dev/rehearse/internal/stand"
 )
@@ -76,6 +77,19 @@ can know.`,
 	return c
 }
 
+// firstExperiments are the experiments that fit the project, as a comment.
+func firstExperiments(p *stand.Project) string {
+	made, err := p.Plan(rehearse.Production())
+	if err != nil {
+		return "" // what is wrong shows when the file is used
+	}
+	fitting := plan.Suggest(made)
+	if len(fitting) == 0 {
+		return ""
+	}
+	return "\n# What to break on purpose while that traffic comes, see docs/experiments.md.\n" + suggestions(fitting, "# ")
+}
+
 // firstConfig is rehearse.yaml, and the traffic profile it refers to.
 func firstConfig(_ context.Context, p *stand.Project) map[string]string {
 	var b strings.Builder
@@ -117,6 +131,7 @@ rehearsal:
     thresholds: ["http_req_failed rate<0.01", "http_req_duration p(99)<1s"]
 `, entry)
 		files["profiles/first.traffic.yaml"] = firstTraffic
+		b.WriteString(firstExperiments(p))
 	}
 	files["rehearse.yaml"] = b.String()
 	return files

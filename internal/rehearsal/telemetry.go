@@ -3,10 +3,12 @@ package rehearsal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -14,6 +16,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/telemetry"
 	"github.com/rehearse-dev/rehearse/internal/trace"
+	"github.com/rehearse-dev/rehearse/internal/verdict"
 )
 
 // telemetryDir is where a leg's telemetry stands in its directory.
@@ -91,22 +94,70 @@ func ReadTelemetry(dir string, ev *rehearse.Evidence) (t *rehearse.Telemetry, da
 }
 
 // diagnose names the cause of the first failure that has one: against a leg that
-// passed, or else within the leg.
+// passed, or else within the leg. What an experiment broke on purpose is named with
+// it.
 func diagnose(r *rehearse.Report) *rehearse.Diagnosis {
-	passing := slices.IndexFunc(r.Legs, func(l rehearse.LegReport) bool { return l.Verdict.Outcome == rehearse.Pass })
-	failing := slices.IndexFunc(r.Legs, func(l rehearse.LegReport) bool { return diagnosis.Needed(l.Verdict, l.Evidence.Plan()) })
-	if failing < 0 {
-		return nil
+	d, failing := causeOf(r)
+	if d != nil {
+		d.Facts = append(d.Facts, onPurpose(failing)...)
 	}
-	l := side(&r.Legs[failing])
-	if passing >= 0 {
-		if d := diagnosis.Of(side(&r.Legs[passing]), l); d != nil {
-			return d
-		}
-	}
-	return diagnosis.Within(l)
+	return d
 }
 
+func causeOf(r *rehearse.Report) (d *rehearse.Diagnosis, failing *rehearse.LegReport) {
+	passes := slices.IndexFunc(r.Legs, func(l rehearse.LegReport) bool { return l.Verdict.Outcome == rehearse.Pass })
+	fails := slices.IndexFunc(r.Legs, func(l rehearse.LegReport) bool { return diagnosis.Needed(l.Verdict, l.Evidence.Plan()) })
+	if fails < 0 {
+		return nil, nil
+	}
+	failing = &r.Legs[fails]
+	l := side(failing)
+	if passes >= 0 {
+		if d := diagnosis.Of(side(&r.Legs[passes]), l); d != nil {
+			return d, failing
+		}
+	}
+	return diagnosis.Within(l), failing
+}
+
+// onPurpose are the faults that were in force while the leg failed, and were meant
+// to be.
+func onPurpose(l *rehearse.LegReport) []rehearse.DiagnosisFact {
+	plan := l.Evidence.Plan()
+	if plan == nil {
+		return nil
+	}
+	var out []rehearse.DiagnosisFact
+	for _, s := range plan.Steps {
+		e := s.Experiment
+		if e == nil || e.Calm || !slices.ContainsFunc(l.Verdict.Findings, func(f rehearse.Finding) bool { return f.Step == e.Name && f.Outcome == rehearse.Fail }) {
+			continue
+		}
+		for _, a := range e.Method {
+			from := e.Before + a.At
+			out = append(out, rehearse.DiagnosisFact{Text: fmt.Sprintf(
+				"On purpose, %s was in force from %.1f s to %.1f s of %s.", a.Title, from.Seconds(), (from + a.For).Seconds(), e.Name)})
+		}
+	}
+	return out
+}
+
+// side is a leg as a diagnosis looks at it: without what began while something was
+// broken on purpose, unless a failure is of that very stretch.
 func side(l *rehearse.LegReport) diagnosis.Side {
-	return diagnosis.Side{Name: l.Name, Plan: l.Evidence.Plan(), Telemetry: l.Evidence.Telemetry}
+	s := diagnosis.Side{Name: l.Name, Plan: l.Evidence.Plan(), Telemetry: l.Evidence.Telemetry}
+	if !slices.ContainsFunc(l.Verdict.Findings, func(f rehearse.Finding) bool { return meanwhile(f, s.Plan) }) {
+		s.Telemetry = verdict.Outside(l.Evidence)
+	}
+	return s
+}
+
+// meanwhile reports whether a finding is a failure of the stretch in which an
+// experiment's method is under way.
+func meanwhile(f rehearse.Finding, plan *rehearse.Plan) bool {
+	if plan == nil || !slices.ContainsFunc(plan.Steps, func(s rehearse.Step) bool { return s.Experiment != nil && s.Name() == f.Step }) {
+		return false
+	}
+	after, ok := strings.CutPrefix(f.Check, f.Step+": ")
+	return ok && f.Outcome == rehearse.Fail && !strings.HasPrefix(after, "steady before: ") && !strings.HasPrefix(after, "recovers within ")
 }

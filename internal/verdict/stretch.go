@@ -101,3 +101,25 @@ func copes(k rehearse.CheckKind) bool {
 	}
 	return false
 }
+
+// Outside is telemetry without what began while an experiment's method was under
+// way: what of a leg does not have its cause in what was broken on purpose.
+func Outside(ev *rehearse.Evidence) *rehearse.Telemetry {
+	t, plan := ev.Telemetry, ev.Plan()
+	if plan == nil {
+		return t
+	}
+	for _, s := range plan.Steps {
+		e := s.Experiment
+		if e == nil || e.Calm {
+			continue
+		}
+		if began, ok := stepBegan(ev, e.Name); ok {
+			t = during(t, func(at time.Time) bool {
+				since := rehearse.Duration(at.Sub(began))
+				return since < e.Before || since >= e.MethodEnd()
+			})
+		}
+	}
+	return t
+}

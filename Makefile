@@ -1,4 +1,4 @@
-.PHONY: build test lint bench bench-link bench-data bench-telemetry bench-telemetry-jaeger bench-docker zoo fidelity fuzz soak-docker soak-link
+.PHONY: build test lint bench bench-link bench-data bench-telemetry bench-telemetry-jaeger bench-docker zoo fidelity fuzz soak-docker soak-link explain-docgen
 
 build: ## bin/rehearse, and beside it the program of the link container
 	go build -trimpath -o bin/ ./cmd/rehearse
@@ -55,6 +55,10 @@ ROUNDS ?= 1
 zoo: build ## twelve services that staging lies about: each is found out, and none that is corrected; some fifteen minutes, and with ROUNDS=10 some two hours
 	go build -trimpath -o bin/zoo ./internal/zoo
 	bin/zoo -rounds $(ROUNDS)
+
+explain-docgen: ## the cause of the case study's failure, which must be the peak and one distance together, and of its fixed twin none; some eight minutes on a quiet machine
+	go build -trimpath -o bin/ ./cmd/rehearse
+	./scripts/explain-docgen.sh
 
 fidelity: ## docs/fidelity.md: the kernel's own TCP over the packet tier, measured anew, against the model; some seven minutes, as root
 	go test ./internal/fidelity -run TestMeasurePackets -timeout 20m -out testdata/packet.json -samples 120 -longest 15s

@@ -13,6 +13,8 @@ type DataSpec struct {
 	Seed     uint64  `json:"seed,omitempty"`
 	// Rows is how many an ordinary table has that the profile does not have.
 	Rows int64 `json:"rows,omitempty"`
+	// Without are aspects of production's data that the rows do not have.
+	Without []Aspect `json:"without,omitempty"`
 	// Before and After are files that run before the generation and after it, in
 	// order: *.sql, *.sql.gz, or *.sh, as the image's own scripts.
 	Before []string `json:"before,omitempty"`

@@ -34,12 +34,14 @@ type ExperimentStep struct {
 	Method  []Action `json:"method"` // by At, and then as they were written
 	// Calm says that the method is only looked at, and nothing is broken.
 	Calm bool `json:"calm,omitempty"`
+	// Span is how long the whole method takes, where only a part of it is in force.
+	Span Duration `json:"span,omitempty"`
 }
 
 // Length is how long the method takes, from the start of its first action's time
 // line to the end of its last.
 func (s ExperimentStep) Length() Duration {
-	var end Duration
+	end := s.Span
 	for _, a := range s.Method {
 		end = max(end, a.At+a.For)
 	}
@@ -55,6 +57,9 @@ func (s ExperimentStep) MethodEnd() Duration { return s.Before + s.Length() }
 // Action is one thing that a method does, and undoes. Either Fault is set, with
 // the links that it breaks, or Disruption, with the services that it befalls.
 type Action struct {
+	// Place is its place in the whole method, from 1, where only a part of that is in
+	// force.
+	Place int `json:"place,omitempty"`
 	// Title is what reports call it: "us-east-1: partition", "db: kill".
 	Title string   `json:"title"`
 	At    Duration `json:"at"`  // since the method's start

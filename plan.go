@@ -64,6 +64,8 @@ type Service struct {
 	// SQL lists the files of the service's dataset, loaded in order after the
 	// image's own initialisation scripts.
 	SQL []string `json:"sql,omitempty"`
+	// Dataset names the service's dataset where it is not the same in every leg.
+	Dataset string `json:"dataset,omitempty"`
 	// Data is the service's dataset where it is more than files; nil: none.
 	Data *DataSpec `json:"data,omitempty"`
 }
@@ -229,7 +231,9 @@ func (s Step) Driven() *LoadStep {
 
 // LoadStep drives a traffic profile at a service.
 type LoadStep struct {
-	Name       string      `json:"name"`
+	Name string `json:"name"`
+	// Profile is the traffic profile, where the load is not called after it.
+	Profile    string      `json:"profile,omitempty"`
 	Target     ServiceName `json:"target"`
 	Port       int         `json:"port"`
 	Traffic    Traffic     `json:"traffic"`

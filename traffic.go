@@ -1,6 +1,9 @@
 package rehearse
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Traffic is a traffic profile made concrete for one leg: what arrives, when,
 // from where. It is an open model: arrivals do not wait for answers.
@@ -107,6 +110,46 @@ func (t Traffic) Peak() float64 {
 		peak = max(peak, p.PerSecond)
 	}
 	return peak
+}
+
+// Over is the traffic with its time axis scaled to d and its rates unchanged; 0
+// keeps its own duration.
+func (t Traffic) Over(d time.Duration) Traffic {
+	if d <= 0 || t.Duration <= 0 {
+		return t
+	}
+	stretch := float64(d) / float64(t.Duration)
+	t.Rate = slices.Clone(t.Rate)
+	for i := range t.Rate {
+		t.Rate[i].At = Duration(float64(t.Rate[i].At) * stretch)
+	}
+	t.Duration = Duration(d)
+	return t
+}
+
+// WithPeak is the traffic with another highest rate: between flat traffic and the
+// traffic itself, so that the number of requests stays, where the peak is between
+// theirs; below, an even stream at that rate; above, every rate in proportion.
+func (t Traffic) WithPeak(perSecond float64) Traffic {
+	full, flat := t.Peak(), t.Flat().Peak()
+	if full == perSecond || full <= 0 {
+		return t
+	}
+	t.Rate = slices.Clone(t.Rate)
+	switch {
+	case perSecond > full:
+		for i := range t.Rate {
+			t.Rate[i].PerSecond *= perSecond / full
+		}
+	case perSecond <= flat:
+		t.Rate = []RatePoint{{PerSecond: perSecond}}
+	default:
+		near := (perSecond - flat) / (full - flat)
+		for i := range t.Rate {
+			t.Rate[i].PerSecond = flat + near*(t.Rate[i].PerSecond-flat)
+		}
+	}
+	return t
 }
 
 // Flat is the same requests at the same mean rate in an even stream: what a load

@@ -69,6 +69,9 @@ type Report struct {
 	// Diagnosis names the cause of a failure, where there is one that the
 	// evidence shows.
 	Diagnosis *Diagnosis `json:"diagnosis,omitempty"`
+	// Explanation is the smallest part of production under which it fails, where
+	// somebody has asked for it.
+	Explanation *Explanation `json:"explanation,omitempty"`
 }
 
 // LegReport is one leg: its evidence, and what was made of it.

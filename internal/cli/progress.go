@@ -158,11 +158,7 @@ func facets(l rehearse.Leg) string {
 	if len(l.Facets) == 0 {
 		return "· every facet flat"
 	}
-	names := make([]string, len(l.Facets))
-	for i, f := range l.Facets {
-		names[i] = string(f)
-	}
-	return "· in force: " + strings.Join(names, ", ")
+	return "· in force: " + strings.ReplaceAll(l.String(), ",", ", ")
 }
 
 // service shows a service's change of state.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +40,7 @@ type legFlags struct {
 
 func (f *legFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.leg, "leg", "production", "staging: every facet flat; production: all in force")
-	c.Flags().StringSliceVar(&f.only, "only", nil, "only these facets in force: network, traffic, data, faults")
+	c.Flags().StringSliceVar(&f.only, "only", nil, "only these facets in force, or parts of them: network, traffic:peak, network:app:db.rtt=41ms; see docs/explain.md")
 	c.MarkFlagsMutuallyExclusive("leg", "only")
 	_ = c.RegisterFlagCompletionFunc("leg", cobra.FixedCompletions([]string{"staging", "production"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("only", cobra.FixedCompletions([]string{"network", "traffic", "data", "faults"}, cobra.ShellCompDirectiveNoFileComp))
@@ -49,14 +48,15 @@ func (f *legFlags) add(c *cobra.Command) {
 
 func (f *legFlags) make() (rehearse.Leg, error) {
 	if len(f.only) > 0 {
-		var facets []rehearse.Facet
-		for _, name := range f.only {
-			if !slices.Contains(rehearse.Facets(), rehearse.Facet(name)) {
-				return rehearse.Leg{}, usageError("there is no facet %q; the facets are network, traffic, data and faults", name)
+		var parts []rehearse.Part
+		for _, text := range f.only {
+			p, err := rehearse.ParsePart(text)
+			if err != nil {
+				return rehearse.Leg{}, err
 			}
-			facets = append(facets, rehearse.Facet(name))
+			parts = append(parts, p)
 		}
-		return rehearse.Only(facets...), nil
+		return rehearse.OnlyParts(parts...), nil
 	}
 	switch f.leg {
 	case "staging":

@@ -16,6 +16,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/database"
 	"github.com/rehearse-dev/rehearse/internal/dataset"
+	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/ledger"
 	"github.com/rehearse-dev/rehearse/internal/rehearsal"
@@ -27,7 +28,8 @@ func (a *app) runCommand() *cobra.Command {
 	var f projectFlags
 	var l legFlags
 	var forward forwardFlag
-	var asJSON bool
+	var x explainFlags
+	var asJSON, explained bool
 	c := &cobra.Command{
 		Use:   "run [DIR]",
 		Short: "Rehearse the change under production's conditions",
@@ -38,20 +40,28 @@ report and tear everything down.
 The exit status is 0 when the verdict is a pass, 1 when it is a fail, 2 when the
 command or the files are wrong, and 3 when the rehearsal could not be run or
 could not show what it should.`,
-		Example: "  rehearse run\n  rehearse run --leg staging\n  rehearse run -f compose.yaml -f compose.fixed.yaml examples/docgen",
+		Example: "  rehearse run\n  rehearse run --leg staging\n  rehearse run --explain\n  rehearse run --only traffic,network:docgen:db.rtt=41ms\n  rehearse run -f compose.yaml -f compose.fixed.yaml examples/docgen",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			leg, err := l.make()
 			if err != nil {
 				return err
 			}
+			if err := x.check(); err != nil {
+				return err
+			}
 			result, err := a.rehearse(cmd.Context(), f, forward, args, "run", leg)
+			if explained && err == nil && report.Overall(result.Report) == rehearse.Fail {
+				_, err = a.explain(cmd.Context(), f, x, result)
+			}
 			return a.conclude(result, err, asJSON)
 		},
 	}
 	f.add(c)
 	l.add(c)
 	forward.add(c)
+	x.add(c)
+	c.Flags().BoolVar(&explained, "explain", false, "where it fails, find the smallest part of production under which it does: see rehearse explain")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
 	return c
 }
@@ -110,14 +120,20 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 	defer a.sweepBeside(ctx)()
 	watch := a.newProgress()
 	defer watch.close()
-	resource := a.Resource(ctx, p.Dir)
-	result, err := rehearsal.Run(ctx, rehearsal.Options{
-		Kind: kind, Plans: plans, Driver: d, Store: a.Store(), Lease: lease, Root: filepath.Join(p.Dir, ".rehearse"),
-		Run: evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))), Version: version(), Env: a.Env, Label: a.Label(),
-		Resource: resource, Forward: to, Secrets: a.secrets, Change: a.job.Change(), Base: a.job.Slug(),
-		Observe: watch.observer(), Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk()), Churn: database.Churn, ComparePlans: database.Plans,
-	})
-	return result, errors.Join(err, a.enter(result, kind, cmp.Or(a.job.Change(), stand.Change(resource))))
+	o := a.rehearsalOptions(p, d, watch)
+	o.Kind, o.Plans, o.Root = kind, plans, filepath.Join(p.Dir, ".rehearse")
+	o.Run = evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	o.Resource, o.Forward, o.Observe = a.Resource(ctx, p.Dir), to, watch.observer()
+	result, err := rehearsal.Run(ctx, o)
+	return result, errors.Join(err, a.enter(result, kind, cmp.Or(a.job.Change(), stand.Change(o.Resource))))
+}
+
+// rehearsalOptions are those that do not depend on what is rehearsed.
+func (a *app) rehearsalOptions(p *stand.Project, d driver.Driver, watch *progress) rehearsal.Options {
+	return rehearsal.Options{
+		Driver: d, Store: a.Store(), Lease: lease, Version: version(), Env: a.Env, Label: a.Label(), Source: recorded(p.Source()), Secrets: a.secrets, Change: a.job.Change(), Base: a.job.Slug(),
+		Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk()), Churn: database.Churn, ComparePlans: database.Plans,
+	}
 }
 
 // enter writes down in the ledger what a rehearsal has cost, as far as it came.

@@ -27,6 +27,8 @@ type Spec struct {
 	Scale    float64
 	Seed     uint64
 	Rows     int64 // of a table that no profile describes
+	// Without are aspects that the rows are made without.
+	Without []rehearse.Aspect
 	// Now is what times are relative to; zero: when the profile was taken.
 	Now time.Time
 }
@@ -53,6 +55,9 @@ func Read(s Spec) (*Files, error) {
 			return nil, err
 		}
 	}
+	for _, a := range s.Without {
+		f.leaveOut(a)
+	}
 	return f, nil
 }
 
@@ -62,6 +67,9 @@ const generation = "rows of generator 1"
 // Key is everything that the rows depend on beside the schema.
 func Key(s Spec) ([]string, error) {
 	out := []string{generation, fmt.Sprintf("scale %g seed %d rows %d", s.Scale, s.Seed, s.Rows)}
+	for _, a := range s.Without {
+		out = append(out, "without "+string(a))
+	}
 	if !s.Now.IsZero() {
 		out = append(out, s.Now.UTC().Format(time.RFC3339Nano))
 	}

@@ -268,13 +268,16 @@ func TestReadProblems(t *testing.T) {
 	if err := os.WriteFile(file, []byte("version: 1\ntabels: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for spec, want := range map[dataset.Spec]string{
-		{Profile: file}:              "tabels",
-		{Profile: file + ".missing"}: "missing",
-		{PlanFile: file}:             "bad.data.yaml",
+	for _, c := range []struct {
+		spec dataset.Spec
+		want string
+	}{
+		{dataset.Spec{Profile: file}, "tabels"},
+		{dataset.Spec{Profile: file + ".missing"}, "missing"},
+		{dataset.Spec{PlanFile: file}, "bad.data.yaml"},
 	} {
-		if _, err := dataset.Read(spec); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Read(%+v): got %v, want an error about %q", spec, err, want)
+		if _, err := dataset.Read(c.spec); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Read(%+v): got %v, want an error about %q", c.spec, err, c.want)
 		}
 	}
 	if _, err := dataset.Open(t.Context(), "http://localhost/x", nil); err == nil || !strings.Contains(err.Error(), "no URL of a database") {

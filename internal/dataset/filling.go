@@ -15,7 +15,7 @@ import (
 
 // SpecOf is what a service's dataset is made of.
 func SpecOf(d *rehearse.DataSpec) Spec {
-	return Spec{Profile: d.Profile, PlanFile: d.PlanFile, Scale: d.Scale, Seed: d.Seed, Rows: d.Rows}
+	return Spec{Profile: d.Profile, PlanFile: d.PlanFile, Scale: d.Scale, Seed: d.Seed, Rows: d.Rows, Without: d.Without}
 }
 
 // FillKey is everything that the rows of a service's dataset depend on, for

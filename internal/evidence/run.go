@@ -41,6 +41,17 @@ type Meta struct {
 	Kind    string         `json:"kind"`    // KindRun or KindCompare
 	Started time.Time      `json:"started"`
 	Legs    []string       `json:"legs"` // in the order in which reports show them
+	Source  Source         `json:"source,omitzero"`
+}
+
+// Source is how the project was read, for who wants to rehearse it again.
+type Source struct {
+	Files    []string `json:"files,omitempty"` // as the command line has them
+	Profiles []string `json:"profiles,omitempty"`
+	EnvFiles []string `json:"envFiles,omitempty"`
+	Config   string   `json:"config,omitempty"`
+	Driver   string   `json:"driver,omitempty"`
+	Seed     uint64   `json:"seed,omitempty"`
 }
 
 // Run is a run directory that is being written.

@@ -288,7 +288,7 @@ func (m *maker) experimentStep(loads []load, s config.Step) *rehearse.Experiment
 	out := &rehearse.ExperimentStep{
 		Name: e.Name, Method: m.methods[e.Name], Steady: e.Value.Steady, During: e.Value.During,
 		Before: orStretch(e.Value.Before), Recover: orStretch(e.Value.Recover), After: orStretch(e.Value.After),
-		Checks: m.makeChecks(e.Value.Checks), Calm: !m.in.Leg.Has(rehearse.FacetFaults),
+		Checks: m.makeChecks(e.Value.Checks),
 	}
 	if len(out.Steady) == 0 {
 		t, err := rehearse.ParseThreshold(steadyState)
@@ -306,7 +306,8 @@ func (m *maker) experimentStep(loads []load, s config.Step) *rehearse.Experiment
 	}
 	s.For = out.Total()
 	out.Load = *m.loadStep(l, s)
-	out.Load.Name = e.Name
+	out.Load.Name, out.Load.Profile = e.Name, l.name
+	m.partOfMethod(out)
 	return out
 }
 

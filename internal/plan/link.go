@@ -25,17 +25,22 @@ func (m *maker) makeLinks(loads []load) []rehearse.LinkSpec {
 			m.unknown("link", o.Link.Name, o.Link.Line, m.links, "rehearse plan lists the links there are.")
 		}
 	}
+	regional := map[rehearse.ServiceName]bool{} // where requests come over links of their own regions
+	for _, l := range loads {
+		regional[l.target] = regional[l.target] || m.regional(l)
+	}
 	links := []rehearse.LinkSpec{}
 	for _, l := range append(ingress, inner...) {
 		// Links by region exist in every leg as far as names go, so that a file
 		// is right or wrong whatever the leg.
-		if l.Client != rehearse.Ingress && rehearse.IsIngress(l.Client) && !m.byRegion() {
+		if l.Client != rehearse.Ingress && rehearse.IsIngress(l.Client) && !regional[l.Upstream] {
 			continue
 		}
 		// In every leg: it is not a condition but a way to look.
 		l.EndTLS = slices.ContainsFunc(m.cfg.Network.Links, func(o config.Link) bool { return o.Link.Name == string(l.ID) && o.TLS == "end" })
-		if m.in.Leg.Has(rehearse.FacetNetwork) {
+		if m.in.Leg.Touches(rehearse.Part{Facet: rehearse.FacetNetwork, Subject: string(l.ID)}) {
 			m.shape(&l)
+			l.Shape = m.partOfShape(l.ID, l.Shape)
 			if !l.Shape.IsZero() {
 				l.Tier = m.cfg.Network.Tier
 			}
@@ -45,11 +50,6 @@ func (m *maker) makeLinks(loads []load) []rehearse.LinkSpec {
 		links = append(links, l)
 	}
 	return links
-}
-
-// byRegion reports whether requests come over a link of their own region.
-func (m *maker) byRegion() bool {
-	return m.in.Leg.Has(rehearse.FacetNetwork) && m.in.Leg.Has(rehearse.FacetTraffic)
 }
 
 // ingressLinks gives every service that is reached from outside a link, and one

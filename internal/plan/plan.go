@@ -6,7 +6,8 @@
 // their shapes and requests their origins, the traffic facet gives load its
 // profile instead of an even stream, the data facet gives databases the
 // production dataset instead of staging's, and without the faults facet experiments
-// break nothing.
+// break nothing. A leg that has only parts of a facet in force changes only
+// these; [Suspects] lists the smallest.
 package plan
 
 import (
@@ -75,6 +76,7 @@ func Make(in Input) (*rehearse.Plan, error) {
 	p.Checks = m.makeChecks(m.cfg.Checks)
 	p.Telemetry = m.telemetry()
 	p.Prices = rehearse.Prices(m.cfg.Cost)
+	m.checkParts(p)
 	if len(m.problems) > 0 {
 		slices.SortStableFunc(m.problems, func(a, b *rehearse.Error) int { return a.Line - b.Line })
 		return nil, m.problems

@@ -109,6 +109,7 @@ func golden(t *testing.T, name string, p *rehearse.Plan) {
 func TestGolden(t *testing.T) {
 	for _, leg := range []rehearse.Leg{
 		rehearse.Staging(), rehearse.Production(), rehearse.Only(rehearse.FacetNetwork), rehearse.Only(rehearse.FacetTraffic),
+		only(t, "network:docgen:db.rtt=41ms,traffic:peak.rate=40/s"),
 	} {
 		t.Run("docgen-"+leg.Name, func(t *testing.T) {
 			p, err := Make(docgen(t, leg))

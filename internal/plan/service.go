@@ -109,7 +109,10 @@ func (m *maker) dataset(s *rehearse.Service, ref config.Ref) {
 	d := e.Value
 	// What staging has is its own files, or where rows are generated for
 	// production, the files without these.
-	flat := !m.in.Leg.Has(rehearse.FacetData) && (len(d.Staging) > 0 || d.Generates())
+	flat := !m.in.Leg.Touches(rehearse.Part{Facet: rehearse.FacetData, Subject: ref.Name}) && (len(d.Staging) > 0 || d.Generates())
+	if len(d.Staging) > 0 || d.Generates() {
+		s.Dataset = ref.Name
+	}
 	files := d.SQL
 	if flat && len(d.Staging) > 0 {
 		files = d.Staging
@@ -129,6 +132,7 @@ func (m *maker) dataset(s *rehearse.Service, ref config.Ref) {
 	}
 	s.Data.Scale, s.Data.Seed, s.Data.Churn = cmp.Or(d.Scale, 1), cmp.Or(d.Seed, 1), d.Churn
 	s.Data.After = m.absolutes(d.After)
+	m.partOfData(s.Data)
 	if s.Recipe != "" && s.Recipe != "postgres" && s.Recipe != "mariadb" {
 		m.problem(ref.Line, "the recipe "+s.Recipe+" of the service "+string(s.Name)+" has no tables to generate rows for", "Datasets are for PostgreSQL and MariaDB.")
 	}

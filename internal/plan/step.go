@@ -146,9 +146,7 @@ func (m *maker) suiteStep(e config.Entry[config.Suite]) *rehearse.SuiteStep {
 
 func (m *maker) loadStep(l load, s config.Step) *rehearse.LoadStep {
 	t := l.file.Over(time.Duration(s.For))
-	if !m.in.Leg.Has(rehearse.FacetTraffic) {
-		t = t.Flat()
-	}
+	t = m.partOfTraffic(l.name, t)
 	if len(t.Origins) == 0 {
 		t.Origins = []rehearse.Origin{{Weight: 1}}
 	}
@@ -156,7 +154,7 @@ func (m *maker) loadStep(l load, s config.Step) *rehearse.LoadStep {
 	for i := range t.Origins {
 		o := &t.Origins[i]
 		client := rehearse.Ingress
-		if m.byRegion() {
+		if m.regional(l) {
 			client = rehearse.IngressFrom(o.Region)
 		}
 		o.Link = rehearse.MakeLinkID(client, l.target)

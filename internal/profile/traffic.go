@@ -43,16 +43,9 @@ func ReadTraffic(path string) (*Traffic, error) {
 // and have no link yet. Each call gives slices of its own; the maps are shared
 // and must not be changed.
 func (t *Traffic) Over(d time.Duration) rehearse.Traffic {
-	out := t.own
+	out := t.own.Over(d)
 	out.Rate = slices.Clone(out.Rate)
 	out.Origins = slices.Clone(out.Origins)
 	out.Requests = slices.Clone(out.Requests)
-	if d > 0 {
-		stretch := float64(d) / float64(out.Duration)
-		for i := range out.Rate {
-			out.Rate[i].At = rehearse.Duration(float64(out.Rate[i].At) * stretch)
-		}
-		out.Duration = rehearse.Duration(d)
-	}
 	return out
 }

@@ -40,10 +40,11 @@ type Options struct {
 	Root    string        // the project's .rehearse directory
 	Run     rehearse.RunID
 	Version string
-	Env     []string // the environment of suites
-	Change  string   // the change that is rehearsed, as a CI names it; see environment.Meta
-	Base    string   // what environments' names begin with; empty: the project's name
-	Label   string   // marks the processes of suites as ours, so that gc finds them
+	Source  evidence.Source // of the project, for who explains the run later
+	Env     []string        // the environment of suites
+	Change  string          // the change that is rehearsed, as a CI names it; see environment.Meta
+	Base    string          // what environments' names begin with; empty: the project's name
+	Label   string          // marks the processes of suites as ours, so that gc finds them
 	// Resource are attributes of all telemetry: the commit, the pull request.
 	Resource map[string]string
 	Forward  *otlp.Forwarder // is given all telemetry as it comes; may be nil
@@ -89,7 +90,7 @@ type Result struct {
 // is nil only when not even a run directory could be made. A change that fails
 // is no error.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	meta := evidence.Meta{Run: o.Run, Project: o.Plans[0].Project, Version: o.Version, Kind: o.Kind, Started: time.Now()}
+	meta := evidence.Meta{Run: o.Run, Project: o.Plans[0].Project, Version: o.Version, Kind: o.Kind, Started: time.Now(), Source: o.Source}
 	for _, p := range o.Plans {
 		meta.Legs = append(meta.Legs, p.Leg.Name)
 	}
@@ -122,6 +123,7 @@ func Judge(dir string) (*Result, error) {
 		judgeLeg(dir, &r.Legs[i])
 	}
 	r.Diagnosis = diagnose(&r)
+	r.Explanation = explained(dir)
 	return &Result{Report: r, Dir: dir}, nil
 }
 

@@ -39,7 +39,8 @@ type page struct {
 	Cost        string // empty when the evidence does not say
 	Summary     string
 	Legs        []legView
-	Why         *whyView // nil without a diagnosis
+	Why         *whyView     // nil without a diagnosis
+	Explained   *explainView // nil where nobody has asked
 	Checks      []Difference
 	Traces      []traceView
 	Telemetry   []telemetryView
@@ -186,6 +187,7 @@ func newPage(r rehearse.Report) page {
 	}
 	x := examplesOf(r, legs)
 	p.Why = newWhyView(r, legs, colors, x)
+	p.Explained = newExplainView(r.Explanation)
 	p.Traces = x.views(legs, colors)
 	for i, l := range legs {
 		if p.Started == "" && !l.started.IsZero() {
@@ -287,6 +289,9 @@ func newLegView(i int, l leg, color string, x examples) legView {
 	v := legView{Name: l.Name, Color: color, Outcome: l.Verdict.Outcome, Facets: "every facet flat"}
 	if f := l.plan.Leg.Facets; len(f) > 0 {
 		v.Facets = joined(f) + " as in production"
+	}
+	if len(l.plan.Leg.Parts) > 0 {
+		v.Facets = "of production only " + strings.ReplaceAll(l.plan.Leg.String(), ",", ", ")
 	}
 	var all []rehearse.Sample
 	for _, d := range l.loads {

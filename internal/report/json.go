@@ -22,7 +22,8 @@ type jsonReport struct {
 	Legs          []jsonLeg        `json:"legs"`
 	Differences   []Difference     `json:"differences"`
 
-	Diagnosis *rehearse.Diagnosis `json:"diagnosis,omitempty"`
+	Diagnosis   *rehearse.Diagnosis   `json:"diagnosis,omitempty"`
+	Explanation *rehearse.Explanation `json:"explanation,omitempty"`
 }
 
 type jsonLeg struct {
@@ -31,6 +32,7 @@ type jsonLeg struct {
 	Outcome     rehearse.Outcome       `json:"outcome"`
 	Seed        uint64                 `json:"seed"`
 	Facets      []rehearse.Facet       `json:"facets"`
+	Parts       []rehearse.Part        `json:"parts,omitempty"`
 	Driver      string                 `json:"driver,omitempty"`
 	Environment rehearse.EnvironmentID `json:"environment,omitempty"`
 	Started     time.Time              `json:"started,omitzero"`
@@ -98,6 +100,7 @@ func JSON(w io.Writer, r rehearse.Report) error {
 		Outcome:       Overall(r),
 		Legs:          []jsonLeg{},
 		Differences:   []Difference{},
+		Explanation:   r.Explanation,
 	}
 	for _, l := range legsOf(r) {
 		out.Legs = append(out.Legs, newJSONLeg(l))
@@ -126,6 +129,7 @@ func newJSONLeg(l leg) jsonLeg {
 		Outcome:     l.Verdict.Outcome,
 		Seed:        l.Verdict.Seed,
 		Facets:      list(l.plan.Leg.Facets),
+		Parts:       l.plan.Leg.Parts,
 		Driver:      l.plan.Driver,
 		Environment: l.begin.Environment,
 		Started:     l.started,

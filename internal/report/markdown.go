@@ -16,6 +16,7 @@ func Markdown(w io.Writer, r rehearse.Report) error {
 	fmt.Fprintf(b, "### %s %s\n\n", outcomeSign(Overall(r)), md(headline(r.Legs)))
 	fmt.Fprintf(b, "%s\n", md(summary(r)))
 	mdDiagnosis(b, r)
+	mdExplanation(b, r)
 
 	all := checks(r.Legs)
 	var telling []Difference

@@ -24,6 +24,10 @@ func Terminal(w io.Writer, r rehearse.Report, opt TerminalOptions) error {
 	t.checks(r.Legs)
 	t.differences(r.Legs)
 	t.why(r)
+	if x := r.Explanation; x != nil {
+		fmt.Fprintln(t)
+		t.explanation(*x)
+	}
 	for _, l := range legs {
 		t.findings(l)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/compose"
 	"github.com/rehearse-dev/rehearse/internal/config"
+	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/plan"
 	"github.com/rehearse-dev/rehearse/internal/profile"
 )
@@ -178,6 +179,15 @@ func (p *Project) plan(in plan.Input) (*rehearse.Plan, error) {
 		return nil, problems
 	}
 	return made, err
+}
+
+// Source says how the project was read.
+func (p *Project) Source() Source { return p.source }
+
+// Suspects lists what a plan of the project has of production, in the smallest
+// parts.
+func (p *Project) Suspects(made *rehearse.Plan) []rehearse.Suspect {
+	return plan.Suspects(made, dataset.Aspects)
 }
 
 // Variables are what the project's own .env files say, for secrets and configs

@@ -18,6 +18,8 @@ type Record struct {
 	Action *ActionEvent `json:"action,omitempty"`
 	// Happening is what befell a service beneath it.
 	Happening *Happening `json:"happening,omitempty"`
+	// Usage is what services with a limit of CPU time used in a step.
+	Usage *UsageResult `json:"usage,omitempty"`
 	// Migration is what a change's migrations did, Churn what was written beside a
 	// load, and Plans how the plans of statements changed.
 	Migration *MigrationResult `json:"migration,omitempty"`
@@ -62,6 +64,11 @@ type ServiceEvent struct {
 	Reset    bool         `json:"reset,omitempty"`    // it is given its first data again
 	Detail   string       `json:"detail,omitempty"`   // why it failed, as a sentence
 	LogTail  []string     `json:"logTail,omitempty"`  // the last lines before it failed
+	// OutOfMemory says that the kernel had ended it at its memory limit.
+	OutOfMemory bool `json:"outOfMemory,omitempty"`
+	// Restart counts, from 1, how often the service has been started again after an
+	// end, as its restart policy asks; zero where it is not.
+	Restart int `json:"restart,omitempty"`
 	// Lost says that what ran the service went away beneath it: nothing that was
 	// seen from then on speaks against the project.
 	Lost bool `json:"lost,omitempty"`
@@ -98,6 +105,45 @@ type LinkEvent struct {
 	Set     []Fault  `json:"set,omitempty"`
 	Cleared []string `json:"cleared,omitempty"`
 	Shape   *Shape   `json:"shape,omitempty"` // nil: as it was
+}
+
+// UsageResult is what services with a limit of CPU time used in a step.
+type UsageResult struct {
+	Step     string         `json:"step"`
+	Services []ServiceUsage `json:"services"`
+}
+
+// ServiceUsage is what one service used in a step.
+type ServiceUsage struct {
+	Service   ServiceName `json:"service"`
+	CPU       Duration    `json:"cpu"`    // all its threads' time
+	Memory    int64       `json:"memory"` // in bytes, at the step's end
+	Throttled Throttling  `json:"throttled"`
+}
+
+// Throttling is how the kernel holds a service to its limit of CPU time, which is
+// one of so much in each period of a tenth of a second or so.
+type Throttling struct {
+	Periods   int64    `json:"periods"`   // in which it wanted to run
+	Throttled int64    `json:"throttled"` // those in which it had used up its share
+	For       Duration `json:"for"`       // how long it was kept from running, on all CPUs together
+}
+
+// Share is the part of periods in which it was throttled, from 0 to 1.
+func (t Throttling) Share() float64 {
+	if t.Periods <= 0 {
+		return 0
+	}
+	return float64(t.Throttled) / float64(t.Periods)
+}
+
+// Since is what has come to t since an earlier reading; where the service has been
+// started anew in between, all of it.
+func (t Throttling) Since(earlier Throttling) Throttling {
+	if t.Periods < earlier.Periods {
+		return t
+	}
+	return Throttling{Periods: t.Periods - earlier.Periods, Throttled: t.Throttled - earlier.Throttled, For: t.For - earlier.For}
 }
 
 // Tick is the state of every link at a moment, for charts.

@@ -241,6 +241,8 @@ type Process interface {
 type Exit struct {
 	Code   int    // 128+N after signal N
 	Reason string // "exit 1", "signal: killed", "out of memory"
+	// OutOfMemory says that the kernel ended it at its memory limit.
+	OutOfMemory bool
 	// Lost says that nobody knows: what ran the service has gone away, as an engine
 	// that was stopped.
 	Lost bool
@@ -260,4 +262,7 @@ type Usage struct {
 	Memory    int64             `json:"memory"` // resident, in bytes; shared memory in equal shares where the host tells
 	CPU       rehearse.Duration `json:"cpu"`    // since its start
 	Processes int               `json:"processes"`
+	// Throttled is since its start, too; zero where it has no limit of CPU time, or
+	// nobody counts.
+	Throttled rehearse.Throttling `json:"throttled,omitzero"`
 }

@@ -359,6 +359,11 @@ func (e *Environment) Status(ctx context.Context) []Status {
 	return out
 }
 
+// Usage is what a service uses now.
+func (e *Environment) Usage(ctx context.Context, name rehearse.ServiceName) (driver.Usage, error) {
+	return e.inner.Usage(ctx, name)
+}
+
 // Failures lists services that have failed since they were ready and have not
 // come back.
 func (e *Environment) Failures() []rehearse.ServiceName {

@@ -149,6 +149,18 @@ func (s *stage) of(name rehearse.ServiceName) []rehearse.ServiceState {
 	return out
 }
 
+// restarts is how often a service was started again, by its events.
+func (s *stage) restarts(name rehearse.ServiceName) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ev := range s.events {
+		if ev.Service == name {
+			n = max(n, ev.Restart)
+		}
+	}
+	return n
+}
+
 // last is the last event with a state.
 func (s *stage) last(t *testing.T, name rehearse.ServiceName, state rehearse.ServiceState) rehearse.ServiceEvent {
 	t.Helper()

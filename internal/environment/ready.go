@@ -27,14 +27,21 @@ const (
 	lastPause  = 500 * time.Millisecond
 	// probeTime is how long one question may take.
 	probeTime = 5 * time.Second
+	// settleTime is how long a service of which nothing can be asked has to run
+	// before it counts as ready: one that cannot work ends sooner.
+	settleTime = 250 * time.Millisecond
 )
 
 // awaitReady asks every probe until it holds, whatever interval the Compose file
 // gives: an interval is for a service that runs for months.
 func (s *service) awaitReady(life context.Context, p driver.Process, deadline time.Time) error {
+	probes := s.probes()
+	if len(probes) == 0 {
+		return runsOn(life, p)
+	}
 	ctx, cancel := context.WithDeadline(life, deadline)
 	defer cancel()
-	for _, probe := range s.probes() {
+	for _, probe := range probes {
 		ask, err := s.question(probe)
 		if err != nil {
 			return err
@@ -55,6 +62,18 @@ func (s *service) awaitReady(life context.Context, p driver.Process, deadline ti
 		return errExited
 	default:
 		return nil
+	}
+}
+
+// runsOn waits until a service has run for a moment.
+func runsOn(life context.Context, p driver.Process) error {
+	select {
+	case <-p.Done():
+		return errExited
+	case <-time.After(settleTime):
+		return nil
+	case <-life.Done():
+		return context.Cause(life)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -204,6 +205,57 @@ func TestImpossibleProbes(t *testing.T) {
 				t.Errorf("Up with the probe %+v succeeds", probe)
 			}
 			s.nothingLeft(t)
+		})
+	}
+}
+
+// TestRunsOn has services of which nothing can be asked, and which end after a
+// time.
+func TestRunsOn(t *testing.T) {
+	for _, test := range []struct {
+		after   string
+		code    int
+		restart string
+		ready   bool
+		want    []rehearse.ServiceState
+	}{
+		{"200ms", 3, "", false, states(rehearse.Waiting, rehearse.Starting, rehearse.Failed)},
+		{"200ms", 0, "", true, states(rehearse.Waiting, rehearse.Starting, rehearse.Done)},
+		{"300ms", 3, "", true, states(rehearse.Waiting, rehearse.Starting, rehearse.Ready, rehearse.Failed)},
+		{"200ms", 3, "on-failure:1", false, states(rehearse.Waiting, rehearse.Starting, rehearse.Starting, rehearse.Starting, rehearse.Failed)},
+	} {
+		t.Run(fmt.Sprint(test.after, " ", test.code, " ", test.restart), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t)
+				s.programs["it"] = func(ctx context.Context, h *memory.Host, _ []string) int {
+					fmt.Fprintln(h.Stderr(), "no configuration")
+					pause(ctx, test.after)
+					return test.code
+				}
+				e, err := s.up(t, t.Context(), []rehearse.Service{{Name: "it", Image: "it", Restart: test.restart}})
+				if test.ready != (err == nil) {
+					t.Errorf("Up: %v, want ready: %t", err, test.ready)
+				}
+				if known, ok := errors.AsType[*rehearse.Error](err); err != nil && (!ok || !strings.Contains(known.Msg, "exit 3") || !strings.Contains(known.Hint, "no configuration")) {
+					t.Errorf("Up: %v, want its exit code and its last lines", err)
+				}
+				time.Sleep(time.Second) // of the bubble's clock
+				got := slices.DeleteFunc(s.of("it"), func(s rehearse.ServiceState) bool { return s == rehearse.Building })
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("it went through (-want +got):\n%s", diff)
+				}
+				if test.restart != "" {
+					if got := s.restarts("it"); got != 1 {
+						t.Errorf("the evidence has %d restarts, want 1", got)
+					}
+				}
+				if e != nil {
+					if err := e.Down(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+				s.nothingLeft(t)
+			})
 		})
 	}
 }

@@ -38,6 +38,9 @@ type service struct {
 	// migrated says that the migrations have run on what it has now. It belongs to
 	// the goroutine in run.
 	migrated bool
+	// restarted counts how often its restart policy has started it again. It belongs
+	// to the goroutine in run.
+	restarted int
 
 	mu     sync.Mutex
 	state  rehearse.ServiceState
@@ -185,7 +188,7 @@ func (s *service) startUntilSettled(life context.Context) {
 			return
 		case attempt >= restarts(s.spec.Restart, exit.Code), !isSettled && time.Now().After(deadline):
 			s.giveUp(life, s.exitError(exit), rehearse.ServiceEvent{
-				Detail: fmt.Sprintf("it ended (%s) after %v", exit.Reason, rehearse.Round(time.Since(begun))), ExitCode: &exit.Code, Reason: exit.Reason,
+				Detail: fmt.Sprintf("it ended (%s) after %v", exit.Reason, rehearse.Round(time.Since(begun))), ExitCode: &exit.Code, Reason: exit.Reason, OutOfMemory: exit.OutOfMemory,
 				LogTail: s.log.tail(), After: rehearse.Duration(time.Since(begun)),
 			})
 			return
@@ -194,8 +197,9 @@ func (s *service) startUntilSettled(life context.Context) {
 		if isSettled {
 			state = rehearse.Failed // it was there and went away: that is news, also if it comes back
 		}
+		s.restarted++
 		s.enter(rehearse.ServiceEvent{
-			State: state, Again: true, Reason: exit.Reason, Detail: fmt.Sprintf("it ended (%s) and is started again, as restart: %s asks", exit.Reason, s.spec.Restart),
+			State: state, Again: true, Restart: s.restarted, OutOfMemory: exit.OutOfMemory, Reason: exit.Reason, Detail: fmt.Sprintf("it ended (%s) and is started again, as restart: %s asks", exit.Reason, s.spec.Restart),
 			ExitCode: &exit.Code, LogTail: s.log.tail(), After: rehearse.Duration(time.Since(begun)),
 		})
 		select {
@@ -334,7 +338,7 @@ func (s *service) stop(ctx context.Context) {
 		if s.status().State == rehearse.Ready {
 			exit := p.Exit()
 			s.enter(rehearse.ServiceEvent{
-				State: rehearse.Failed, ExitCode: &exit.Code, Reason: exit.Reason, LogTail: s.log.tail(),
+				State: rehearse.Failed, ExitCode: &exit.Code, Reason: exit.Reason, OutOfMemory: exit.OutOfMemory, LogTail: s.log.tail(),
 				Detail: fmt.Sprintf("it had ended (%s) when the environment was to go down", exit.Reason),
 			})
 		}

@@ -352,7 +352,8 @@ func tryLock(path string) (unlock func(), free bool) {
 
 // Collect removes what dead environments have left: their processes and other
 // remnants, found both by asking the drivers and by reading the journals, and
-// their directories. It returns what it removed, a line for each.
+// their directories. It returns what it removed, a line for each, without the
+// records of environments of which nothing else was left.
 func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed []string, err error) {
 	entries, err := s.List()
 	if err != nil {
@@ -363,6 +364,8 @@ func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed 
 		alive[e.ID] = e.Alive
 	}
 	var problems []error
+	left := map[rehearse.EnvironmentID]bool{} // of these something was found
+	asked := map[string]bool{"": true}        // drivers; an entry without one has nothing that a driver could know of
 	// First what runs, so that nothing writes into a directory being removed.
 	for _, d := range drivers {
 		found, err := d.List(ctx)
@@ -370,7 +373,9 @@ func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed 
 			problems = append(problems, fmt.Errorf("driver %s: %w", d.Name(), err))
 			continue
 		}
+		asked[d.Name()] = true
 		for _, r := range found {
+			left[r.Environment] = true
 			if live, known := alive[r.Environment]; live || !known && s.justMade(r.Environment) {
 				continue
 			}
@@ -391,7 +396,7 @@ func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed 
 		}
 		if err := collectEntry(ctx, e, drivers); err != nil {
 			problems = append(problems, fmt.Errorf("remove what is left of %s: %w", e.ID, err))
-		} else {
+		} else if left[e.ID] || !asked[e.Driver] {
 			removed = append(removed, "environment "+string(e.ID))
 		}
 		unlock()

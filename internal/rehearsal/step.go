@@ -22,6 +22,7 @@ const tickEvery = 250 * time.Millisecond
 
 // step runs one step while the links are watched.
 func (l *leg) step(ctx context.Context, step rehearse.Step) error {
+	before := l.usage(ctx)
 	watch, stop := context.WithCancel(ctx)
 	watched := make(chan error, 1)
 	go func() { watched <- l.watch(watch, step.Name()) }()
@@ -36,6 +37,9 @@ func (l *leg) step(ctx context.Context, step rehearse.Step) error {
 	}
 	stop()
 	if lost := <-watched; err == nil {
+		err = lost
+	}
+	if lost := l.used(ctx, step.Name(), before); err == nil {
 		err = lost
 	}
 	return err

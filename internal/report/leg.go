@@ -26,6 +26,7 @@ type leg struct {
 	actions  []rehearse.ActionEvent
 	damage   []string
 
+	usage      []rehearse.UsageResult
 	migrations []rehearse.MigrationResult
 	churns     []rehearse.ChurnResult
 	plans      []rehearse.PlansResult
@@ -99,6 +100,9 @@ func newLeg(lr rehearse.LegReport) leg {
 			l.links = l.shownLinks(rec.Links.Links)
 		case rec.Fact != nil:
 			l.facts = append(l.facts, *rec.Fact)
+		case rec.Usage != nil:
+			l.usage = append(l.usage, *rec.Usage)
+			l.facts = append(l.facts, throttledFacts(*rec.Usage)...)
 		case rec.Migration != nil:
 			l.migrations = append(l.migrations, *rec.Migration)
 		case rec.Churn != nil:

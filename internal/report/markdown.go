@@ -42,6 +42,7 @@ func Markdown(w io.Writer, r rehearse.Report) error {
 		mdExperiments(b, l)
 		mdDatabases(b, l)
 		mdLinks(b, l)
+		mdBeneath(b, l)
 		mdRefused(b, l)
 		mdTelemetry(b, l)
 	}

@@ -35,6 +35,7 @@ func Terminal(w io.Writer, r rehearse.Report, opt TerminalOptions) error {
 		t.experiments(l)
 		t.databases(l)
 		t.links(l)
+		t.beneath(l)
 		t.refused(l)
 		t.telemetry(l)
 	}

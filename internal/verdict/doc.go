@@ -4,6 +4,7 @@
 //
 //	ready                      did every service become ready
 //	stayed up                  did none fail after that
+//	within memory              only when a process was killed and its service went on
 //	STEP: load offered         did the generator send what the traffic profile asks
 //	STEP: THRESHOLD            does each threshold hold
 //	STEP: steady before: …     did an experiment's steady state hold before its method
@@ -17,6 +18,8 @@
 //	network: in force          did the network condition touch any traffic
 //	evidence complete          only when it is not
 //	left nothing behind        only when something was left
+//	environment kept           only when what runs the services went away
+//	left alone                 only when somebody else did something to services
 //
 // A finding fails when the evidence shows that the project is at fault, and is
 // unverified when the evidence cannot show the one or the other: no samples, a

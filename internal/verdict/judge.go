@@ -22,6 +22,7 @@ func Judge(leg string, ev *rehearse.Evidence) rehearse.Verdict {
 
 	ready := judgeReady(plan, ev)
 	v.Findings = append(v.Findings, ready, judgeStayedUp(ev, ready))
+	v.Findings = append(v.Findings, judgeMemory(plan, ev)...)
 	v.Findings = append(v.Findings, judgeMigrations(plan, ev)...)
 	for _, step := range plan.Steps {
 		switch {
@@ -42,6 +43,12 @@ func Judge(leg string, ev *rehearse.Evidence) rehearse.Verdict {
 	if lost := judgeLost(ev); lost != nil {
 		excuse(v.Findings)
 		v.Findings = append(v.Findings, *lost)
+	}
+	if outside := judgeOutside(ev, ready); outside != nil {
+		if outside.Outcome != rehearse.Pass {
+			excuse(v.Findings)
+		}
+		v.Findings = append(v.Findings, *outside)
 	}
 	v.Outcome = rehearse.Conclude(v.Findings)
 	return v

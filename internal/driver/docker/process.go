@@ -198,6 +198,7 @@ func (p *process) exitOf(ctx context.Context, i *instance, code int) driver.Exit
 		return exit
 	}
 	if got.Container.State.OOMKilled {
+		exit.OutOfMemory = true
 		exit.Reason = "out of memory"
 		if m := p.s.spec.Limits.Memory; m > 0 {
 			exit.Reason += fmt.Sprintf(": the limit is %s", megabytes(m))

@@ -32,6 +32,9 @@ func (e *environment) Usage(ctx context.Context, name rehearse.ServiceName) (dri
 		sum.Memory += u.Memory
 		sum.CPU += u.CPU
 		sum.Processes += u.Processes
+		sum.Throttled.Periods += u.Throttled.Periods
+		sum.Throttled.Throttled += u.Throttled.Throttled
+		sum.Throttled.For += u.Throttled.For
 	}
 	return sum, nil
 }
@@ -49,9 +52,11 @@ func (e *environment) usage(ctx context.Context, i *instance) (driver.Usage, err
 	if err := json.NewDecoder(got.Body).Decode(&s); err != nil {
 		return driver.Usage{}, err
 	}
+	held := s.CPUStats.ThrottlingData
 	return driver.Usage{
 		Memory: resident(s.MemoryStats), CPU: rehearse.Duration(s.CPUStats.CPUUsage.TotalUsage),
 		Processes: int(s.PidsStats.Current),
+		Throttled: rehearse.Throttling{Periods: int64(held.Periods), Throttled: int64(held.ThrottledPeriods), For: rehearse.Duration(held.ThrottledTime)},
 	}, nil
 }
 

@@ -391,12 +391,14 @@ func (e *environment) Usage(ctx context.Context, name rehearse.ServiceName) (dri
 		return driver.Usage{}, err
 	}
 	s.mu.Lock()
-	p := s.proc
+	p, group := s.proc, s.group
 	s.mu.Unlock()
 	if p == nil {
 		return driver.Usage{}, nil
 	}
-	return usageOf(e.iso.processes(p)), nil
+	u := usageOf(e.iso.processes(p))
+	u.Throttled = group.throttled()
+	return u, nil
 }
 
 // Facts says how the environment was made.

@@ -106,7 +106,7 @@ func (p *jailProcess) gone() {
 			}
 			if p.cause != nil {
 				if why := p.cause(); why != "" {
-					p.exit.Reason = why
+					p.exit.Reason, p.exit.OutOfMemory = why, true
 				}
 			}
 			for pid, w := range p.others {

@@ -169,6 +169,38 @@ func (g *controlGroup) cause() string {
 	return ""
 }
 
+// throttled is how the kernel has held the group to its limit of CPU time.
+func (g *controlGroup) throttled() rehearse.Throttling {
+	var t rehearse.Throttling
+	if g == nil {
+		return t
+	}
+	for _, d := range g.dirs {
+		data, err := os.ReadFile(filepath.Join(d, "cpu.stat"))
+		if err != nil {
+			continue // of another resource
+		}
+		for line := range strings.Lines(string(data)) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+			n, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				continue
+			}
+			switch name {
+			case "nr_periods":
+				t.Periods = n
+			case "nr_throttled":
+				t.Throttled = n
+			case "throttled_time": // of version 1
+				t.For = rehearse.Duration(n)
+			case "throttled_usec": // of version 2
+				t.For = rehearse.Duration(time.Duration(n) * time.Microsecond)
+			}
+		}
+	}
+	return t
+}
+
 // remove takes the groups away; the last one also the environment's.
 func (g *controlGroup) remove() {
 	for _, d := range g.own() {

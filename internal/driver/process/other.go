@@ -41,6 +41,7 @@ func (*environment) limit(s *service) (*controlGroup, error) { return nil, nil }
 func (*controlGroup) lists() ([]*os.File, error)             { return nil, nil }
 func (*controlGroup) remove()                                {}
 func (*controlGroup) cause() string                          { return "" }
+func (*controlGroup) throttled() rehearse.Throttling         { return rehearse.Throttling{} }
 func (*environment) removeGroups()                           {}
 
 func limitsFact() rehearse.Fact {

@@ -99,8 +99,13 @@ func (p *place) execs(name rehearse.ServiceName) {
 	}
 	out.Reset()
 	code, err = p.Exec(t.Context(), name, driver.Command{Args: []string{"no-such-program"}, Stdout: &out, Stderr: &out})
-	if err != nil || code != 126 && code != 127 || !strings.Contains(out.String(), "no-such-program") {
-		t.Errorf("a program that is not there: %d, %v, %q; want 126 or 127, and its name", code, err, &out)
+	if want := "no-such-program cannot be run: there is no such program\n"; err != nil || code != 127 || out.String() != want {
+		t.Errorf("a program that is not there: %d, %v, %q; want 127, %q", code, err, &out, want)
+	}
+	out.Reset()
+	code, err = p.Exec(t.Context(), name, driver.Command{Args: []string{"/etc/passwd"}, Stdout: &out, Stderr: &out})
+	if want := "/etc/passwd cannot be run: permission denied\n"; err != nil || code != 126 || out.String() != want {
+		t.Errorf("a file that is no program: %d, %v, %q; want 126, %q", code, err, &out, want)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())

@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,6 +68,9 @@ func (e *environment) execIn(ctx context.Context, i *instance, q execRequest) (i
 	}
 	streams, err := e.engine.api.ExecAttach(ctx, made.ID, attach)
 	if err != nil {
+		if u, ok := unrunnableFrom(err.Error()); ok {
+			return u.say(q), nil
+		}
 		return 0, explain(err)
 	}
 	defer streams.Close()
@@ -77,13 +81,14 @@ func (e *environment) execIn(ctx context.Context, i *instance, q execRequest) (i
 		}()
 	}
 	copied := make(chan struct{})
+	out := &firstWords{to: orDiscard(q.Stdout)}
 	go func() {
 		defer close(copied)
 		if o.TTY {
-			_, _ = io.Copy(orDiscard(q.Stdout), streams.Reader)
+			_, _ = io.Copy(out, streams.Reader)
 			return
 		}
-		_, _ = stdcopy.StdCopy(orDiscard(q.Stdout), orDiscard(q.Stderr), streams.Reader)
+		_, _ = stdcopy.StdCopy(out, orDiscard(q.Stderr), streams.Reader)
 	}()
 	select {
 	case <-copied:
@@ -93,7 +98,11 @@ func (e *environment) execIn(ctx context.Context, i *instance, q execRequest) (i
 		<-copied
 		return 0, ctx.Err()
 	}
-	return e.exitOfExec(ctx, made.ID)
+	code, err := e.exitOfExec(ctx, made.ID)
+	if u, ok := unrunnableFrom(string(out.held)); err == nil && ok && (code == codeUnrunnable || code == codeNotFound) {
+		return u.say(q), nil
+	}
+	return code, errors.Join(err, out.flush())
 }
 
 // exitOfExec is the exit code of a command whose output has ended. The engine may

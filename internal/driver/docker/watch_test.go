@@ -151,3 +151,38 @@ func TestOutside(t *testing.T) {
 		t.Errorf("late we hear %+v", ev)
 	}
 }
+
+// TestLimits has one service want more memory than it may have, and another more
+// CPU time.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	hungry := shell(t, "hungry", "while :; do tail /dev/zero; sleep 1; done")
+	hungry.Limits.Memory = 16 << 20
+	busy := shell(t, "busy", "while :; do :; done")
+	busy.Limits.CPUs = 0.2
+	p := open(t, newDriver(t, "limits"), "limits", "limits", hungry, busy)
+	h := p.listen()
+	p.start("busy")
+	proc, _ := p.start("hungry")
+	ev := h.await("hungry", rehearse.HappenedOOM)
+	if want := "hungry ran out of memory: the limit is 16.8 MB"; ev.Outside || ev.Detail != want {
+		t.Errorf("we hear %+v, want %q, its own doing", ev, want)
+	}
+	select {
+	case <-proc.Done():
+		t.Errorf("only its child was to end, and it ended itself: %+v", proc.Exit())
+	default:
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		u, err := p.Usage(t.Context(), "busy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if held := u.Throttled; held.Throttled > 0 && held.Throttled <= held.Periods && held.For > 0 {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("a loop with a fifth of a CPU was held to it like this: %+v", held)
+		}
+		time.Sleep(50 * time.Millisecond) // until the kernel has counted
+	}
+}

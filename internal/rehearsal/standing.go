@@ -8,6 +8,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 )
 
 // StandingOptions are what the steps of a plan need at an environment that stands
@@ -20,6 +21,7 @@ type StandingOptions struct {
 	Root    string // the project's .rehearse directory
 	Run     rehearse.RunID
 	Version string
+	Secrets *redact.Secrets // are taken out of everything that is written, by value
 	Observe Observer
 }
 
@@ -37,6 +39,7 @@ func Standing(ctx context.Context, o StandingOptions) (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
+	run.Secrets = o.Secrets
 	out, err := run.Leg(plan.Leg.Name)
 	if err != nil {
 		return run.Dir(), err

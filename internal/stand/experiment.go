@@ -40,10 +40,10 @@ type Progress struct {
 	Action *rehearse.ActionEvent `json:"action,omitempty"`
 }
 
-// Experiment has an environment run an experiment, and returns the run directory
+// At has an environment run the experiment, and returns the run directory
 // with its evidence. The environment's own process does it: when ctx ends, or the
 // caller's process, it mends what is broken. tell is called for what happens, by
-// one goroutine. Experiment waits until all is mended.
+// one goroutine. It waits until all is mended.
 func (x Experiment) At(ctx context.Context, e environment.Entry, tell func(Progress)) (dir string, err error) {
 	body, err := json.Marshal(x)
 	if err != nil {
@@ -77,7 +77,7 @@ func (x Experiment) At(ctx context.Context, e environment.Entry, tell func(Progr
 
 // answerExperiment runs an experiment. One at a time: two would break each other's
 // steady state.
-func answerExperiment(ctx context.Context, env *environment.Environment, busy chan struct{}, q control.Request, files []*os.File) (string, error) {
+func (h *Host) answerExperiment(ctx context.Context, env *environment.Environment, busy chan struct{}, q control.Request, files []*os.File) (string, error) {
 	if len(files) != 1 {
 		return "", fmt.Errorf("experiment comes with %d streams, not 1", len(files))
 	}
@@ -105,7 +105,7 @@ func answerExperiment(ctx context.Context, env *environment.Environment, busy ch
 		}
 	}
 	return rehearsal.Standing(ctx, rehearsal.StandingOptions{
-		Environment: env, Plan: x.Plan, Root: x.Root, Run: x.Run, Version: x.Version,
+		Environment: env, Plan: x.Plan, Root: x.Root, Run: x.Run, Version: x.Version, Secrets: h.Secrets(nil, env.Plan(), x.Plan),
 		Observe: rehearsal.Observer{
 			Step:   func(s rehearse.Step) { tell(Progress{Step: &s}) },
 			Load:   func(_ string, p load.Progress) { tell(Progress{Load: &p}) },

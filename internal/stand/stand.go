@@ -163,7 +163,7 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	answered := make(chan error, 1)
-	go func() { answered <- control.Serve(end, listener, handler(env, kept, describe, stop)) }()
+	go func() { answered <- control.Serve(end, listener, h.handler(env, kept, describe, stop)) }()
 	now := standing(env.States()) // what they use has hardly begun
 	now.Token = token
 	if err := o.Ready(now); err != nil {
@@ -183,7 +183,7 @@ func serviceNames(p *rehearse.Plan) []rehearse.ServiceName {
 }
 
 // handler answers what comes over the control socket.
-func handler(env *environment.Environment, kept *telemetry.Store, describe func(context.Context) Standing, down func()) control.Handler {
+func (h *Host) handler(env *environment.Environment, kept *telemetry.Store, describe func(context.Context) Standing, down func()) control.Handler {
 	busy := make(chan struct{}, 1) // with an experiment
 	return func(ctx context.Context, q control.Request, files []*os.File) (any, error) {
 		switch q.Op {
@@ -204,7 +204,7 @@ func handler(env *environment.Environment, kept *telemetry.Store, describe func(
 		case "tail":
 			return nil, answerTail(ctx, kept, files)
 		case "experiment":
-			return answerExperiment(ctx, env, busy, q, files)
+			return h.answerExperiment(ctx, env, busy, q, files)
 		case "link":
 			var change LinkChange
 			if err := json.Unmarshal(q.Body, &change); err != nil {

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -147,15 +148,18 @@ func Shorten(p *rehearse.Plan, failed []rehearse.Finding, share float64) *rehear
 // leg fails within it.
 func Shares(p *rehearse.Plan) (shares []float64, long float64) {
 	const shortest, longest = 5, 60 // seconds
-	var most float64
+	// Of fewer requests a single one decides a high percentile.
+	const fewest = 150
+	most, least := 0.0, math.Inf(1)
 	for _, s := range p.Steps {
 		if s.Load != nil {
 			most = max(most, s.Load.Traffic.Duration.Seconds())
+			least = min(least, s.Load.Traffic.Total())
 		}
 	}
 	if most > 0 {
 		for _, share := range []float64{1. / 16, 1. / 8, 1. / 4, 1. / 2} {
-			if share*most >= shortest {
+			if share*most >= shortest && share*least >= fewest {
 				shares = append(shares, share)
 			}
 		}

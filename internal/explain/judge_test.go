@@ -95,9 +95,10 @@ func TestShorten(t *testing.T) {
 		t.Errorf("where a check of telemetry failed, a probe has %v", names(got))
 	}
 	shares, long := Shares(p)
-	if !slices.Equal(shares, []float64{0.25, 0.5, 1}) || long != 1 {
+	if !slices.Equal(shares, []float64{0.5, 1}) || long != 1 {
 		t.Errorf("loads of 20 s are shortened to %v, and %v for thresholds", shares, long)
 	}
+	p.Steps = p.Steps[:2]
 	p.Steps[1].Load.Traffic.Duration = rehearse.Duration(10 * time.Minute)
 	if shares, long := Shares(p); shares[0] != 1./16 || long != 0.1 {
 		t.Errorf("loads of 10 min are shortened to %v, and %v for thresholds", shares, long)

@@ -192,7 +192,7 @@ func (g *GitHub) Check(ctx context.Context, c Check) error {
 		}
 		made, _, err := g.client.Checks.CreateCheckRun(ctx, g.owner, g.repo, github.CreateCheckRunOptions{
 			Name: c.Name, HeadSHA: c.Commit, DetailsURL: optional(c.URL), ExternalID: optional(c.ID),
-			Status: github.Ptr("completed"), Conclusion: github.Ptr(string(c.Conclusion)), Output: c.output(0),
+			Status: new("completed"), Conclusion: new(string(c.Conclusion)), Output: c.output(0),
 		})
 		id = made.GetID()
 		return err
@@ -212,7 +212,7 @@ func (g *GitHub) Check(ctx context.Context, c Check) error {
 // checkRun finds a check run by its external id; 0 when there is none.
 func (g *GitHub) checkRun(ctx context.Context, c Check) (int64, error) {
 	found, _, err := g.client.Checks.ListCheckRunsForRef(ctx, g.owner, g.repo, c.Commit, &github.ListCheckRunsOptions{
-		CheckName: &c.Name, Filter: github.Ptr("all"), ListOptions: github.ListOptions{PerPage: pageSize},
+		CheckName: &c.Name, Filter: new("all"), ListOptions: github.ListOptions{PerPage: pageSize},
 	})
 	if err != nil {
 		return 0, err
@@ -234,7 +234,7 @@ func (c Check) output(from int) *github.CheckRunOutput {
 			level = "failure"
 		}
 		out.Annotations = append(out.Annotations, &github.CheckRunAnnotation{
-			Path: &a.Path, StartLine: github.Ptr(max(a.Line, 1)), EndLine: github.Ptr(max(a.Line, 1)), AnnotationLevel: &level,
+			Path: &a.Path, StartLine: new(max(a.Line, 1)), EndLine: new(max(a.Line, 1)), AnnotationLevel: &level,
 			Title: &a.Title, Message: &a.Message,
 		})
 	}

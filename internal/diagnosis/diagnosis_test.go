@@ -442,6 +442,22 @@ func TestAdrift(t *testing.T) {
 	}
 }
 
+// TestForAWhile has a fault that is there for a fifth of the time, as in an
+// experiment: it is named all the same.
+func TestForAWhile(t *testing.T) {
+	failing := steady("production", 2, 100, op, func(w *world, i int, b *builder) int64 {
+		if i >= 40 && i < 60 {
+			return trips(1, 900, "slow-db")(w, i, b)
+		}
+		return trips(1, 0.1, "")(w, i, b)
+	})
+	d := Of(steady("staging", 1, 100, op, trips(1, 0.1, "")), within(failing, "http_req_duration p(95)<400ms"))
+	check(t, d, []string{"on the way of api → db", "with the fault slow-db in force"})
+	if want := "was in force on 100% of the calls in those that failed or are slowest"; !strings.Contains(d.Facts[1].Text, want) {
+		t.Errorf("the fact of the round trips is %q, want %q in it", d.Facts[1].Text, want)
+	}
+}
+
 // TestHolder has quick readers wait for a connection that slow writers hold.
 func TestHolder(t *testing.T) {
 	leg := func(name string, rtt, wait float64) Side {

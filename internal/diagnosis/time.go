@@ -227,16 +227,22 @@ func (l *lead) where() rehearse.DiagnosisFact {
 	return l.fact("%s", says)
 }
 
-// forced is a clause and a sentence about the fault in force on the edge's calls;
-// empty when there is none, or as often on the passing side.
+// forced is a clause and a sentence about the fault in force on the edge's calls, on
+// all of them or on those of the bad requests, as when it is there for a while; empty
+// when there is none, or as often on the passing side.
 func (l *lead) forced(before, after calls) (clause, sentence string) {
-	fault, of := after.fault()
 	_, was := before.fault()
+	in := l.failing.Name
+	fault, of := after.fault()
+	if of < 0.5 && !l.within {
+		fault, of = callsOf(l.o.bad, on(l.group.where)).fault()
+		in = "those that failed or are slowest"
+	}
 	if of < 0.5 || was > of/2 {
 		return "", ""
 	}
 	return fmt.Sprintf(", with the fault %s in force", fault),
-		fmt.Sprintf(" The fault %s was in force on %s of the calls in %s.", fault, percent(of), l.failing.Name)
+		fmt.Sprintf(" The fault %s was in force on %s of the calls in %s.", fault, percent(of), in)
 }
 
 func (l *lead) both(match func(*rehearse.Node) bool) (before, after calls) {

@@ -126,7 +126,12 @@ func (t *trial) over(check string, th rehearse.Threshold, from, to rehearse.Dura
 		f.Outcome, f.Got, f.Detail = rehearse.Unverified, "did not run", why
 		return f
 	}
-	judged := judgeThreshold(th, rehearse.LoadResult{Elapsed: to - from}, within(t.samples, from, to), t.offered)
+	samples := within(t.samples, from, to)
+	if from < t.step.Before {
+		// What was still under way when the method began, the method may have broken.
+		samples = filter(samples, func(s rehearse.Sample) bool { return s.End <= t.step.Before })
+	}
+	judged := judgeThreshold(th, rehearse.LoadResult{Elapsed: to - from}, samples, t.offered)
 	f.Outcome, f.Got, f.Value, f.Detail = judged.Outcome, judged.Got, judged.Value, judged.Detail
 	return f
 }

@@ -64,7 +64,7 @@ side, with the same names and ports inside, and different addresses outside.`,
 	forward.add(c)
 	c.Flags().BoolVarP(&detach, "detach", "d", false, "go on in the background when it is ready")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the environment as JSON when it is ready")
-	c.Flags().DurationVar(&ttl, "ttl", 8*time.Hour, "how long the environment may stand")
+	c.Flags().DurationVar(&ttl, "ttl", 8*time.Hour, "how long the environment stands on after it was last used")
 	c.Flags().BoolVar(&supervise, "supervise", false, "")
 	_ = c.Flags().MarkHidden("supervise")
 	return c

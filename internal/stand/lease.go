@@ -1,6 +1,7 @@
 package stand
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -35,6 +36,31 @@ func (l *lease) end() {
 	defer l.mu.Unlock()
 	if l.timer != nil {
 		l.timer.Stop()
+	}
+}
+
+// lookOften is how many times in its length a lease looks for use.
+const lookOften = 20
+
+// follow puts the end of the lease off whenever the environment has been used, by
+// what seen has counted, until ctx ends.
+func (l *lease) follow(ctx context.Context, seen func() int64) {
+	if l.length == 0 {
+		return
+	}
+	beat := time.NewTicker(max(l.length/lookOften, time.Millisecond))
+	defer beat.Stop()
+	last := seen()
+	for {
+		select {
+		case <-beat.C:
+			if now := seen(); now != last {
+				last = now
+				_, _ = l.extend(l.length) // what cannot be written down is not put off
+			}
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package stand
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -8,6 +9,40 @@ import (
 
 	"github.com/rehearse-dev/rehearse/internal/environment"
 )
+
+// TestLeaseIsPutOffByUse uses an environment for a while, and then no more.
+func TestLeaseIsPutOffByUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &environment.Store{Root: filepath.Join(t.TempDir(), "environments")}
+		record, err := store.Create(environment.Meta{Project: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &lease{record: record, length: time.Minute}
+		begun := time.Now()
+		var over time.Time
+		if err := l.begin(func() { over = time.Now() }); err != nil {
+			t.Fatal(err)
+		}
+		const used = 10 * time.Minute
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			l.follow(ctx, func() int64 { return min(int64(time.Since(begun)), int64(used)) })
+			close(ended)
+		}()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got, want := over.Sub(begun), used+l.length; got != want {
+			t.Errorf("it was over after %v, want %v: its length after its last use", got, want)
+		}
+		stop()
+		<-ended
+		if err := record.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
 
 func TestLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

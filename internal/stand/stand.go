@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -154,6 +156,8 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer lease.end()
+	var asked atomic.Int64 // how often the environment was asked to do something
+	go lease.follow(end, func() int64 { return asked.Load() + arrivals(env) })
 	standing := func(services []environment.Status) Standing {
 		return Standing{Meta: record.Now(), Services: services, Links: env.Links(), Facts: env.Facts(), API: env.API()}
 	}
@@ -163,7 +167,14 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	answered := make(chan error, 1)
-	go func() { answered <- control.Serve(end, listener, h.handler(env, kept, describe, stop)) }()
+	answer := h.handler(env, kept, describe, stop)
+	counted := func(ctx context.Context, q control.Request, files []*os.File) (any, error) {
+		if q.Op != "status" {
+			asked.Add(1)
+		}
+		return answer(ctx, q, files)
+	}
+	go func() { answered <- control.Serve(end, listener, counted) }()
 	now := standing(env.States()) // what they use has hardly begun
 	now.Token = token
 	if err := o.Ready(now); err != nil {
@@ -171,6 +182,18 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, <-answered)
 	}
 	return <-answered // until the end, or until nobody can reach it any more
+}
+
+// arrivals counts what has come in from outside: connections, and what was asked over
+// them.
+func arrivals(env *environment.Environment) int64 {
+	var n int64
+	for _, l := range env.Links() {
+		if client, _, _ := strings.Cut(string(l.ID), ":"); rehearse.IsIngress(rehearse.ServiceName(client)) {
+			n += l.Connections + l.RoundTrips
+		}
+	}
+	return n
 }
 
 // serviceNames are the plan's services.

@@ -153,8 +153,11 @@ func side(l *rehearse.LegReport) diagnosis.Side {
 }
 
 // meanwhile reports whether a finding is a failure of the stretch in which an
-// experiment's method is under way.
+// experiment's method is under way, or a check's of the whole leg.
 func meanwhile(f rehearse.Finding, plan *rehearse.Plan) bool {
+	if f.Outcome == rehearse.Fail && strings.HasPrefix(f.Check, "check: ") {
+		return true
+	}
 	if plan == nil || !slices.ContainsFunc(plan.Steps, func(s rehearse.Step) bool { return s.Experiment != nil && s.Name() == f.Step }) {
 		return false
 	}

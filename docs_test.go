@@ -139,6 +139,8 @@ A fault breaks what a link carries. Any number of them are on one link, and each
 links of a standing environment with ` + "`rehearse link set LINK --fault '…'`" + `, and through [Toxiproxy's API](link.md#in-toxiproxys-place), where each kind
 is a type of toxic.
 
+[Experiments](experiments.md) put them on a time line while a load goes on, and judge what comes of it; there, services can be broken, too.
+
 A fault is written as its kind and its parameters, ` + "`NAME=VALUE`" + `. A value with spaces stands in double quotes. A share is written as ` + "`10%` or `0.1`" + `, a
 duration as ` + "`300ms`" + `, a rate as ` + "`10Mbit`" + `, bytes as ` + "`1000` or `64KB`" + `. A parameter that a kind does not take is an error.
 

@@ -137,6 +137,9 @@ type Mount struct {
 	GID  string `json:"gid,omitempty"`
 	Mode uint32 `json:"mode,omitempty"`
 	Size int64  `json:"size,omitempty"` // bytes
+	// Anonymous is true for a volume that no file names: each instance of the service
+	// has its own.
+	Anonymous bool `json:"anonymous,omitempty"`
 	// Propagation, NoCopy and Subpath are as in Compose's long syntax.
 	Propagation string `json:"propagation,omitempty"`
 	NoCopy      bool   `json:"noCopy,omitempty"`

@@ -122,7 +122,7 @@ with evidence. Then it tears everything down.`,
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		"rehearse":    {a.runCommand(), a.compareCommand(), a.planCommand(), a.judgeCommand(), a.explainCommand(), a.ciCommand(), a.costCommand(), a.demoCommand()},
-		"environment": {a.upCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.eventsCommand(), a.execCommand(), a.openCommand(), a.linkCommand(), a.experimentCommand(), a.traceCommand(), a.downCommand(), a.gcCommand()},
+		"environment": {a.upCommand(), a.lsCommand(), a.psCommand(), a.logsCommand(), a.eventsCommand(), a.execCommand(), a.cpCommand(), a.openCommand(), a.linkCommand(), a.experimentCommand(), a.traceCommand(), a.downCommand(), a.gcCommand()},
 		"data":        {a.dataCommand()},
 		"setup":       {a.initCommand(), a.doctorCommand(), a.versionCommand()},
 	} {

@@ -28,6 +28,7 @@ func (m *mapper) mounts(s types.ServiceConfig) []rehearse.Mount {
 			if v.Source == "" {
 				// An anonymous volume is as private as a named one is here.
 				mount.Source = fmt.Sprintf("%s-anonymous-%d", s.Name, i+1)
+				mount.Anonymous = m.containers()
 			}
 			m.noteVolume(s.Name, v)
 		default:

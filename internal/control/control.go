@@ -20,7 +20,7 @@ import (
 
 // Request is what a command asks.
 type Request struct {
-	Op      string               `json:"op"` // "status", "down", "exec", "link", "reset", "experiment"
+	Op      string               `json:"op"` // "status", "down", "exec", "files", "link", "reset", "experiment"
 	Service rehearse.ServiceName `json:"service,omitempty"`
 	Args    []string             `json:"args,omitempty"`
 	Env     map[string]string    `json:"env,omitempty"`

@@ -12,6 +12,7 @@ package driver
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -156,6 +157,49 @@ type Disruptor interface {
 	// Close. It is never asked for kill and restart, which are the caller's. After
 	// an error nothing has changed.
 	Disrupt(ctx context.Context, service rehearse.ServiceName, d rehearse.Disruption) (undo func(context.Context) error, err error)
+}
+
+// Copier is an environment whose services have files that can be copied. What is
+// wrong with a place is an error of kind Invalid.
+type Copier interface {
+	// Stat says what lies at a place.
+	Stat(ctx context.Context, at Place) (FileInfo, error)
+	// ReadFiles writes what lies at a place, a file or a directory with all that is
+	// below it, as a tar archive. The first element of its names is the place's own
+	// name.
+	ReadFiles(ctx context.Context, at Place, to io.Writer) error
+	// WriteFiles unpacks a tar archive into a directory, which exists. What it makes
+	// belongs to the user that the service was started as.
+	WriteFiles(ctx context.Context, at Place, from io.Reader) error
+}
+
+// Place is where a file of a started service is.
+type Place struct {
+	Service  rehearse.ServiceName `json:"service"`
+	Instance int                  `json:"instance"` // from 1
+	Path     string               `json:"path"`     // absolute, in the service's view
+}
+
+// Missing is the error that nothing lies at a place.
+func (p Place) Missing() error {
+	return &rehearse.Error{
+		Kind: rehearse.Invalid, Msg: fmt.Sprintf("service %q has no %s", p.Service, p.Path),
+		Hint: "Paths count from the service's root directory; rehearse exec shows what is there.",
+	}
+}
+
+// NoInstance is the error that a service has not so many instances.
+func (p Place) NoInstance(has int) error {
+	return &rehearse.Error{
+		Kind: rehearse.Invalid, Msg: fmt.Sprintf("service %q has no instance %d", p.Service, p.Instance),
+		Hint: fmt.Sprintf("They count from 1, and it has %d.", has),
+	}
+}
+
+// FileInfo is what lies at a place.
+type FileInfo struct {
+	Dir  bool   `json:"dir"`
+	Link string `json:"link,omitempty"` // where a symbolic link leads, as an absolute path; empty for all else
 }
 
 // Checker is an environment that knows of checks which no file of the project

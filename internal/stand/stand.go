@@ -220,6 +220,8 @@ func (h *Host) handler(env *environment.Environment, kept *telemetry.Store, desc
 				return nil, fmt.Errorf("exec comes with %d streams, not 3", len(files))
 			}
 			return env.Exec(ctx, q.Service, driver.Command{Args: q.Args, Env: q.Env, Stdin: files[0], Stdout: files[1], Stderr: files[2]})
+		case "files":
+			return answerFiles(ctx, env, q.Body, files)
 		case "reset":
 			return nil, env.Reset(ctx, q.Service)
 		case "telemetry":

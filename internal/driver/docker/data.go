@@ -418,12 +418,14 @@ func (e *environment) resetLocked(ctx context.Context, s *service) error {
 		if m.Type != "volume" || e.sharesVolume(s, m.Source) || s.data.covers(m.Target) {
 			continue
 		}
-		full := e.name("volume-" + m.Source)
-		e.mu.Lock()
-		delete(e.volumes, full)
-		e.mu.Unlock()
-		if err := e.removeVolume(ctx, full); err != nil {
-			return err
+		for number := 1; number == 1 || m.Anonymous && number <= replicas(s.spec); number++ {
+			full := e.name("volume-" + volumeOf(m, number))
+			e.mu.Lock()
+			delete(e.volumes, full)
+			e.mu.Unlock()
+			if err := e.removeVolume(ctx, full); err != nil {
+				return err
+			}
 		}
 	}
 	return e.makeInstances(ctx, s)

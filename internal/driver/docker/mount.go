@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/moby/api/types/mount"
@@ -86,6 +87,30 @@ func (e *environment) mounts(ctx context.Context, s *service) (m mounts, err err
 		}
 	}
 	return m, e.placeFiles(s, &m)
+}
+
+// volumeOf is the name of the volume that an instance of a service mounts.
+func volumeOf(w rehearse.Mount, number int) string {
+	if w.Anonymous && number > 1 {
+		return fmt.Sprintf("%s-%d", w.Source, number)
+	}
+	return w.Source
+}
+
+// ownVolumes are a service's mounts with the volumes that are an instance's own.
+func (e *environment) ownVolumes(ctx context.Context, s *service, m mounts, number int) (mounts, error) {
+	m.list = slices.Clone(m.list)
+	for _, w := range s.spec.Mounts {
+		at := slices.IndexFunc(m.list, func(o mount.Mount) bool { return o.Type == mount.TypeVolume && o.Target == w.Target })
+		if !w.Anonymous || number == 1 || at < 0 {
+			continue
+		}
+		var err error
+		if m.list[at].Source, err = e.makeVolume(ctx, volumeOf(w, number)); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
 }
 
 // authorityPath is where services find the certificate of links that end TLS.

@@ -106,10 +106,14 @@ var networkOptions = map[string]string{
 // openNetwork makes the environment's network. The subnet is one of its own: the
 // engine's own pools end after some thirty networks.
 func (e *environment) openNetwork(ctx context.Context) error {
-	taken, err := e.engine.subnets(ctx)
+	all, err := e.engine.networks(ctx)
 	if err != nil {
 		return err
 	}
+	if err := e.unique(all); err != nil {
+		return err
+	}
+	taken := subnets(all)
 	r := driver.Remnant{Environment: e.spec.ID, Kind: "network", Name: e.name("")}
 	if err := e.spec.Journal.Intend(r); err != nil {
 		return err
@@ -153,21 +157,46 @@ func (e *engine) createNetwork(ctx context.Context, name string, a *addresses, l
 	return err
 }
 
-// subnets are those of every network of the engine.
-func (e *engine) subnets(ctx context.Context) ([]netip.Prefix, error) {
+// unique refuses an environment whose name another one on the engine has: by that
+// name are its containers known.
+func (e *environment) unique(all []network.Summary) error {
+	for _, n := range all {
+		if n.Name != e.name("") {
+			continue
+		}
+		err := &rehearse.Error{
+			Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the engine has an environment %s already, of another state directory: its label is %s=%s", e.spec.ID, labelState, n.Labels[labelState]),
+			Hint: "Names are drawn by chance, so that the next start gets another.",
+		}
+		if n.Labels[labelState] == e.o.Label {
+			err.Msg = fmt.Sprintf("the engine has an environment %s already, which a rehearse has left that is dead", e.spec.ID)
+			err.Hint = "Run rehearse gc."
+		}
+		return err
+	}
+	return nil
+}
+
+// networks are all of the engine.
+func (e *engine) networks(ctx context.Context) ([]network.Summary, error) {
 	all, err := e.api.NetworkList(ctx, client.NetworkListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("list networks: %w", explain(err))
 	}
+	return all.Items, nil
+}
+
+// subnets are those of networks.
+func subnets(all []network.Summary) []netip.Prefix {
 	var out []netip.Prefix
-	for _, n := range all.Items {
+	for _, n := range all {
 		for _, c := range n.IPAM.Config {
 			if c.Subnet.IsValid() {
 				out = append(out, c.Subnet)
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // freeSubnet picks a subnet that overlaps none: a random one, so that two who look

@@ -128,7 +128,11 @@ func (e *environment) makeInstances(ctx context.Context, s *service) error {
 			of = fmt.Sprintf("%s-%d", of, number)
 		}
 		i := &instance{number: number, name: e.name(of)}
-		if err := e.makeInstance(ctx, s, i, mounts); err != nil {
+		own, err := e.ownVolumes(ctx, s, mounts, number)
+		if err != nil {
+			return err
+		}
+		if err := e.makeInstance(ctx, s, i, own); err != nil {
 			return fmt.Errorf("make the container of %s: %w", s.spec.Name, err)
 		}
 	}

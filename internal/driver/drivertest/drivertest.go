@@ -157,6 +157,8 @@ func Run(t *testing.T, h Harness) {
 		}
 	})
 
+	t.Run("files", func(t *testing.T) { testFiles(t, h) })
+
 	t.Run("a service that exits says how", func(t *testing.T) {
 		e := open(t, h, h.Service("short", "exit", "3"))
 		p, log := start(t, e, "short")

@@ -42,6 +42,8 @@ type reply struct {
 // program is a command to run inside a jail. Its three streams travel with it.
 type program struct {
 	Args []string `json:"args"`
+	// Self is true for our own program, which Args only call by another name.
+	Self bool     `json:"self,omitempty"`
 	Env  []string `json:"env"`
 	Dir  string   `json:"dir"`
 	// Main is true for the service itself: when it ends, its jail does.

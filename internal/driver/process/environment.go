@@ -321,10 +321,11 @@ func (e *environment) Exec(ctx context.Context, name rehearse.ServiceName, cmd d
 	if p == nil {
 		return 0, fmt.Errorf("service %q is not running", name)
 	}
-	return e.exec(ctx, p, s.launch, cmd)
+	return e.exec(ctx, p, s.launch, cmd, false)
 }
 
-func (e *environment) exec(ctx context.Context, p *jailProcess, l *launch, cmd driver.Command) (int, error) {
+// exec runs a command, or with self our own program, called as the command says.
+func (e *environment) exec(ctx context.Context, p *jailProcess, l *launch, cmd driver.Command, self bool) (int, error) {
 	streams, copied, err := outputStreams(driver.Output{Stdout: cmd.Stdout, Stderr: cmd.Stderr})
 	if err != nil {
 		return 0, err
@@ -342,7 +343,7 @@ func (e *environment) exec(ctx context.Context, p *jailProcess, l *launch, cmd d
 	for k, v := range cmd.Env {
 		env = append(slices.Clip(env), k+"="+v)
 	}
-	pid, err := p.run(program{Args: cmd.Args, Env: env, Dir: l.dir}, streams)
+	pid, err := p.run(program{Args: cmd.Args, Self: self, Env: env, Dir: l.dir}, streams)
 	passing.CloseAll(streams[:])
 	if err != nil {
 		return 0, err

@@ -10,26 +10,31 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rehearse-dev/rehearse/internal/archive"
 )
 
-// guestArg and shimArg are what the binary is called, as argv[0], when it is
+// guestArg, shimArg and copyArg are what the binary is called, as argv[0], when it is
 // started again. No user types them.
 const (
 	guestArg = "rehearse: environment"
 	shimArg  = "rehearse: service"
+	copyArg  = "rehearse: copy"
 )
 
 // controlFD is where a guest and a shim find their control socket.
 const controlFD = 3
 
-// Main runs the process as a guest or a shim if it was started as one, and never
-// returns then. Every main must call it first.
+// Main runs the process as a guest, a shim or a copier if it was started as one, and
+// never returns then. Every main must call it first.
 func Main() {
 	switch os.Args[0] {
 	case guestArg:
 		os.Exit(exitCode(runGuest()))
 	case shimArg:
 		os.Exit(exitCode(runShim()))
+	case copyArg:
+		os.Exit(archive.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 }
 

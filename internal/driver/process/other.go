@@ -24,6 +24,8 @@ func adoptOrphans() error { return nil }
 
 func noNewPrivileges() error { return nil }
 
+func selfPath() (string, error) { return os.Executable() }
+
 func unprivilegedUser(*syscall.SysProcAttr, jailSpec) {}
 
 // descendants are what the shim has started: process groups, so negative.

@@ -23,6 +23,9 @@ func noNewPrivileges() error {
 	return nil
 }
 
+// selfPath is our own program, which a jail may hide.
+func selfPath() (string, error) { return "/proc/self/exe", nil }
+
 // unprivilegedUser gives a program an ordinary user in a user namespace of its
 // own, which takes every capability, and a mount namespace that locks the jail's
 // read-only flags.

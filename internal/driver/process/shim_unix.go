@@ -131,7 +131,10 @@ func (s *shim) start(p *program, files []*os.File) (int, error) {
 	if p == nil || len(files) != 3 || len(p.Args) == 0 {
 		return 0, errors.New("internal error: an incomplete program")
 	}
-	path, err := lookPath(p.Args[0], p.Env, p.Dir)
+	path, err := selfPath()
+	if !p.Self {
+		path, err = lookPath(p.Args[0], p.Env, p.Dir)
+	}
 	if err != nil {
 		return 0, err
 	}

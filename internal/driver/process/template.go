@@ -148,7 +148,7 @@ func (b *builder) Serve(ctx context.Context, args []string, env map[string]strin
 		Dial: b.dial,
 		Run: func(ctx context.Context, args []string, env map[string]string) error {
 			said := &lastLines{}
-			code, err := b.e.exec(ctx, p, l, driver.Command{Args: args, Env: env, Stdout: said, Stderr: said})
+			code, err := b.e.exec(ctx, p, l, driver.Command{Args: args, Env: env, Stdout: said, Stderr: said}, false)
 			if err == nil && code != 0 {
 				err = &rehearse.Error{Kind: rehearse.NotReady, Msg: fmt.Sprintf("%s: exit %d", filepath.Base(args[0]), code), Hint: "It said:\n" + said.String()}
 			}

@@ -16,15 +16,25 @@ import (
 // Compose files in the manner of public samples, one after the other with all
 // the profiles that they have, give plans for containers; what these say of
 // them stands in samples.golden.txt.
-func TestSamples(t *testing.T) {
-	entries, err := os.ReadDir(composeData("samples"))
+func TestSamples(t *testing.T) { planAll(t, "samples") }
+
+// So do those that others wrote, for another program's tests.
+func TestFilesOfOthers(t *testing.T) { planAll(t, "compose-e2e") }
+
+// planAll plans every project in a directory, and compares what the plans say with
+// a golden file of the directory's name.
+func planAll(t *testing.T, dir string) {
+	entries, err := os.ReadDir(composeData(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got strings.Builder
 	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
 		loaded, err := compose.Load(t.Context(), compose.Options{
-			Dir: composeData(filepath.Join("samples", e.Name())), Profiles: []string{"*"}, Driver: "docker",
+			Dir: composeData(filepath.Join(dir, e.Name())), Profiles: []string{"*"}, Driver: "docker",
 			Env: []string{"GRAFANA_ADMIN=x", "NPM_TOKEN=x", "TOKEN=x"},
 		})
 		if err != nil {
@@ -39,7 +49,7 @@ func TestSamples(t *testing.T) {
 		checkPlan(t, p)
 		describe(&got, e.Name(), p)
 	}
-	file := filepath.Join("testdata", "samples.golden.txt")
+	file := filepath.Join("testdata", dir+".golden.txt")
 	if *update {
 		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
 			t.Fatal(err)

@@ -235,6 +235,24 @@ type Event struct {
 	Attributes map[string]string `json:"attributes,omitempty"` // in the keeper's words, as in "exitCode"
 }
 
+// Reserver is an environment that knows where a link will listen before it can
+// listen there. Services may be prepared when all of their clients' addresses have
+// been reserved, and those that are no link's client started, while Listen waits.
+// It is no [Carrier].
+type Reserver interface {
+	// Reserve gives the address that Listen will give for the same client, names
+	// and port. It does not wait.
+	Reserve(client rehearse.ServiceName, names []string, port int) (Address, error)
+}
+
+// Finisher is an environment whose end takes long enough that it is worth knowing
+// of beforehand.
+type Finisher interface {
+	// Finish says that whatever still runs has been asked to end, that nothing will
+	// be started, and that Close comes when it has ended. It does not wait.
+	Finish()
+}
+
 // Carrier is an environment that can carry the shapes of links below the
 // kernel's TCP, as packets that are delayed and lost.
 type Carrier interface {

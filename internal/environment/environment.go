@@ -76,6 +76,7 @@ type Environment struct {
 
 	links     map[rehearse.LinkID]*Link
 	linkOrder []rehearse.LinkID
+	listening listening
 	tls       *authority.Authority // nil when no link ends TLS
 	api       *toxiproxy.Server
 	apiAddr   driver.Address
@@ -83,7 +84,7 @@ type Environment struct {
 	stopLinks context.CancelFunc
 	stopAll   context.CancelCauseFunc
 	running   sync.WaitGroup // links and services
-	failures  chan error     // of services before they were ready, in the order in which they failed
+	failures  chan error     // of services before they were ready, and of listeners, in the order in which they failed
 	events    sync.Mutex
 	facts     []rehearse.Fact // of which OnFact has been told; events guards it, and isDown
 	isDown    bool            // nobody listens any more
@@ -110,8 +111,9 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 		o: o, tls: tls,
 		services:  map[rehearse.ServiceName]*service{},
 		links:     map[rehearse.LinkID]*Link{},
+		listening: newListening(),
 		stopLinks: stopLinks, stopAll: stopAll,
-		failures: make(chan error, len(o.Plan.Services)),
+		failures: make(chan error, len(o.Plan.Services)+1),
 		meter:    meter{began: time.Now(), services: map[rehearse.ServiceName]*metered{}},
 	}
 	spec := driver.Spec{
@@ -146,6 +148,7 @@ func Up(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err := e.openTelemetry(ctx, linkCtx); err != nil {
 		return nil, err
 	}
+	e.running.Go(func() { e.listenLater(lifeCtx) })
 	if err := e.startAll(ctx, lifeCtx); err != nil {
 		return nil, err
 	}
@@ -191,8 +194,8 @@ func (e *Environment) Watch(ctx context.Context, told func(driver.Event)) {
 	}
 }
 
-// startAll starts every service and waits until all are ready, or one has failed
-// for good.
+// startAll starts every service and waits until all are ready and every listener
+// stands, or one has failed for good.
 func (e *Environment) startAll(ctx, life context.Context) error {
 	for _, name := range e.order {
 		s := e.services[name]
@@ -208,10 +211,21 @@ func (e *Environment) startAll(ctx, life context.Context) error {
 		case err := <-e.failures:
 			return err
 		case <-ctx.Done():
-			return &rehearse.Error{Kind: rehearse.Interrupted, Msg: "interrupted while starting", Err: ctx.Err()}
+			return interrupted(ctx)
 		}
 	}
-	return nil
+	select {
+	case <-e.listening.all:
+		return nil
+	case err := <-e.failures:
+		return err
+	case <-ctx.Done():
+		return interrupted(ctx)
+	}
+}
+
+func interrupted(ctx context.Context) error {
+	return &rehearse.Error{Kind: rehearse.Interrupted, Msg: "interrupted while starting", Err: ctx.Err()}
 }
 
 // Down stops every service in reverse order of need, gives each the time that
@@ -220,10 +234,14 @@ func (e *Environment) startAll(ctx, life context.Context) error {
 func (e *Environment) Down(ctx context.Context) error {
 	e.down.Do(func() {
 		e.stopAll(errStopping)
-		for _, level := range e.levelsDown() {
+		levels := e.levelsDown()
+		for i, level := range levels {
 			var stopping sync.WaitGroup
 			for _, s := range level {
 				stopping.Go(func() { s.stop(ctx) })
+			}
+			if f, ok := e.inner.(driver.Finisher); ok && i == len(levels)-1 {
+				f.Finish()
 			}
 			stopping.Wait()
 		}

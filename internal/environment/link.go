@@ -144,8 +144,8 @@ type clients struct{ *Link }
 
 func (c clients) Break(faults []rehearse.Fault) error { return c.BreakBy(byClients, faults) }
 
-// openLinks opens every listener before any service starts: a client's names are
-// fixed when it does.
+// openLinks opens every link before any service starts: a client's names are fixed
+// when it does.
 func (e *Environment) openLinks(ctx, life context.Context) error {
 	for _, spec := range e.o.Plan.Links {
 		if err := e.openLink(ctx, life, spec); err != nil {
@@ -182,16 +182,15 @@ func (e *Environment) openLink(ctx, life context.Context, spec rehearse.LinkSpec
 	e.links[spec.ID] = l
 	e.linkOrder = append(e.linkOrder, spec.ID)
 	for _, port := range spec.Ports {
-		ln, addr, err := e.inner.Listen(ctx, spec.Client, spec.Names, port)
+		addr, err := e.listen(ctx, opening{client: spec.Client, names: spec.Names, port: port, link: true, serve: func(ln net.Listener) {
+			_ = l.Serve(life, ln, func(ctx context.Context) (net.Conn, error) { // ends with the environment
+				return e.inner.Dial(ctx, spec.Upstream, port)
+			})
+		}})
 		if err != nil {
 			return err
 		}
 		l.endpoints = append(l.endpoints, Endpoint{port, addr})
-		e.running.Go(func() {
-			_ = l.Serve(life, ln, func(ctx context.Context) (net.Conn, error) { // ends with the environment
-				return e.inner.Dial(ctx, spec.Upstream, port)
-			})
-		})
 	}
 	if packets {
 		c, err := carriers.Carry(spec)

@@ -98,6 +98,10 @@ func (s *service) run(life context.Context) {
 		s.giveUp(life, err, rehearse.ServiceEvent{Detail: "it could not be prepared: " + err.Error()})
 		return
 	}
+	if err := s.env.awaitListeners(life, s.spec.Name); err != nil {
+		s.settle(err)
+		return
+	}
 	s.startUntilSettled(life)
 }
 

@@ -101,15 +101,16 @@ func (e *Environment) openTelemetry(ctx, life context.Context) error {
 		return nil
 	}
 	for _, name := range e.order {
-		ln, _, err := e.inner.Listen(ctx, name, []string{telemetryHost}, telemetryPort)
+		server := otlp.Server(otlp.Handler(t.Store.Service(name)))
+		_, err := e.listen(ctx, opening{client: name, names: []string{telemetryHost}, port: telemetryPort, serve: func(ln net.Listener) {
+			serveUntil(life, server, ln)
+		}})
 		if err != nil {
 			return fmt.Errorf("listen for the telemetry of %s: %w", name, err)
 		}
 		if err := e.carryFlat(name, telemetryHost); err != nil {
 			return fmt.Errorf("reach the telemetry of %s: %w", name, err)
 		}
-		server := otlp.Server(otlp.Handler(t.Store.Service(name)))
-		e.running.Go(func() { serveUntil(life, server, ln) })
 	}
 	return nil
 }

@@ -234,8 +234,9 @@ func (p *panel) gateway(addr netip.Addr) error {
 	if err := deleteDefaultRoutes(); err != nil {
 		return err
 	}
-	if err := p.hold(addr); err != nil {
+	// Whoever asks for names as soon as somebody has the address finds an answer.
+	if err := p.names.serveAt(addr); err != nil {
 		return err
 	}
-	return p.names.serveAt(addr)
+	return p.hold(addr)
 }

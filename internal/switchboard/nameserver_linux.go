@@ -1,6 +1,7 @@
 package switchboard
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,7 +10,10 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // nameServer answers DNS over UDP and TCP at the container's own addresses, to
@@ -46,14 +50,11 @@ func (s *nameServer) set(client netip.Addr, names map[string]netip.Addr) error {
 	return s.serve()
 }
 
-// serveAt adds an address to serve at.
+// serveAt adds an address to serve at, which need not be ours yet.
 func (s *nameServer) serveAt(addr netip.Addr) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.at = append(s.at, addr)
-	if len(s.names) == 0 {
-		return nil
-	}
 	return s.serve()
 }
 
@@ -63,20 +64,28 @@ func (s *nameServer) serve() error {
 		if s.open[addr] != nil || s.closed {
 			continue
 		}
-		at := netip.AddrPortFrom(addr, 53)
-		udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
+		at := netip.AddrPortFrom(addr, 53).String()
+		c := net.ListenConfig{Control: freeBind}
+		udp, err := c.ListenPacket(context.Background(), "udp4", at)
 		if err != nil {
 			return fmt.Errorf("answer names: %w", err)
 		}
-		tcp, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(at))
+		tcp, err := c.Listen(context.Background(), "tcp4", at)
 		if err != nil {
 			return fmt.Errorf("answer names: %w", errors.Join(err, udp.Close()))
 		}
 		s.open[addr] = []io.Closer{udp, tcp}
-		s.work.Go(func() { s.serveUDP(udp) })
-		s.work.Go(func() { s.serveTCP(tcp) })
+		s.work.Go(func() { s.serveUDP(udp.(*net.UDPConn)) })
+		s.work.Go(func() { s.serveTCP(tcp.(*net.TCPListener)) })
 	}
 	return nil
+}
+
+// freeBind lets a socket be bound to an address that nobody has.
+func freeBind(_, _ string, c syscall.RawConn) error {
+	var err error
+	failed := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) })
+	return errors.Join(failed, err)
 }
 
 // close ends the serving and waits for it.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
@@ -25,14 +26,73 @@ import (
 // called so.
 const boardName = "_links"
 
+// board is the link container. It starts beside the services.
+type board struct {
+	opened             chan struct{} // closed when it answers, or when err says why it does not
+	err                error
+	*switchboard.Board // nil unless it answers
+	id                 string
+	stdio              *stdio
+
+	ending sync.Once
+	ended  chan struct{} // closed when we end it
+}
+
+// linkImage has the link container's image ready while the network is made.
+func (e *environment) linkImage(ctx context.Context) func() (string, error) {
+	var (
+		image string
+		err   error
+		found = make(chan struct{})
+	)
+	go func() {
+		defer close(found)
+		image, err = e.engine.linkImage(ctx, findLink(e.o.Exe))
+	}()
+	return func() (string, error) {
+		<-found
+		return image, err
+	}
+}
+
+// startBoard starts the link container in the background.
+func (e *environment) startBoard(ctx context.Context, image func() (string, error)) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	// It is the environment's, and not Open's caller's.
+	ctx, stop := e.untilClosed(context.WithoutCancel(ctx))
+	go func() {
+		defer e.leave()
+		defer stop()
+		defer close(e.board.opened)
+		ref, err := image()
+		if err == nil {
+			err = e.openBoard(ctx, ref)
+		}
+		if err != nil {
+			e.board.err = fmt.Errorf("start the link container: %w", err)
+		}
+	}()
+	return nil
+}
+
+// awaitBoard gives the link container once it answers.
+func (e *environment) awaitBoard(ctx context.Context) (*switchboard.Board, error) {
+	select {
+	case <-e.board.opened:
+		return e.board.Board, e.board.err
+	case <-e.closed:
+		return nil, errGone
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // openBoard starts the link container. Its streams are attached before it starts:
 // it ends when they do, so that there is no moment in which we could die and leave
 // it running.
-func (e *environment) openBoard(ctx context.Context) error {
-	image, err := e.engine.linkImage(ctx, findLink(e.o.Exe))
-	if err != nil {
-		return err
-	}
+func (e *environment) openBoard(ctx context.Context, image string) error {
 	host := &container.HostConfig{
 		NetworkMode: container.NetworkMode(e.name("")),
 		CapDrop:     []string{"ALL"}, CapAdd: []string{"NET_ADMIN", "NET_RAW"},
@@ -58,6 +118,7 @@ func (e *environment) openBoard(ctx context.Context) error {
 	if err := e.spec.Journal.Intend(r); err != nil {
 		return err
 	}
+	e.board.id = r.Name // until the engine has given it another
 	made, err := e.engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: r.Name,
 		Config: &container.Config{
@@ -92,6 +153,11 @@ func (e *environment) openBoard(ctx context.Context) error {
 	}
 	e.board.Board = b
 	go e.keep(context.WithoutCancel(ctx))
+	if err := e.tellNames(b); err != nil {
+		return err
+	}
+	// From here on it answers what services ask of it; those that have started
+	// already go on asking until then.
 	if err := b.Gateway(e.addresses.gateway); err != nil {
 		return err
 	}
@@ -102,15 +168,55 @@ func (e *environment) openBoard(ctx context.Context) error {
 	return nil
 }
 
-// keep waits for the link container's end, which only Close has a right to.
+// tellNames tells the link container whose names are whose, of those that have
+// started before it answered.
+func (e *environment) tellNames(b *switchboard.Board) error {
+	for {
+		e.mu.Lock()
+		early := e.early
+		e.early = nil
+		e.named = len(early) == 0
+		e.mu.Unlock()
+		if len(early) == 0 {
+			return nil
+		}
+		for at, client := range early {
+			if err := b.Names(at, e.names(client)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// tellName says whose names an address is to be told, before its owner starts.
+func (e *environment) tellName(at netip.Addr, client rehearse.ServiceName) error {
+	e.mu.Lock()
+	named := e.named
+	if !named {
+		if e.early == nil {
+			e.early = map[netip.Addr]rehearse.ServiceName{}
+		}
+		e.early[at] = client
+	}
+	e.mu.Unlock()
+	if !named {
+		return nil
+	}
+	return e.board.Names(at, e.names(client))
+}
+
+// keep waits for the link container's end, which only endBoard has a right to.
 func (e *environment) keep(ctx context.Context) {
 	select {
 	case <-e.closed:
+		return
+	case <-e.board.ended:
 		return
 	case <-e.board.Done():
 	}
 	select {
 	case <-e.closed: // both at once
+	case <-e.board.ended:
 	default:
 		why := errors.New("the link container has ended: it was removed, or the engine is being stopped")
 		if _, err := e.engine.api.Ping(ctx, client.PingOptions{}); err != nil {

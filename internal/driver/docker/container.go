@@ -116,7 +116,7 @@ func (e *environment) attach(q *client.ContainerCreateOptions, s *service, i *in
 	at := s.addresses[i.number-1]
 	i.address = at
 	q.HostConfig.NetworkMode = container.NetworkMode(e.name(""))
-	q.HostConfig.DNS = []netip.Addr{e.addresses.board}
+	q.HostConfig.DNS = []netip.Addr{e.addresses.gateway}
 	for _, h := range e.hosts[s.spec.Name] {
 		for _, name := range h.names {
 			q.HostConfig.ExtraHosts = append(q.HostConfig.ExtraHosts, name+":"+h.address.String())
@@ -152,7 +152,9 @@ func (e *environment) resolver(q *client.ContainerCreateOptions, s *service, c *
 	if !e.engine.local || slices.ContainsFunc(q.HostConfig.Mounts, func(m mount.Mount) bool { return m.Target == at }) {
 		return nil
 	}
-	text := fmt.Sprintf("nameserver %s\n", e.addresses.board)
+	// Where the gateway is, nobody answers before the link container knows all: who
+	// has started before it asks again, and is not told that nobody listens.
+	text := fmt.Sprintf("nameserver %s\n", e.addresses.gateway)
 	if len(c.DNSSearch) > 0 {
 		text += "search " + strings.Join(c.DNSSearch, " ") + "\n"
 	}

@@ -28,7 +28,6 @@ package docker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/rehearse-dev/rehearse"
@@ -89,7 +88,8 @@ func (d *Driver) Capabilities(ctx context.Context) driver.Capabilities {
 	return driver.Capabilities{Available: true, Tier: "containers", Facts: e.facts()}
 }
 
-// Open makes an empty environment: its network and its link container.
+// Open makes an empty environment: its network. Its link container is starting when
+// Open returns; whatever needs it waits for it.
 func (d *Driver) Open(ctx context.Context, spec driver.Spec) (_ driver.Environment, err error) {
 	engine, err := d.connect(ctx)
 	if err != nil {
@@ -106,11 +106,10 @@ func (d *Driver) Open(ctx context.Context, spec driver.Spec) (_ driver.Environme
 		return nil, err
 	}
 	e.startWatch(ctx)
+	image := e.linkImage(ctx)
 	if err := e.openNetwork(ctx); err != nil {
+		_, _ = image() // this failure is the first
 		return nil, err
 	}
-	if err := e.openBoard(ctx); err != nil {
-		return nil, fmt.Errorf("start the link container: %w", err)
-	}
-	return e, nil
+	return e, e.startBoard(ctx, image)
 }

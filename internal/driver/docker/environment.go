@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/moby/moby/api/types/events"
@@ -16,7 +17,6 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/snapshot"
-	"github.com/rehearse-dev/rehearse/internal/switchboard"
 )
 
 // environment is one isolated copy.
@@ -25,7 +25,7 @@ type environment struct {
 	engine *engine
 	spec   driver.Spec
 	reaper *reaper
-	board  board
+	board  board // belongs to who opens it, until it is opened
 	watch  watch
 
 	mu        sync.Mutex
@@ -34,11 +34,13 @@ type environment struct {
 	at        map[netip.Addr]string           // who has which address
 	hosts     map[rehearse.ServiceName][]host // what a client knows its links by
 	services  map[rehearse.ServiceName]*service
-	volumes   map[string]bool // that were made, or are about to be
-	gone      bool            // nothing new may be made
-	making    sync.WaitGroup  // calls of Prepare and Start under way
-	closed    chan struct{}   // when gone is set
-	lost      chan error      // why the environment is lost; one at most
+	early     map[netip.Addr]rehearse.ServiceName // who started before the link container answered
+	named     bool                                // it knows all names now
+	volumes   map[string]bool                     // that were made, or are about to be
+	gone      bool                                // nothing new may be made
+	making    sync.WaitGroup                      // calls of Prepare and Start under way
+	closed    chan struct{}                       // when gone is set
+	lost      chan error                          // why the environment is lost; one at most
 	close     sync.Once
 	closeErr  error
 
@@ -51,14 +53,8 @@ type environment struct {
 var (
 	_ driver.Environment = (*environment)(nil)
 	_ driver.Resetter    = (*environment)(nil)
+	_ driver.Reserver    = (*environment)(nil)
 )
-
-// board is the link container.
-type board struct {
-	*switchboard.Board // nil until it answers
-	id                 string
-	stdio              *stdio
-}
 
 // host is a line of a client's /etc/hosts.
 type host struct {
@@ -89,7 +85,8 @@ type instance struct {
 	number  int // from 1
 	name    string
 	id      string
-	address netip.Addr // invalid where it has none of its own
+	address netip.Addr   // invalid where it has none of its own
+	pid     atomic.Int64 // of its first process, as the engine has it; 0: not known
 }
 
 func newEnvironment(o Options, engine *engine, spec driver.Spec) *environment {
@@ -99,6 +96,7 @@ func newEnvironment(o Options, engine *engine, spec driver.Spec) *environment {
 		hosts:    map[rehearse.ServiceName][]host{},
 		services: map[rehearse.ServiceName]*service{},
 		volumes:  map[string]bool{},
+		board:    board{opened: make(chan struct{}), ended: make(chan struct{})},
 		closed:   make(chan struct{}),
 		lost:     make(chan error, 1),
 	}
@@ -147,22 +145,32 @@ func (e *environment) Listen(ctx context.Context, client rehearse.ServiceName, n
 		}
 		return l, driver.Address{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}, nil
 	}
-	if _, err := e.service(client); err != nil {
-		return nil, driver.Address{}, err
-	}
 	at, err := e.linkAddress(client, names)
 	if err != nil {
 		return nil, driver.Address{}, err
 	}
-	l, err := e.board.Listen(ctx, netip.AddrPortFrom(at, uint16(port)))
+	b, err := e.awaitBoard(ctx)
+	if err != nil {
+		return nil, driver.Address{}, err
+	}
+	l, err := b.Listen(ctx, netip.AddrPortFrom(at, uint16(port)))
 	if err != nil {
 		return nil, driver.Address{}, fmt.Errorf("listen as %s sees %s:%d: %w", client, names[0], port, err)
 	}
 	return l, driver.Address{Host: at.String(), Port: port}, nil
 }
 
+// Reserve gives the address of a listener beforehand.
+func (e *environment) Reserve(client rehearse.ServiceName, names []string, port int) (driver.Address, error) {
+	at, err := e.linkAddress(client, names)
+	return driver.Address{Host: at.String(), Port: port}, err
+}
+
 // linkAddress is the address by which a client knows an upstream.
 func (e *environment) linkAddress(client rehearse.ServiceName, names []string) (netip.Addr, error) {
+	if _, err := e.service(client); err != nil {
+		return netip.Addr{}, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, h := range e.hosts[client] {
@@ -211,7 +219,11 @@ func (e *environment) Dial(ctx context.Context, upstream rehearse.ServiceName, p
 }
 
 func (e *environment) dialAt(ctx context.Context, at netip.Addr, port int) (net.Conn, error) {
-	return e.board.Dial(ctx, netip.AddrPortFrom(at, uint16(port)))
+	b, err := e.awaitBoard(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return b.Dial(ctx, netip.AddrPortFrom(at, uint16(port)))
 }
 
 // Facts says how the environment was made.
@@ -270,12 +282,7 @@ func (e *environment) remove(ctx context.Context) error {
 	}
 	if e.board.id != "" {
 		all.Go(func() {
-			if e.board.Board != nil {
-				e.board.Board.Close()
-			}
-			if e.board.stdio != nil {
-				e.board.stdio.Close()
-			}
+			e.endBoard()
 			problem(e.removeContainer(ctx, e.name(boardName), e.board.id))
 		})
 	}

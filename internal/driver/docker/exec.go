@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -133,8 +132,7 @@ func (e *environment) killExec(ctx context.Context, id string) {
 	if err != nil || !got.Running || got.PID <= 1 || !e.engine.local {
 		return
 	}
-	// In a container of our own, the engine's numbers are not ours.
-	if groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", got.PID)); err != nil || !bytes.Contains(groups, []byte(got.ContainerID)) {
+	if !isOf(got.PID, got.ContainerID) {
 		return
 	}
 	all, _ := filepath.Glob("/proc/[0-9]*") // the pattern is a good one

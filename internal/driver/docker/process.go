@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,18 +81,18 @@ func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out 
 
 // launch starts every instance. Whatever it returns, done is closed when those that
 // have started have ended.
-func (p *process) launch(ctx context.Context, out driver.Output) (err error) {
-	var ended sync.WaitGroup
-	for _, i := range p.instances {
-		if err = p.start(ctx, i, out, &ended); err != nil {
-			break
-		}
+func (p *process) launch(ctx context.Context, out driver.Output) error {
+	var starting, ended sync.WaitGroup
+	failed := make([]error, len(p.instances))
+	for n, i := range p.instances {
+		starting.Go(func() { failed[n] = p.start(ctx, i, out, &ended) })
 	}
+	starting.Wait()
 	go func() {
 		ended.Wait()
 		close(p.done)
 	}()
-	return err
+	return cmp.Or(failed...) // they fail alike
 }
 
 // start starts one instance. Its streams are attached and its end awaited before
@@ -102,6 +103,12 @@ func (p *process) start(ctx context.Context, i *instance, out driver.Output, end
 	streams, err := p.e.engine.attach(life, i.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return p.startError(ctx, i, err)
+	}
+	if i.address.IsValid() {
+		if err := p.e.tellName(i.address, p.s.spec.Name); err != nil {
+			streams.Close()
+			return err
+		}
 	}
 	waited := api.ContainerWait(life, i.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
 	undo := p.e.watch.acts.ask(i.name, events.ActionStart)
@@ -146,21 +153,24 @@ func (e *engine) attach(ctx context.Context, id string, o client.ContainerAttach
 	return e.api.ContainerAttach(ctx, id, o)
 }
 
-// reachable lets the link container find the instance, which answers nobody's
-// ARP, and lets the instance ask for names.
+// reachable lets the link container find the instance, which answers nobody's ARP.
 func (p *process) reachable(ctx context.Context, i *instance) error {
 	got, err := p.e.engine.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{})
 	if err != nil {
 		return explain(err)
 	}
+	if got.Container.State != nil {
+		i.pid.Store(int64(got.Container.State.Pid))
+	}
 	at := got.Container.NetworkSettings.Networks[p.e.name("")]
 	if at == nil || len(at.MacAddress) == 0 {
 		return nil // it has ended already
 	}
-	if err := p.e.board.Names(i.address, p.e.names(p.s.spec.Name)); err != nil {
+	b, err := p.e.awaitBoard(ctx)
+	if err != nil {
 		return err
 	}
-	return p.e.board.Neighbour(i.address, net.HardwareAddr(at.MacAddress))
+	return b.Neighbour(i.address, net.HardwareAddr(at.MacAddress))
 }
 
 // ended waits for an instance's end, and ends the others with it.

@@ -27,7 +27,7 @@ func (l *listener) listen(backlog int) bool {
 // cannot, each connection is reset when it has been accepted: a socket of Unix
 // that was shut down never listens again.
 func (l *listener) shut() bool {
-	if _, ok := l.Listener.(*net.TCPListener); !ok {
+	if !l.isTCP() {
 		return false
 	}
 	return l.control(func(fd int) error {
@@ -46,10 +46,18 @@ func (l *listener) shut() bool {
 	})
 }
 
+// isTCP says that it listens for TCP, with whatever is around it.
+func (l *listener) isTCP() bool {
+	_, ok := l.Listener.(interface {
+		AcceptTCP() (*net.TCPConn, error)
+	})
+	return ok
+}
+
 // deafen keeps every packet from a TCP socket that listens, and reports whether
 // it could. hear undoes it.
 func (l *listener) deafen() bool {
-	if _, ok := l.Listener.(*net.TCPListener); !ok {
+	if !l.isTCP() {
 		return false // a filter does not stop the connects of Unix sockets
 	}
 	nothing := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}

@@ -157,7 +157,8 @@ func (e *environment) Listen(ctx context.Context, client rehearse.ServiceName, n
 	if err != nil {
 		return nil, driver.Address{}, fmt.Errorf("listen as %s sees %s:%d: %w", client, names[0], port, err)
 	}
-	return l, driver.Address{Host: at.String(), Port: port}, nil
+	g := guard{e: e, client: client, what: net.JoinHostPort(names[0], fmt.Sprint(port))}
+	return g.around(l), driver.Address{Host: at.String(), Port: port}, nil
 }
 
 // Reserve gives the address of a listener beforehand.

@@ -99,6 +99,15 @@ func TestNoWayLeadsRoundALink(t *testing.T) {
 			t.Errorf("no fact says %q: %v", want, p.Facts())
 		}
 	}
+	if got := p.ask("b", "dial "+at.Host+" 8080"); !strings.HasPrefix(got, "error:") || strings.Contains(got, "timeout") {
+		t.Errorf("over the link of a, b reaches up: %q", got)
+	}
+	if want := "b → up:8080 of a"; !slices.ContainsFunc(p.Facts(), func(f rehearse.Fact) bool { return f.Name == "egress.refused" && f.Value == want }) {
+		t.Errorf("no fact says %q: %v", want, p.Facts())
+	}
+	if got := p.ask("a", "dial "+at.Host+" 8080"); got != "up" {
+		t.Errorf("over its own link's address a is answered %q, want up", got)
+	}
 	if got := p.sh("b", "cat /proc/net/arp; ip addr; nc -w 1 "+address("up")+" 8080 </dev/null && echo reached; true"); strings.Contains(got, "reached") {
 		t.Errorf("b reaches up by its address:\n%s", got)
 	}

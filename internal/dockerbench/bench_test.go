@@ -68,7 +68,7 @@ func BenchmarkDocker(b *testing.B) {
 	}
 	started := time.Now()
 	for _, c := range cases {
-		if !chosen.MatchString(c.name) {
+		if *many > 0 || !chosen.MatchString(c.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%4.0f s  %s\n", time.Since(started).Seconds(), c.name)
@@ -80,6 +80,13 @@ func BenchmarkDocker(b *testing.B) {
 		if err != nil {
 			b.Errorf("not measured: %s: %v", c.name, err)
 			r.Failed = append(r.Failed, figures.Failure{Case: c.name, Why: err.Error()})
+		}
+	}
+	if *many > 0 {
+		rows, err := measureMany(ctx, m, *many)
+		r.Rows = rows
+		if err != nil {
+			b.Errorf("not measured: %d environments: %v", *many, err)
 		}
 	}
 	r.Seconds = time.Since(started).Seconds()

@@ -95,10 +95,10 @@ func measureTen(ctx context.Context, b *bench) ([]row, error) {
 
 func (b *bench) tenRehearse(ctx context.Context) (taken, error) {
 	var ids [environments]string
-	return atOnce(func(i int) (err error) {
+	return atOnce(environments, func(i int) (err error) {
 		ids[i], err = b.rehearseUp(ctx, b.cache, patient)
 		return err
-	}, func(i int) error {
+	}, func() {}, func(i int) error {
 		if ids[i] == "" {
 			return nil
 		}
@@ -111,24 +111,26 @@ func (b *bench) tenCompose(ctx context.Context) (taken, error) {
 	for i := range names {
 		names[i] = b.nextProject()
 	}
-	return atOnce(
-		func(i int) error { return b.composeUp(ctx, names[i], patient) },
+	return atOnce(environments,
+		func(i int) error { return b.composeUp(ctx, names[i], patient) }, func() {},
 		func(i int) error { return b.composeDown(ctx, names[i], patient) })
 }
 
-// atOnce takes all down whatever became of them.
-func atOnce(up, down func(i int) error) (t taken, err error) {
+// atOnce calls meanwhile when as many are up, and takes all down whatever became of
+// them.
+func atOnce(count int, up func(i int) error, meanwhile func(), down func(i int) error) (t taken, err error) {
 	all := func(do func(int) error) (time.Duration, error) {
-		var errs [environments]error
+		errs := make([]error, count)
 		var wait sync.WaitGroup
 		began := time.Now()
-		for i := range environments {
+		for i := range count {
 			wait.Go(func() { errs[i] = do(i) })
 		}
 		wait.Wait()
-		return time.Since(began), cmp.Or(errs[:]...) // they fail alike
+		return time.Since(began), cmp.Or(errs...) // they fail alike
 	}
 	t.ready, err = all(up)
+	meanwhile()
 	gone, downErr := all(down)
 	t.gone = gone
 	return t, errors.Join(err, downErr)

@@ -27,6 +27,17 @@ type memory struct {
 
 func (m memory) megabytes() float64 { return (m.environment + m.reaper + m.link + m.shim) / 1e6 }
 
+// parts are what a memory is made of, in megabytes.
+var parts = []struct {
+	name string
+	of   func(memory) float64
+}{
+	{"the environment's process", func(m memory) float64 { return m.environment / 1e6 }},
+	{"the reaper", func(m memory) float64 { return m.reaper / 1e6 }},
+	{"the link container's process", func(m memory) float64 { return m.link / 1e6 }},
+	{"the engine's process beside that container", func(m memory) float64 { return m.shim / 1e6 }},
+}
+
 // measureMemory is while an environment stands that is ready. Of compose nothing
 // stays, and testcontainers is the largest that its program was.
 func measureMemory(ctx context.Context, b *bench) ([]row, error) {
@@ -41,15 +52,7 @@ func measureMemory(ctx context.Context, b *bench) ([]row, error) {
 	all.compare("of testcontainers", got.of(ours, memory.megabytes), got.of(testcontainers, memory.megabytes), divide, figures.NoGoal)
 	rows := []row{all}
 	only := samples[memory]{ours: got[ours]}
-	for _, part := range []struct {
-		name string
-		of   func(memory) float64
-	}{
-		{"the environment's process", func(m memory) float64 { return m.environment / 1e6 }},
-		{"the reaper", func(m memory) float64 { return m.reaper / 1e6 }},
-		{"the link container's process", func(m memory) float64 { return m.link / 1e6 }},
-		{"the engine's process beside that container", func(m memory) float64 { return m.shim / 1e6 }},
-	} {
+	for _, part := range parts {
 		rows = append(rows, newRow("– "+part.name, "MB", only, part.of))
 	}
 	return rows, nil
@@ -99,7 +102,7 @@ func (b *bench) ownProcesses(m *memory) error {
 	return nil
 }
 
-// linkContainer is the container of an environment that is no service.
+// linkContainer adds the container of an environment that is no service.
 func (b *bench) linkContainer(ctx context.Context, id string, m *memory) error {
 	api := b.engine.Client()
 	found, err := api.ContainerList(ctx, client.ContainerListOptions{Filters: make(client.Filters).Add("label", "dev.rehearse.environment="+id)})
@@ -115,14 +118,17 @@ func (b *bench) linkContainer(ctx context.Context, id string, m *memory) error {
 			return err
 		}
 		dir := fmt.Sprintf("/proc/%d", got.Container.State.Pid)
-		if m.link, err = pss(dir); err != nil {
+		link, err := pss(dir)
+		if err != nil {
 			return err
 		}
 		parent, err := field(filepath.Join(dir, "status"), "PPid:")
 		if err != nil {
 			return err
 		}
-		m.shim, err = pss(fmt.Sprintf("/proc/%d", parent))
+		shim, err := pss(fmt.Sprintf("/proc/%d", parent))
+		m.link += link
+		m.shim += shim
 		return err
 	}
 	return fmt.Errorf("environment %s has no link container", id)

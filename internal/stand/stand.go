@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -181,7 +182,8 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 		stop()
 		return errors.Join(err, <-answered)
 	}
-	return <-answered // until the end, or until nobody can reach it any more
+	debug.FreeOSMemory() // what planning took is not needed again
+	return <-answered    // until the end, or until nobody can reach it any more
 }
 
 // arrivals counts what has come in from outside: connections, and what was asked over

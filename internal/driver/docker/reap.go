@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -127,6 +128,7 @@ const (
 
 func reap(in io.Reader) error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	debug.FreeOSMemory() // there is one for each environment, and nearly all only wait
 	data, err := io.ReadAll(in)
 	if err != nil {
 		return err

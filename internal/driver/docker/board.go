@@ -119,7 +119,8 @@ func (e *environment) openBoard(ctx context.Context, image string) error {
 		return err
 	}
 	e.board.id = r.Name // until the engine has given it another
-	made, err := e.engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{
+	// An engine makes what it was asked for, also for who does not wait for it.
+	made, err := e.engine.api.ContainerCreate(context.WithoutCancel(ctx), client.ContainerCreateOptions{
 		Name: r.Name,
 		Config: &container.Config{
 			Image: image, Hostname: "links", Labels: e.labels("", nil),

@@ -163,7 +163,8 @@ func (e *environment) makeInstance(ctx context.Context, s *service, i *instance,
 	}
 	i.id = i.name // until the engine has given it another
 	s.instances = append(s.instances, i)
-	made, err := e.engine.api.ContainerCreate(ctx, q)
+	// An engine makes what it was asked for, also for who does not wait for it.
+	made, err := e.engine.api.ContainerCreate(context.WithoutCancel(ctx), q)
 	if err != nil {
 		return explain(err)
 	}

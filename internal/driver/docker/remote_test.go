@@ -23,6 +23,8 @@ func TestConformanceOverTLS(t *testing.T) {
 		"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": certificates,
 	})
 	p := open(t, d, "conformance-tls", "over-tls", server(t, "up"))
+	p.start("up")
+	p.ask("up", "hostname") // the link container has answered
 	if got, want := p.fact("link.sockets"), "tunnel"; got != want {
 		t.Fatalf("sockets come by %q, want %q", got, want)
 	}

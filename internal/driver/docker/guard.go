@@ -65,7 +65,7 @@ func (g guard) admits(from net.Addr) bool {
 	if err != nil {
 		return false
 	}
-	owner := g.e.owner(g.client)
+	owner := g.e.addressee(g.client)
 	g.e.mu.Lock()
 	who := g.e.at[at.Addr()]
 	g.e.mu.Unlock()
@@ -79,9 +79,9 @@ func (g guard) admits(from net.Addr) bool {
 	return false
 }
 
-// owner is the service whose addresses a client has: its own, or of the one whose
+// addressee is the service whose addresses a client has: its own, or of the one whose
 // network it joins.
-func (e *environment) owner(client rehearse.ServiceName) rehearse.ServiceName {
+func (e *environment) addressee(client rehearse.ServiceName) rehearse.ServiceName {
 	for range e.services { // a chain ends
 		s := e.services[client]
 		if s == nil || s.spec.Container == nil {

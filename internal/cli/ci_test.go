@@ -35,6 +35,7 @@ func githubs(t *testing.T) func(*testscript.TestScript, bool, []string) {
 				ts.Setenv(name, value)
 			}
 		}
+		defer s.Hold()()
 		s.Pulls[42] = &forgetest.Pull{Head: args[0], HeadRepo: args[len(args)-1]}
 		if len(args) == 1 {
 			s.Pulls[42].HeadRepo = ""
@@ -45,6 +46,7 @@ func githubs(t *testing.T) func(*testscript.TestScript, bool, []string) {
 // comments N [REGEXP] asserts how many comments there are, and what the last says.
 func comments(ts *testscript.TestScript, neg bool, args []string) {
 	s := github(ts, neg, args, "comments N [REGEXP]")
+	defer s.Hold()()
 	if got := strconv.Itoa(len(s.Comments)); got != args[0] {
 		ts.Fatalf("%s comments: %+v", got, s.Comments)
 	}
@@ -60,6 +62,7 @@ func comments(ts *testscript.TestScript, neg bool, args []string) {
 // ended, with an annotation at FILE:LINE.
 func checks(ts *testscript.TestScript, neg bool, args []string) {
 	s := github(ts, neg, args, "checks N [CONCLUSION [PLACE]]")
+	defer s.Hold()()
 	if got := strconv.Itoa(len(s.Checks)); got != args[0] {
 		ts.Fatalf("%s checks: %+v", got, s.Checks)
 	}

@@ -56,7 +56,7 @@ type Annotation struct {
 type Pull struct{ Head, HeadRepo, State string }
 
 // Server is a GitHub with one repository, acme/shop. Its fields are the test's while
-// no request is under way.
+// no request is under way; a test whose requests are another process's holds it.
 type Server struct {
 	URL      string
 	Login    string // of the token's user; empty: it is an app's, and speaks as github-actions[bot]
@@ -130,6 +130,12 @@ func New(t testing.TB) *Server {
 	t.Cleanup(server.Close)
 	s.URL = server.URL
 	return s
+}
+
+// Hold keeps requests waiting until they are let go.
+func (s *Server) Hold() (letGo func()) {
+	s.mu.Lock()
+	return s.mu.Unlock
 }
 
 // guard counts requests, brings trouble, and asks for the token.

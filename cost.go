@@ -115,8 +115,12 @@ func (r Report) Spent() (s Spent, p Prices, ok bool) {
 	return s, p, ok
 }
 
-// String is "12.4 s of CPU, 0.031 GiB·h, 41 s".
+// String is "12.4s of CPU, 0.031 GiB·h, 41s"; of little memory, it is GiB·s.
 func (s Spent) String() string {
-	const gib = 1 << 30
-	return fmt.Sprintf("%v of CPU, %.3g GiB·h, %v", Round(s.CPU()), s.Memory()/gib/3600, Round(time.Duration(s.Elapsed)))
+	const gib, little = 1 << 30, 0.001
+	memory, unit := s.Memory()/gib/3600, "GiB·h"
+	if memory < little {
+		memory, unit = s.Memory()/gib, "GiB·s"
+	}
+	return fmt.Sprintf("%v of CPU, %.3g %s, %v", Round(s.CPU()), memory, unit, Round(time.Duration(s.Elapsed)))
 }

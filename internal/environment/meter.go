@@ -70,9 +70,9 @@ func (e *Environment) meterUntil(life context.Context) {
 	beat := time.NewTicker(sampleEvery)
 	defer beat.Stop()
 	for {
+		e.look(life)
 		select {
 		case <-beat.C:
-			e.look(life)
 		case <-life.Done():
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 
 	"github.com/rehearse-dev/rehearse"
@@ -167,11 +168,11 @@ func parseRecords(data []byte) (records []rehearse.Record, damage []string) {
 	return records, damage
 }
 
-// parts counts what a record holds: one thing, if it is whole.
+// parts counts what a record holds: one thing, if it is whole. Each is a pointer.
 func parts(r rehearse.Record) int {
 	n := 0
-	for _, set := range []bool{r.Begin != nil, r.Service != nil, r.Link != nil, r.Tick != nil, r.Load != nil, r.Suite != nil, r.Links != nil, r.Fact != nil, r.Action != nil, r.Happening != nil, r.Migration != nil, r.Churn != nil, r.Plans != nil, r.Spent != nil, r.Telemetry != nil, r.End != nil} {
-		if set {
+	for _, f := range reflect.ValueOf(r).Fields() {
+		if f.Kind() == reflect.Pointer && !f.IsNil() {
 			n++
 		}
 	}

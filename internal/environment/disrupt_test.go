@@ -65,19 +65,16 @@ func TestDisrupt(t *testing.T) {
 	}
 }
 
-// settle waits until the only service is ready, or until nothing moves.
+// settle waits until the only service is ready, or until it is not. What has been
+// asked of it has begun when the bubble has come to rest.
 func settle(t *testing.T, e *environment.Environment, ready bool) {
 	t.Helper()
-	if ready {
-		for e.States()[0].State != rehearse.Ready {
-			synctest.Wait()
-			time.Sleep(time.Millisecond) // of the bubble
-		}
-		return
-	}
-	for e.States()[0].State == rehearse.Ready {
-		synctest.Wait()
+	for {
 		time.Sleep(time.Millisecond) // of the bubble
+		synctest.Wait()
+		if (e.States()[0].State == rehearse.Ready) == ready {
+			return
+		}
 	}
 }
 

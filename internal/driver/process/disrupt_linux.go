@@ -68,15 +68,13 @@ func (e *environment) squeeze(s *service, p *jailProcess, g *controlGroup, less 
 	for _, set := range settings(version, less) {
 		if g.of(set.resource) == "" {
 			// A group must be there before somebody can be in it, and its limit must
-			// not be in force before all are. What they have already counts too.
-			before := []setting{unlimited(version, set)}
-			if set.resource == "memory" && version == 1 {
-				before = append(before, setting{set.resource, "memory.move_charge_at_immigrate", "3"})
+			// not be in force before all are.
+			if err := g.apply(version, string(s.spec.Name), unlimited(version, set)); err != nil {
+				return err
 			}
-			for _, b := range before {
-				if err := g.apply(version, string(s.spec.Name), b); err != nil {
-					return err
-				}
+			if set.resource == "memory" && version == 1 {
+				// What they have already counts too, where the kernel still knows how.
+				_ = g.apply(version, string(s.spec.Name), setting{set.resource, "memory.move_charge_at_immigrate", "3"})
 			}
 			if err := g.join(set.resource, func() []int { return e.iso.processes(p) }); err != nil {
 				return err

@@ -13,12 +13,9 @@ import (
 // Database is how a service's database is reached from inside, as the link's
 // upstream sees it, by who may do everything in it.
 func (e *Environment) Database(name rehearse.ServiceName) (driver.Filling, error) {
-	s, ok := e.services[name]
-	if !ok {
-		return driver.Filling{}, &rehearse.Error{
-			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the environment has no service %q", name),
-			Hint: "List them with rehearse ps.",
-		}
+	s, err := e.named(name)
+	if err != nil {
+		return driver.Filling{}, err
 	}
 	a, err := recipe.AccountOf(s.spec)
 	if err != nil {

@@ -40,11 +40,13 @@ func (e *Environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d 
 	}
 	inner, ok := e.inner.(driver.Disruptor)
 	if !ok {
-		return nothing, CannotDisrupt(e.o.Driver.Name(), d.Kind)
+		return nothing, cannotDisrupt(e.o.Driver.Name(), d.Kind)
 	}
-	if s, ok := e.services[name]; !ok {
-		return nothing, &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("the environment has no service %q", name), Hint: "List them with rehearse ps."}
-	} else if state := s.status().State; state != rehearse.Ready {
+	s, err := e.named(name)
+	if err != nil {
+		return nothing, err
+	}
+	if state := s.status().State; state != rehearse.Ready {
 		return nothing, &rehearse.Error{Kind: rehearse.NotReady, Msg: fmt.Sprintf("service %q is %s, and only one that is ready can be disrupted", name, state)}
 	}
 	undo, err = inner.Disrupt(ctx, name, d)
@@ -54,8 +56,8 @@ func (e *Environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d 
 	return undo, nil
 }
 
-// CannotDisrupt says which drivers can do what this one cannot.
-func CannotDisrupt(name string, kind rehearse.DisruptionKind) error {
+// cannotDisrupt says which drivers can do what this one cannot.
+func cannotDisrupt(name string, kind rehearse.DisruptionKind) error {
 	err := &rehearse.Error{Kind: rehearse.Unavailable, Msg: fmt.Sprintf("driver %s cannot do %q to a service", name, kind), Hint: "No driver can."}
 	if able := kind.Drivers(); len(able) > 0 {
 		err.Hint = "Drivers that can: " + strings.Join(able, ", ") + "."

@@ -22,12 +22,9 @@ type stoppage struct {
 // it is to be, as in "reset". Only a service that is ready can be asked, and only
 // by one caller at a time.
 func (e *Environment) ask(name rehearse.ServiceName, w *stoppage, doing string) (*service, driver.Process, error) {
-	s, ok := e.services[name]
-	if !ok {
-		return nil, nil, &rehearse.Error{
-			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the environment has no service %q", name),
-			Hint: "List them with rehearse ps.",
-		}
+	s, err := e.named(name)
+	if err != nil {
+		return nil, nil, err
 	}
 	w.done = make(chan error, 1)
 	s.mu.Lock()
@@ -40,6 +37,17 @@ func (e *Environment) ask(name rehearse.ServiceName, w *stoppage, doing string) 
 	}
 	s.asked = w
 	return s, s.proc, nil
+}
+
+// named finds a service that somebody has named.
+func (e *Environment) named(name rehearse.ServiceName) (*service, error) {
+	if s, ok := e.services[name]; ok {
+		return s, nil
+	}
+	return nil, &rehearse.Error{
+		Kind: rehearse.Invalid, Msg: fmt.Sprintf("the environment has no service %q", name),
+		Hint: "List them with rehearse ps.",
+	}
 }
 
 // wanted is what the service has been stopped for; nil: nothing.

@@ -43,6 +43,9 @@ func (s Spent) Memory() float64 {
 	return sum
 }
 
+// GiBHours is the memory of all services together, as hosts are paid for it.
+func (s Spent) GiBHours() float64 { return s.Memory() / (1 << 30) / 3600 }
+
 // Plus is what two environments have taken together. Their services stay apart.
 func (s Spent) Plus(o Spent) Spent {
 	s.Elapsed += o.Elapsed
@@ -66,8 +69,7 @@ func (p Prices) IsZero() bool { return p.CPU == 0 && p.Memory == 0 && p.Environm
 
 // Cost is what was spent, in the prices' currency.
 func (p Prices) Cost(s Spent) float64 {
-	const gib = 1 << 30
-	return s.CPU().Hours()*p.CPU + s.Memory()/gib/3600*p.Memory + time.Duration(s.Elapsed).Hours()*p.Environment
+	return s.CPU().Hours()*p.CPU + s.GiBHours()*p.Memory + time.Duration(s.Elapsed).Hours()*p.Environment
 }
 
 // Format is an amount in the prices' currency: "0.0042 EUR". An amount that is not
@@ -117,10 +119,10 @@ func (r Report) Spent() (s Spent, p Prices, ok bool) {
 
 // String is "12.4s of CPU, 0.031 GiB·h, 41s"; of little memory, it is GiB·s.
 func (s Spent) String() string {
-	const gib, little = 1 << 30, 0.001
-	memory, unit := s.Memory()/gib/3600, "GiB·h"
+	const little = 0.001
+	memory, unit := s.GiBHours(), "GiB·h"
 	if memory < little {
-		memory, unit = s.Memory()/gib, "GiB·s"
+		memory, unit = memory*3600, "GiB·s"
 	}
 	return fmt.Sprintf("%v of CPU, %.3g %s, %v", Round(s.CPU()), memory, unit, Round(time.Duration(s.Elapsed)))
 }

@@ -50,11 +50,10 @@ func By(way string, entries []Entry) []Sum {
 }
 
 func (s *Sum) add(e Entry) {
-	const gib = 1 << 30
 	s.Count++
 	s.CPU += e.Spent.CPU()
 	s.Hours = s.CPU.Hours()
-	s.Memory += e.Spent.Memory() / gib / 3600
+	s.Memory += e.Spent.GiBHours()
 	s.Stood += time.Duration(e.Spent.Elapsed).Hours()
 	if !e.Prices.IsZero() {
 		s.Costs[e.Prices.Currency] += e.Cost()

@@ -26,7 +26,7 @@ type pace struct {
 }
 
 // converse exchanges 64 bytes again and again for a while on all connections at
-// once.
+// once, and once at least on each.
 func converse(conns []*net.TCPConn, length time.Duration, p pace) (trips, error) {
 	type result struct {
 		took []time.Duration
@@ -39,7 +39,8 @@ func converse(conns []*net.TCPConn, length time.Duration, p pace) (trips, error)
 			var r result
 			buf := make([]byte, 64)
 			time.Sleep(p.spread * time.Duration(i) / time.Duration(len(conns)))
-			for begun := time.Now(); r.err == nil && begun.Sub(start) < length; begun = time.Now() {
+			for more := true; more; more = r.err == nil && time.Since(start) < length {
+				begun := time.Now()
 				r.err = exchange(c, buf)
 				r.took = append(r.took, time.Since(begun))
 				time.Sleep(p.rest)

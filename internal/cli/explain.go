@@ -30,7 +30,7 @@ type explainFlags struct {
 }
 
 func (f *explainFlags) add(c *cobra.Command) {
-	c.Flags().DurationVar(&f.budget, "budget", 10*time.Minute, "how long the search for the cause may take")
+	c.Flags().DurationVar(&f.budget, "budget", 15*time.Minute, "how long the search for the cause may take")
 	c.Flags().Float64Var(&f.confidence, "confidence", 0.95, "how sure the explanation must be")
 }
 

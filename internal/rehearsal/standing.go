@@ -9,12 +9,15 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/redact"
+	"github.com/rehearse-dev/rehearse/internal/telemetry"
 )
 
 // StandingOptions are what the steps of a plan need at an environment that stands
 // already.
 type StandingOptions struct {
 	Environment *environment.Environment
+	// Telemetry is where the environment keeps its own; nil: it keeps none.
+	Telemetry *telemetry.Store
 	// Plan is of the same project and driver as the environment's own. Its steps are
 	// run, and none that are suites.
 	Plan    *rehearse.Plan
@@ -27,12 +30,13 @@ type StandingOptions struct {
 
 // Standing runs the steps of a plan at an environment that stands, and leaves their
 // evidence in a run directory, to be judged. The environment goes on standing, and
-// what experiments broke is mended when it returns. The evidence holds no
-// telemetry: that stays with the environment.
+// what experiments broke is mended when it returns. The evidence holds the telemetry
+// of this time; the checks of the whole file, which are for whole rehearsals, are not
+// asked.
 func Standing(ctx context.Context, o StandingOptions) (dir string, err error) {
 	started := time.Now()
 	plan := *o.Plan
-	plan.Checks = nil // there is no telemetry to ask
+	plan.Checks = nil
 	run, err := evidence.Create(o.Root, o.Run, evidence.Meta{
 		Run: o.Run, Project: plan.Project, Version: o.Version, Kind: evidence.KindRun, Started: started, Legs: []string{plan.Leg.Name},
 	})
@@ -45,8 +49,8 @@ func Standing(ctx context.Context, o StandingOptions) (dir string, err error) {
 		return run.Dir(), err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	l := &leg{o: Options{Observe: o.Observe}, plan: &plan, out: out, env: o.Environment}
-	err = l.stands(ctx)
+	l := &leg{o: Options{Version: o.Version, Observe: o.Observe, Secrets: o.Secrets}, plan: &plan, out: out, env: o.Environment}
+	err = l.stands(ctx, o.Telemetry)
 	end := &rehearse.End{Elapsed: rehearse.Duration(time.Since(started))}
 	if err != nil {
 		end.Error = firstLine(err)
@@ -54,8 +58,9 @@ func Standing(ctx context.Context, o StandingOptions) (dir string, err error) {
 	return run.Dir(), errors.Join(err, out.Append(rehearse.Record{End: end}))
 }
 
-// stands runs the steps, between what the environment was before and after them.
-func (l *leg) stands(ctx context.Context) error {
+// stands runs the steps, between what the environment was before and after them,
+// and keeps what is told meanwhile.
+func (l *leg) stands(ctx context.Context, told *telemetry.Store) (err error) {
 	if err := l.out.Append(rehearse.Record{Begin: &rehearse.Begin{Version: l.o.Version, Environment: l.env.ID(), Plan: *l.plan}}); err != nil {
 		return err
 	}
@@ -67,6 +72,17 @@ func (l *leg) stands(ctx context.Context) error {
 			return err
 		}
 	}
+	if told != nil {
+		if err := l.keepTelemetry(); err != nil {
+			return err
+		}
+		l.env.Flush() // what has ended before is not of this time
+		stop := told.CopyTo(l.telemetry)
+		defer func() {
+			stop()
+			err = errors.Join(err, l.keptTelemetry())
+		}()
+	}
 	for _, step := range l.plan.Steps {
 		if l.o.Observe.Step != nil {
 			l.o.Observe.Step(step)
@@ -75,6 +91,7 @@ func (l *leg) stands(ctx context.Context) error {
 			return errors.Join(err, l.links())
 		}
 	}
+	l.hush(ctx)
 	return errors.Join(l.links(), l.states())
 }
 

@@ -53,7 +53,20 @@ func (k *sink) Export(signal otlp.Signal, request []byte) (rejected int64, reaso
 	if s.options.Forward != nil {
 		s.options.Forward.Offer(signal, request)
 	}
+	if c := s.copy.Load(); c != nil {
+		to := &sink{c, k.name}
+		if _, _, err := to.Export(signal, request); err != nil {
+			to.Refused(signal, http.StatusTooManyRequests)
+		}
+	}
 	return rejected, reason, nil
+}
+
+// CopyTo has another store take what this one takes, until stop is called. What the
+// other has no room for, it alone lacks. At any time there is at most one.
+func (s *Store) CopyTo(other *Store) (stop func()) {
+	s.copy.Store(other)
+	return func() { s.copy.CompareAndSwap(other, nil) }
 }
 
 // take adds and counts a request's batch.
@@ -85,8 +98,11 @@ func (k *sink) take(signal otlp.Signal, batch *table, points, rejected int64) er
 }
 
 // Refused counts a request that was answered with an error.
-func (k *sink) Refused(_ otlp.Signal, status int) {
+func (k *sink) Refused(signal otlp.Signal, status int) {
 	s := k.store
+	if c := s.copy.Load(); c != nil {
+		(&sink{c, k.name}).Refused(signal, status)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if status == http.StatusTooManyRequests || status >= http.StatusInternalServerError {
@@ -191,6 +207,9 @@ func (s *Store) AddSpans(spans []rehearse.Span) {
 	if len(spans) == 0 {
 		return
 	}
+	if c := s.copy.Load(); c != nil {
+		c.AddSpans(spans)
+	}
 	batch := s.links.Get().(*builder)
 	defer s.release(&s.links, batch)
 	for i := range spans {
@@ -240,6 +259,9 @@ func (s *Store) masked(text string) string {
 
 // Missed counts spans that links could not write.
 func (s *Store) Missed(n int) {
+	if c := s.copy.Load(); c != nil {
+		c.Missed(n)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.result.Spans += int64(n)
@@ -261,6 +283,9 @@ func (b *builder) addLinkSpan(sp *rehearse.Span, name string) {
 // AddLog takes a line that a service has printed. It never waits: where there is
 // no room for it, it is dropped; Logs of the result counts it, and no file does.
 func (s *Store) AddLog(rec rehearse.LogRecord) {
+	if c := s.copy.Load(); c != nil {
+		c.AddLog(rec)
+	}
 	batch := s.links.Get().(*builder)
 	defer s.release(&s.links, batch)
 	batch.trace = append(batch.trace, rec.Trace)

@@ -366,3 +366,29 @@ func TestTransfer(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
+
+// TestCopyTo has a store take what another one takes for a while.
+func TestCopyTo(t *testing.T) {
+	web := []rehearse.ServiceName{"web"}
+	s, other := openStore(t, Options{Services: web}), openStore(t, Options{Dir: t.TempDir(), Services: web})
+	s.AddSpans(many(0, 5, linkSpan))
+	stop := s.CopyTo(other)
+	s.AddSpans(many(5, 10, linkSpan))
+	s.AddLog(rehearse.LogRecord{Time: start, Service: "web", Body: "hello"})
+	s.Missed(2)
+	if err := export(s, "web", many(0, 5, sdkSpan)); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	s.AddSpans(many(10, 20, linkSpan))
+	r, err := other.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Spans != 12 || r.Lost != 2 || r.Logs != 1 || len(other.Logs(LogQuery{})) != 1 {
+		t.Errorf("the other has %d spans, %d of them lost, and %d logs; want 12, 2 and 1", r.Spans, r.Lost, r.Logs)
+	}
+	if got, all := len(other.Spans(Query{})), len(s.Spans(Query{})); got != 10 || all != 25 {
+		t.Errorf("the other gives %d spans and the store %d, want 10 and 25", got, all)
+	}
+}

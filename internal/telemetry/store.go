@@ -36,6 +36,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -81,6 +82,7 @@ type Store struct {
 	batches sync.Pool  // of *builder, for requests
 	links   sync.Pool  // of *builder, for single spans and lines: their maps stay small
 
+	copy    atomic.Pointer[Store]                    // is given everything, too; nil: nobody
 	wake    chan struct{}                            // holds one: there is something to seal
 	stopped chan struct{}                            // closed when the sealer has ended
 	close   func() (rehearse.TelemetryResult, error) // shut, once

@@ -98,7 +98,7 @@ func (s settings) options(ctx context.Context, host *stand.Host) (stand.Options,
 	if err != nil {
 		return stand.Options{}, err
 	}
-	o := stand.Options{Plan: plan, Driver: driver, Purpose: environment.PurposeTest}
+	o := stand.Options{Plan: plan, Project: project, Driver: driver, Purpose: environment.PurposeTest}
 	if s.Key != "" {
 		o.Lease = s.Lease
 		o.Key, err = planKey(s.Key, plan)

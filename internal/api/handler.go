@@ -45,6 +45,9 @@ type Options struct {
 	// Extend has the lease last for at least so long from now, and returns its end.
 	// Nil: there is no lease.
 	Extend func(time.Duration) (time.Time, error)
+	// Clean takes secrets out of an answer, in JSON. What a command has said is not
+	// given to it. Nil: nobody knows of any.
+	Clean func([]byte) []byte
 	// Down takes the environment down and returns at once. Nil: only who brought it
 	// up can.
 	Down func()
@@ -59,7 +62,7 @@ func (o Options) Handler(e *environment.Environment, links http.Handler) http.Ha
 	guarded := func(pattern string, h http.HandlerFunc) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := o.admit(r); err != nil {
-				answerError(w, err)
+				s.answerError(w, err)
 				return
 			}
 			h(w, r)
@@ -69,10 +72,10 @@ func (o Options) Handler(e *environment.Environment, links http.Handler) http.Ha
 		guarded(route.method+" "+route.path, func(w http.ResponseWriter, r *http.Request) {
 			body, err := route.answer(s, r)
 			if err != nil {
-				answerError(w, err)
+				s.answerError(w, err)
 				return
 			}
-			answer(w, route.status, body)
+			s.answer(w, route.status, body)
 		})
 	}
 	guarded("GET "+descriptionPath, func(w http.ResponseWriter, _ *http.Request) {
@@ -80,7 +83,7 @@ func (o Options) Handler(e *environment.Environment, links http.Handler) http.Ha
 		_, _ = w.Write(OpenAPI) // who has hung up wants no answer
 	})
 	guarded("/v1/", func(w http.ResponseWriter, r *http.Request) {
-		answerError(w, &failure{status: http.StatusNotFound, err: &rehearse.Error{
+		s.answerError(w, &failure{status: http.StatusNotFound, err: &rehearse.Error{
 			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the API has no %s %s", r.Method, r.URL.Path), Hint: "GET " + descriptionPath + " describes what it has.",
 		}})
 	})
@@ -185,10 +188,17 @@ func read(r *http.Request, into any) error {
 	return nil
 }
 
-func answer(w http.ResponseWriter, status int, body any) {
+func (s *server) answer(w http.ResponseWriter, status int, body any) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		panic("api: internal error: " + err.Error()) // no answer holds what JSON has no words for
+	}
+	if _, said := body.(Executed); !said && s.o.Clean != nil {
+		data = s.o.Clean(data)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // who has hung up wants no answer
+	_, _ = w.Write(append(data, '\n')) // who has hung up wants no answer
 }
 
 // Problem is an error, as the API tells it.
@@ -211,13 +221,13 @@ var kinds = map[rehearse.Kind]struct {
 	rehearse.Interrupted: {"interrupted", http.StatusServiceUnavailable},
 }
 
-func answerError(w http.ResponseWriter, err error) {
+func (s *server) answerError(w http.ResponseWriter, err error) {
 	kind := kinds[rehearse.KindOf(err)]
 	var f *failure
 	if errors.As(err, &f) {
 		kind.status = f.status
 	}
-	answer(w, kind.status, Problem{Error: err.Error(), Hint: strings.Join(rehearse.Hints(err), "\n"), Kind: kind.name})
+	s.answer(w, kind.status, Problem{Error: err.Error(), Hint: strings.Join(rehearse.Hints(err), "\n"), Kind: kind.name})
 }
 
 // missing is a name that stands for nothing here.

@@ -204,11 +204,16 @@ func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Truncate(file, st.Size()-n))
 }
 
-// hidden VALUE DIR asserts that no file below a directory, nor the last command's
-// output, holds a value in any form, and that something was taken out.
+// hidden VALUE DIR [KIND...] asserts that no file below a directory, nor the last
+// command's output, holds a value in any form, and that something was taken out of
+// each kind of file: those that a rehearsal with a suite leaves, if none is named.
 func hidden(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: hidden VALUE DIR")
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: hidden VALUE DIR [KIND...]")
+	}
+	kinds := args[2:]
+	if len(kinds) == 0 {
+		kinds = []string{".log", ".jsonl", ".zst", ".xml"}
 	}
 	secrets := redact.New(args[:1])
 	look := func(name string, data []byte) {
@@ -220,7 +225,7 @@ func hidden(ts *testscript.TestScript, neg bool, args []string) {
 	look("stderr", []byte(ts.ReadFile("stderr")))
 	taken := map[string]bool{}
 	ts.Check(filepath.WalkDir(ts.MkAbs(args[1]), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		data, err := os.ReadFile(path)
@@ -243,7 +248,7 @@ func hidden(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return nil
 	}))
-	for _, kind := range []string{".log", ".jsonl", ".zst", ".xml"} {
+	for _, kind := range kinds {
 		if !taken[kind] {
 			ts.Fatalf("nothing was taken out of any %s file: the secret has not got there", kind)
 		}

@@ -36,12 +36,12 @@ the background. The network between you and it is plain.`,
 				return usageError("--ttl must be above 0, not %v", ttl)
 			}
 			options := func() (stand.Options, error) {
-				p, d, err := a.planOf(cmd.Context(), f, rehearse.Only(rehearse.FacetData), args[1:])
+				p, made, d, err := a.planOf(cmd.Context(), f, rehearse.Only(rehearse.FacetData), args[1:])
 				if err != nil {
 					return stand.Options{}, err
 				}
-				p, err = alone(p, args[0])
-				return stand.Options{Plan: p, Driver: d, Lease: ttl}, err
+				made, err = alone(made, args[0])
+				return stand.Options{Plan: made, Project: p, Driver: d, Lease: ttl}, err
 			}
 			if supervise {
 				return a.superviseDetached(cmd.Context(), options, forwardFlag{})

@@ -43,7 +43,7 @@ the service's settings, files, profile, plan, scale and seed.`,
 			if names = args; len(args) > 0 && isDir(args[0]) {
 				dir, names = args[:1], args[1:]
 			}
-			p, d, err := a.planOf(cmd.Context(), f, leg, dir)
+			_, p, d, err := a.planOf(cmd.Context(), f, leg, dir)
 			if err != nil {
 				return err
 			}
@@ -61,18 +61,20 @@ the service's settings, files, profile, plan, scale and seed.`,
 	return c
 }
 
-// planOf makes the plan of a project's leg, and its driver.
-func (a *app) planOf(ctx context.Context, f projectFlags, leg rehearse.Leg, dir []string) (*rehearse.Plan, driver.Driver, error) {
+// planOf reads a project, and makes the plan of a leg of it, and its driver. From
+// then on its secrets are taken out of what is said.
+func (a *app) planOf(ctx context.Context, f projectFlags, leg rehearse.Leg, dir []string) (*stand.Project, *rehearse.Plan, driver.Driver, error) {
 	p, err := a.load(ctx, f, dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	made, err := p.Plan(leg)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
+	a.secrets = a.Secrets(p, made)
 	d, err := a.Driver(p.Driver(), p.Variables()...)
-	return made, d, err
+	return p, made, d, err
 }
 
 // withData is a plan of nothing but the services that have a dataset, or of

@@ -40,8 +40,8 @@ side, with the same names and ports inside, and different addresses outside.`,
 				return usageError("--ttl must be above 0, not %v", ttl)
 			}
 			options := func() (stand.Options, error) {
-				made, d, err := a.planOf(cmd.Context(), f, leg, args)
-				return stand.Options{Plan: made, Driver: d, Lease: ttl}, err
+				p, made, d, err := a.planOf(cmd.Context(), f, leg, args)
+				return stand.Options{Plan: made, Project: p, Driver: d, Lease: ttl}, err
 			}
 			if supervise {
 				return a.superviseDetached(cmd.Context(), options, forward)

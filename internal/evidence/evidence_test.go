@@ -423,7 +423,7 @@ func FuzzParse(f *testing.F) {
 // the file has gone.
 func TestFollow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
-	w, err := CreateRecords(path)
+	w, err := CreateRecords(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,10 +38,10 @@ func (r *Run) Leg(name string) (*Leg, error) {
 		}
 	}
 	var err error
-	if l.Records, err = CreateRecords(filepath.Join(l.dir, evidenceFile)); err != nil {
+	if l.Records, err = CreateRecords(filepath.Join(l.dir, evidenceFile), r.Secrets); err != nil {
 		return nil, explain(fmt.Sprintf("open leg %q", name), r.dir, err)
 	}
-	l.now, l.secrets = r.Now, r.Secrets
+	l.now = r.Now
 	return l, nil
 }
 
@@ -98,11 +98,20 @@ func (l *Leg) LogFile(service rehearse.ServiceName) string {
 // OpenLog opens the log of a service for appending, without the run's secrets. The
 // caller closes it.
 func (l *Leg) OpenLog(service rehearse.ServiceName) (io.WriteCloser, error) {
-	f, err := os.OpenFile(l.LogFile(service), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := OpenLog(l.LogFile(service), l.secrets)
 	if err != nil {
 		return nil, explain(fmt.Sprintf("open the log of %q", service), l.dir, err)
 	}
-	return logFile{l.secrets.Writer(f), f}, nil
+	return f, nil
+}
+
+// OpenLog opens a log for appending, without secrets. The caller closes it.
+func OpenLog(path string, secrets *redact.Secrets) (io.WriteCloser, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return logFile{secrets.Writer(f), f}, nil
 }
 
 // Masked takes the run's secrets out of a file that another package writes into the

@@ -30,22 +30,28 @@ type Records struct {
 	torn bool
 }
 
-// CreateRecords makes a file of records, which must not exist. The caller closes
-// it.
-func CreateRecords(path string) (*Records, error) {
+// CreateRecords makes a file of records, which must not exist, for records without
+// secrets. The caller closes it.
+func CreateRecords(path string, secrets *redact.Secrets) (*Records, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return &Records{now: time.Now, file: f}, nil
+	return &Records{now: time.Now, secrets: secrets, file: f}, nil
 }
 
 // identities are the keys under which a record says what it is, or is about.
 var identities = []string{"time", "kind", "type", "state", "outcome", "leg", "driver", "tier", "service", "client", "upstream", "id", "samples", "sha256"}
 
+// WithoutSecrets takes secrets out of what is told in JSON, but for what it says it
+// is about.
+func WithoutSecrets(data []byte, secrets *redact.Secrets) []byte {
+	return secrets.JSON(data, identities...)
+}
+
 // Append writes a record as one line, with one write. A record without a time
 // gets the present one; a Begin record is written with its plan redacted, and
-// every record of a run's leg without the run's secrets.
+// every record without the file's secrets.
 func (r *Records) Append(rec rehearse.Record) error {
 	if rec.Begin != nil {
 		begin := *rec.Begin
@@ -62,7 +68,7 @@ func (r *Records) Append(rec rehearse.Record) error {
 	if err != nil {
 		return fmt.Errorf("append to evidence: %w", err)
 	}
-	line = append(r.secrets.JSON(line, identities...), '\n')
+	line = append(WithoutSecrets(line, r.secrets), '\n')
 	if r.torn {
 		line = slices.Insert(line, 0, '\n')
 	}

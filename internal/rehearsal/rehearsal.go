@@ -273,7 +273,10 @@ func (l *leg) run(ctx context.Context, record *environment.Record) (err error) {
 		OnFact:  func(f rehearse.Fact) { lost = errors.Join(lost, l.out.Append(rehearse.Record{Fact: &f})) },
 		OnLink:  func(ev rehearse.LinkEvent) { lost = errors.Join(lost, l.out.Append(rehearse.Record{Link: &ev})) },
 		OpenLog: l.out.OpenLog,
-		API:     api.Options{Token: l.token, Meta: record.Now, Log: l.out.LogFile}.Handler,
+		API: api.Options{
+			Token: l.token, Meta: record.Now, Log: l.out.LogFile,
+			Clean: func(answer []byte) []byte { return evidence.WithoutSecrets(answer, l.o.Secrets) },
+		}.Handler,
 	})
 	if err != nil {
 		return errors.Join(err, lost)

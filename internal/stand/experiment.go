@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -75,9 +76,9 @@ func (x Experiment) At(ctx context.Context, e environment.Entry, tell func(Progr
 	return dir, errors.Join(err, r.Close())
 }
 
-// answerExperiment runs an experiment. One at a time: two would break each other's
+// experiment runs an experiment. One at a time: two would break each other's
 // steady state.
-func (h *Host) answerExperiment(ctx context.Context, env *environment.Environment, busy chan struct{}, q control.Request, files []*os.File) (string, error) {
+func (a *answers) experiment(ctx context.Context, q control.Request, files []*os.File) (string, error) {
 	if len(files) != 1 {
 		return "", fmt.Errorf("experiment comes with %d streams, not 1", len(files))
 	}
@@ -85,33 +86,55 @@ func (h *Host) answerExperiment(ctx context.Context, env *environment.Environmen
 	if err := json.Unmarshal(q.Body, &x); err != nil {
 		return "", fmt.Errorf("experiment: %w", err)
 	}
-	if err := fits(x.Plan, env.Plan()); err != nil {
+	if err := fits(x.Plan, a.env.Plan()); err != nil {
 		return "", err
 	}
 	select {
-	case busy <- struct{}{}:
-		defer func() { <-busy }()
+	case a.busy <- struct{}{}:
+		defer func() { <-a.busy }()
 	default:
-		return "", &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("an experiment is under way in %s", env.ID()), Hint: "Wait until it is over, or start another environment."}
+		return "", &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("an experiment is under way in %s", a.env.ID()), Hint: "Wait until it is over, or start another environment."}
 	}
 	w, err := until(ctx, files[0])
 	if err != nil {
 		return "", err
 	}
 	defer w.Close()
-	tell := func(p Progress) {
-		if line, err := json.Marshal(p); err == nil {
-			_, _ = w.Write(append(line, '\n')) // who has gone needs no news
-		}
-	}
+	tell := (&news{to: w}).tell
 	return rehearsal.Standing(ctx, rehearsal.StandingOptions{
-		Environment: env, Plan: x.Plan, Root: x.Root, Run: x.Run, Version: x.Version, Secrets: h.Secrets(nil, env.Plan(), x.Plan),
+		Environment: a.env, Telemetry: a.kept, Plan: x.Plan, Root: x.Root, Run: x.Run, Version: x.Version, Secrets: a.host.Secrets(a.project, a.env.Plan(), x.Plan),
 		Observe: rehearsal.Observer{
 			Step:   func(s rehearse.Step) { tell(Progress{Step: &s}) },
 			Load:   func(_ string, p load.Progress) { tell(Progress{Load: &p}) },
 			Action: func(_ rehearse.ExperimentStep, e rehearse.ActionEvent) { tell(Progress{Action: &e}) },
 		},
 	})
+}
+
+// newsTime is how long somebody may take to hear of an experiment. Those who are
+// told of it keep what is broken from being mended meanwhile.
+const newsTime = 500 * time.Millisecond
+
+// news are told to a client as long as it listens: one that has gone, or that its
+// shell has stopped, is told nothing more. Its methods may be called from any
+// goroutine.
+type news struct {
+	to   *os.File // a pipe with deadlines
+	deaf atomic.Bool
+}
+
+func (n *news) tell(p Progress) {
+	line, err := json.Marshal(p)
+	if err != nil || n.deaf.Load() {
+		return
+	}
+	err = n.to.SetWriteDeadline(time.Now().Add(newsTime))
+	if err == nil {
+		_, err = n.to.Write(append(line, '\n'))
+	}
+	if err != nil {
+		n.deaf.Store(true)
+	}
 }
 
 // fits looks whether a plan speaks of the links and services of an environment:

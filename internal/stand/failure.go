@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 )
 
 // Failure carries an error to another process.
@@ -14,15 +15,17 @@ type Failure struct {
 	Hints []string      `json:"hints"`
 }
 
-// failuresOf takes an error apart for another process.
-func failuresOf(err error) []Failure {
+// failuresOf takes an error apart for another process, without secrets.
+func failuresOf(err error, secrets *redact.Secrets) []Failure {
 	var problems rehearse.Problems
 	if !errors.As(err, &problems) {
+		err = withoutSecrets(err, secrets)
 		return []Failure{{Kind: rehearse.KindOf(err), Text: err.Error(), Hints: rehearse.Hints(err)}}
 	}
 	var out []Failure
 	for _, p := range problems {
-		out = append(out, Failure{Kind: p.Kind, Text: p.Error(), Hints: rehearse.Hints(p)})
+		err := withoutSecrets(p, secrets)
+		out = append(out, Failure{Kind: p.Kind, Text: err.Error(), Hints: rehearse.Hints(err)})
 	}
 	return out
 }

@@ -4,11 +4,46 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/redact"
 )
+
+// withoutSecrets is an error whose text and hints hold no secret.
+func withoutSecrets(err error, secrets *redact.Secrets) error {
+	if err == nil {
+		return nil
+	}
+	text, hint := err.Error(), strings.Join(rehearse.Hints(err), "\n")
+	if !secrets.In([]byte(text + "\n" + hint)) {
+		return err
+	}
+	return &rehearse.Error{Kind: rehearse.KindOf(err), Msg: secrets.String(text), Hint: secrets.String(hint)}
+}
+
+// eventWithout is an event that tells no secret.
+func eventWithout(ev rehearse.ServiceEvent, secrets *redact.Secrets) rehearse.ServiceEvent {
+	ev.Detail, ev.Reason = secrets.String(ev.Detail), secrets.String(ev.Reason)
+	ev.LogTail = slices.Clone(ev.LogTail)
+	for i := range ev.LogTail {
+		ev.LogTail[i] = secrets.String(ev.LogTail[i])
+	}
+	return ev
+}
+
+// standingWithout is what can be learnt of an environment, without secrets.
+func standingWithout(s Standing, secrets *redact.Secrets) Standing {
+	s.Services, s.Facts = slices.Clone(s.Services), slices.Clone(s.Facts)
+	for i := range s.Services {
+		s.Services[i].Detail = secrets.String(s.Services[i].Detail)
+	}
+	for i := range s.Facts {
+		s.Facts[i].Value, s.Facts[i].Note = secrets.String(s.Facts[i].Value), secrets.String(s.Facts[i].Note)
+	}
+	return s
+}
 
 // maxSecret is how much of a file is read to know it again: more than any key has.
 const maxSecret = 64 << 10

@@ -3,7 +3,6 @@ package stand
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +30,7 @@ import (
 // Options are what an environment stands with.
 type Options struct {
 	Plan    *rehearse.Plan
+	Project *Project // of the plan: its secrets are kept out of what is written and told
 	Driver  driver.Driver
 	Purpose string          // environment.PurposeUp when empty
 	Key     string          // by which others find it; empty: they do not
@@ -70,11 +70,16 @@ func Describe(ctx context.Context, e environment.Entry) (Standing, error) {
 }
 
 // Stand brings an environment up and keeps it until ctx ends, somebody asks it
-// down, or its lease is over. Then it leaves nothing behind.
+// down, or its lease is over. Then it leaves nothing behind. What it writes down
+// and tells holds no secret of the project: logs, telemetry, events, errors, and what
+// is answered to those who ask what it is.
 func (h *Host) Stand(ctx context.Context, o Options) (err error) {
+	secrets := h.Secrets(o.Project, o.Plan)
+	defer func() { err = withoutSecrets(err, secrets) }()
 	if o.Talk == nil {
 		o.Talk = io.Discard
 	}
+	talk := secrets.Writer(o.Talk)
 	meta := environment.Meta{
 		Project: o.Plan.Project, Dir: o.Plan.Dir, Leg: o.Plan.Leg.Name, Driver: o.Driver.Name(), Purpose: cmp.Or(o.Purpose, environment.PurposeUp), Key: o.Key,
 	}
@@ -97,7 +102,7 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 	logFile := func(name rehearse.ServiceName) string { return filepath.Join(logs, string(name)+".log") }
 	kept, err := telemetry.New(telemetry.Options{
 		Dir: filepath.Join(filepath.Dir(record.Place()), "telemetry"), Memory: o.Plan.Telemetry.Memory, Disk: o.Plan.Telemetry.Disk,
-		Services: serviceNames(o.Plan), Forward: o.Forward,
+		Services: serviceNames(o.Plan), Forward: o.Forward, Mask: secrets.Mask,
 	})
 	if err != nil {
 		return err
@@ -112,22 +117,23 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 	lease := &lease{record: record, length: o.Lease}
 	served := api.Options{
 		Token: token, Meta: record.Now, Log: logFile, Down: stop,
+		Clean: func(answer []byte) []byte { return evidence.WithoutSecrets(answer, secrets) },
 	}
 	if o.Lease > 0 {
 		served.Extend = lease.extend
 	}
-	events, err := evidence.CreateRecords(EventsFile(filepath.Dir(record.Place())))
+	events, err := evidence.CreateRecords(EventsFile(filepath.Dir(record.Place())), secrets)
 	if err != nil {
 		return err
 	}
 	// It goes with the environment's directory; what is not in it is not missed.
 	defer func() { _ = events.Close() }()
 	env, err := environment.Up(end, environment.Options{
-		ID: record.ID, Plan: o.Plan, Driver: o.Driver, Dir: record.Place(), Journal: record, Talk: o.Talk,
+		ID: record.ID, Plan: o.Plan, Driver: o.Driver, Dir: record.Place(), Journal: record, Talk: talk,
 		OnEvent: func(ev rehearse.ServiceEvent) {
 			_ = events.Append(rehearse.Record{Service: &ev})
 			if o.OnEvent != nil {
-				o.OnEvent(ev)
+				o.OnEvent(eventWithout(ev, secrets))
 			}
 		},
 		OnFact:      func(f rehearse.Fact) { _ = events.Append(rehearse.Record{Fact: &f}) },
@@ -135,12 +141,13 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 		OnLink:      func(ev rehearse.LinkEvent) { _ = events.Append(rehearse.Record{Link: &ev}) },
 		OnMigration: func(r rehearse.MigrationResult) { _ = events.Append(rehearse.Record{Migration: &r}) },
 		Telemetry:   &environment.Telemetry{Store: kept, Resource: h.Resource(ctx, o.Plan.Dir)},
-		Fill:        dataset.Filler(o.Talk), FillKey: dataset.FillKey, Migrate: database.Migrator(o.Talk),
+		Fill:        dataset.Filler(talk), FillKey: dataset.FillKey, Migrate: database.Migrator(talk),
 		OpenLog: func(name rehearse.ServiceName) (io.WriteCloser, error) {
-			return os.OpenFile(logFile(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+			return evidence.OpenLog(logFile(name), secrets)
 		},
 		API: served.Handler,
 	})
+	_ = talk.Close() // it has held back the beginnings of what could have been secrets
 	if err != nil {
 		return err
 	}
@@ -160,7 +167,7 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 	var asked atomic.Int64 // how often the environment was asked to do something
 	go lease.follow(end, func() int64 { return asked.Load() + arrivals(env) })
 	standing := func(services []environment.Status) Standing {
-		return Standing{Meta: record.Now(), Services: services, Links: env.Links(), Facts: env.Facts(), API: env.API()}
+		return standingWithout(Standing{Meta: record.Now(), Services: services, Links: env.Links(), Facts: env.Facts(), API: env.API()}, secrets)
 	}
 	describe := func(ctx context.Context) Standing { return standing(env.Status(ctx)) }
 	listener, err := control.Listen(record.Socket())
@@ -168,12 +175,13 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	answered := make(chan error, 1)
-	answer := h.handler(env, kept, describe, stop)
+	answers := &answers{host: h, project: o.Project, env: env, kept: kept, describe: describe, down: stop, busy: make(chan struct{}, 1)}
 	counted := func(ctx context.Context, q control.Request, files []*os.File) (any, error) {
 		if q.Op != "status" {
 			asked.Add(1)
 		}
-		return answer(ctx, q, files)
+		answer, err := answers.answer(ctx, q, files)
+		return answer, withoutSecrets(err, secrets)
 	}
 	go func() { answered <- control.Serve(end, listener, counted) }()
 	now := standing(env.States()) // what they use has hardly begun
@@ -205,40 +213,4 @@ func serviceNames(p *rehearse.Plan) []rehearse.ServiceName {
 		names[i] = s.Name
 	}
 	return names
-}
-
-// handler answers what comes over the control socket.
-func (h *Host) handler(env *environment.Environment, kept *telemetry.Store, describe func(context.Context) Standing, down func()) control.Handler {
-	busy := make(chan struct{}, 1) // with an experiment
-	return func(ctx context.Context, q control.Request, files []*os.File) (any, error) {
-		switch q.Op {
-		case "status":
-			return describe(ctx), nil
-		case "down":
-			down()
-			return nil, nil
-		case "exec":
-			if len(files) != 3 {
-				return nil, fmt.Errorf("exec comes with %d streams, not 3", len(files))
-			}
-			return env.Exec(ctx, q.Service, driver.Command{Args: q.Args, Env: q.Env, Stdin: files[0], Stdout: files[1], Stderr: files[2]})
-		case "files":
-			return answerFiles(ctx, env, q.Body, files)
-		case "reset":
-			return nil, env.Reset(ctx, q.Service)
-		case "telemetry":
-			return answerTelemetry(ctx, env, kept, files)
-		case "tail":
-			return nil, answerTail(ctx, kept, files)
-		case "experiment":
-			return h.answerExperiment(ctx, env, busy, q, files)
-		case "link":
-			var change LinkChange
-			if err := json.Unmarshal(q.Body, &change); err != nil {
-				return nil, fmt.Errorf("link: %w", err)
-			}
-			return change.apply(env)
-		}
-		return nil, fmt.Errorf("this environment does not know how to %q", q.Op)
-	}
 }

@@ -87,7 +87,7 @@ func (h *Host) Background(ctx context.Context, options func() (Options, error)) 
 		err = h.Stand(ctx, o)
 	}
 	if err != nil {
-		_ = start.tell(report{Errors: failuresOf(err)})
+		_ = start.tell(report{Errors: failuresOf(err, h.Secrets(o.Project))})
 	}
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"testing"
+
+	"github.com/rehearse-dev/rehearse"
 )
 
 // A client that has stopped reading, as one that its shell has stopped, does not
@@ -35,4 +37,22 @@ func TestUntil(t *testing.T) {
 	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("got %v, want the deadline", err)
 	}
+}
+
+// Nor does it keep an experiment from going on, and from mending what it broke.
+func TestNewsForNobody(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	n := &news{to: w}
+	for told := 0; !n.deaf.Load(); told++ {
+		if told > 1<<20 {
+			t.Fatal("no pipe takes that much, and yet nobody is deaf")
+		}
+		n.tell(Progress{Action: &rehearse.ActionEvent{Step: "outage"}})
+	}
+	n.tell(Progress{}) // and returns
 }

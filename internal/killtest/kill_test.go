@@ -1,4 +1,5 @@
-// Package killtest kills rehearse at random moments and looks at what is left.
+// Package killtest kills rehearse, at random moments and in the middle of
+// experiments, and looks at what is left.
 //
 // Nothing may be: no process, mount, listener, control group or directory. What
 // is there is asked of the kernel, not of rehearse.
@@ -29,6 +30,33 @@ var (
 // endsWithin is how long what a dead rehearse has started may go on.
 const endsWithin = 5 * time.Second
 
+// built is where the binary is that all tests run, and the cache that they share:
+// what an environment starts with need not be made for each of them.
+var built struct{ binary, cache string }
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	flag.Parse()
+	// Services run as a user who cannot enter the directories of t.TempDir.
+	dir, err := os.MkdirTemp("", "rehearse-kill-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = os.Chmod(dir, 0o755)
+	}
+	built.binary, built.cache = filepath.Join(dir, "rehearse"), filepath.Join(dir, "cache")
+	if err == nil {
+		build := exec.Command("go", "build", "-o", built.binary, "../../cmd/rehearse")
+		build.Stdout, build.Stderr = os.Stderr, os.Stderr
+		err = build.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
 const composeFile = `
 services:
   db:
@@ -55,10 +83,10 @@ rehearsal:
   - suite: brief
 `
 
-// lab is a project, a binary, and places of their own for its state and cache.
+// lab is a project, and a place of its own for its state.
 type lab struct {
 	host
-	binary, project, cache, scratch string
+	project, scratch string
 }
 
 func newLab(t *testing.T) *lab {
@@ -78,8 +106,8 @@ func newLab(t *testing.T) *lab {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	l := &lab{
-		host:   host{home: filepath.Join(dir, "state"), before: map[string]bool{}},
-		binary: filepath.Join(dir, "rehearse"), project: filepath.Join(dir, "project"), cache: filepath.Join(dir, "cache"), scratch: t.TempDir(),
+		host:    host{home: filepath.Join(dir, "state"), before: map[string]bool{}},
+		project: filepath.Join(dir, "project"), scratch: t.TempDir(),
 	}
 	if err := errors.Join(
 		os.Chmod(dir, 0o755), os.Mkdir(l.project, 0o755),
@@ -88,9 +116,6 @@ func newLab(t *testing.T) *lab {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("go", "build", "-o", l.binary, "../../cmd/rehearse").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
 	t.Cleanup(func() { // after a test that has failed
 		l.start(t, "down", "--all").wait(t, time.Minute)
 		l.start(t, "gc").wait(t, time.Minute)
@@ -98,7 +123,7 @@ func newLab(t *testing.T) *lab {
 	for inode := range listening() {
 		l.before[inode] = true
 	}
-	l.must(t, "up", "-d") // makes the template; the figures below are of a warm start
+	l.must(t, "up", "-d") // makes the template, if it is the first: the figures below are of a warm start
 	l.learn(t)
 	l.must(t, "down")
 	poll(t, endsWithin, "after down", l.left)
@@ -111,6 +136,14 @@ type running struct {
 	stderr string        // the file that it talks to
 	ready  chan struct{} // closed when it has printed its environment, or has ended
 	done   chan struct{} // closed when it has ended
+}
+
+// command is rehearse, at the lab's project.
+func (l *lab) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(built.binary, args...)
+	cmd.Dir = l.project
+	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+l.home, "XDG_CACHE_HOME="+built.cache)
+	return cmd
 }
 
 func (l *lab) start(t *testing.T, args ...string) *running {
@@ -126,9 +159,8 @@ func (l *lab) start(t *testing.T, args ...string) *running {
 		t.Fatal(err)
 	}
 	defer talk.Close()
-	cmd := exec.Command(l.binary, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = l.project, w, talk
-	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+l.home, "XDG_CACHE_HOME="+l.cache)
+	cmd := l.command(args...)
+	cmd.Stdout, cmd.Stderr = w, talk
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

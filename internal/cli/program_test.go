@@ -32,6 +32,7 @@ import (
 //	GET  /traced    tells of a span of its own, and of it in its log
 //	GET  /leak      tells API_TOKEN to everybody who listens
 //	GET  /crash     ends the server
+//	POST /notes     writes 64 KiB into the directory NOTES, or says that it is full
 func webserver() int {
 	flags := flag.NewFlagSet("webserver", flag.ExitOnError)
 	listen := flags.String("listen", ":8080", "where to listen")
@@ -47,6 +48,7 @@ func webserver() int {
 	http.HandleFunc("POST /visits", func(w http.ResponseWriter, _ *http.Request) { visits.Add(1) })
 	http.HandleFunc("GET /traced", traced)
 	http.HandleFunc("GET /leak", leak)
+	http.HandleFunc("POST /notes", note)
 	http.HandleFunc("GET /crash", func(http.ResponseWriter, *http.Request) {
 		fmt.Println("out of memory")
 		os.Exit(9)
@@ -142,11 +144,27 @@ func leak(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// fetch is "fetch [-post] URL": it prints the answer's body, and fails unless
+// note writes a file of 64 KiB.
+func note(w http.ResponseWriter, _ *http.Request) {
+	f, err := os.CreateTemp(os.Getenv("NOTES"), "note")
+	if err == nil {
+		_, err = f.Write(make([]byte, 64<<10))
+		err = errors.Join(err, f.Close())
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		http.Error(w, err.Error(), http.StatusInsufficientStorage)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+// fetch is "fetch [-post] [-token T] URL": it prints the answer's body, and fails unless
 // the status is 200.
 func fetch() int {
 	flags := flag.NewFlagSet("fetch", flag.ExitOnError)
 	post := flags.Bool("post", false, "POST an empty body")
+	token := flags.String("token", "", "what the request bears")
 	_ = flags.Parse(os.Args[1:]) // ExitOnError
 	method := http.MethodGet
 	if *post {
@@ -156,6 +174,9 @@ func fetch() int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
+	}
+	if *token != "" {
+		req.Header.Set("Authorization", "Bearer "+*token)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -25,7 +28,7 @@ func (e *environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d 
 		return nil, err
 	}
 	s.mu.Lock()
-	p, group := s.proc, s.group
+	p := s.proc
 	s.mu.Unlock()
 	if p == nil {
 		return nil, fmt.Errorf("service %q has not been started", name)
@@ -41,29 +44,54 @@ func (e *environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d 
 		return func(context.Context) error { return p.signalAll(unix.SIGCONT) }, nil
 	case rehearse.DisruptCPU, rehearse.DisruptMemory:
 		less := rehearse.Limits{CPUs: d.CPUs, Memory: d.Memory}
-		if err := e.squeeze(s, p, group, less); err != nil {
+		if err := e.squeeze(s, less); err != nil {
 			return nil, wrong(err)
 		}
-		return func(context.Context) error { return group.restore(string(name), less, s.spec.Limits) }, nil
+		return func(context.Context) error { return s.relieve(less) }, nil
 	case rehearse.DisruptDisk:
 		inside, ok := e.iso.(*namespaces)
-		if !ok || !s.onScratch(d.Path) {
+		if !ok {
 			return nil, &rehearse.Error{
-				Kind: rehearse.Unavailable, Msg: fmt.Sprintf("service %q has no file system of its own at %q", name, d.Path),
-				Hint: "The process driver fills the data directory of a service with a recipe, where its data is an overlay: rehearse doctor and the fact data.clone say so.",
+				Kind: rehearse.Unavailable, Msg: fmt.Sprintf("service %q has no file system of its own", name),
+				Hint: "Services have their own in the tier namespaces; rehearse doctor says what it needs.",
 			}
 		}
-		if err := inside.fill(string(name), true); err != nil {
+		dir, err := s.disk(d.Path)
+		if err != nil {
+			return nil, err
+		}
+		if err := inside.fill(dir, true); err != nil {
 			return nil, wrong(err)
 		}
-		return func(context.Context) error { return inside.fill(string(name), false) }, nil
+		return func(context.Context) error { return inside.fill(dir, false) }, nil
 	}
 	return nil, wrong(errors.New("this driver cannot do that"))
 }
 
+// limits are what a service may use now.
+func (s *service) limits() rehearse.Limits {
+	now := s.spec.Limits
+	if s.less.CPUs > 0 {
+		now.CPUs = s.less.CPUs
+	}
+	if s.less.Memory > 0 {
+		now.Memory = s.less.Memory
+	}
+	return now
+}
+
 // squeeze puts what a service runs into a control group with less of something,
-// and everything that it will run.
-func (e *environment) squeeze(s *service, p *jailProcess, g *controlGroup, less rehearse.Limits) error {
+// and everything that it will run, also after it was started again.
+func (e *environment) squeeze(s *service, less rehearse.Limits) (err error) {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	s.mu.Lock()
+	p, g := s.proc, s.group
+	s.mu.Unlock()
+	if less.Memory > 0 {
+		g.setSqueezed(true)
+		defer func() { g.setSqueezed(err == nil) }()
+	}
 	version := cgroupVersion()
 	for _, set := range settings(version, less) {
 		if g.of(set.resource) == "" {
@@ -84,7 +112,31 @@ func (e *environment) squeeze(s *service, p *jailProcess, g *controlGroup, less 
 			return busy(err)
 		}
 	}
+	s.left(less, less)
 	return nil
+}
+
+// left notes what a service has left now of what a disruption is about. The caller
+// holds s.starting.
+func (s *service) left(about, now rehearse.Limits) {
+	if about.CPUs > 0 {
+		s.less.CPUs = now.CPUs
+	}
+	if about.Memory > 0 {
+		s.less.Memory = now.Memory
+	}
+}
+
+// relieve gives a service back what it had, and the one that was started in its
+// place.
+func (s *service) relieve(less rehearse.Limits) error {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	s.left(less, rehearse.Limits{})
+	s.mu.Lock()
+	g := s.group
+	s.mu.Unlock()
+	return g.restore(less, s.spec.Limits)
 }
 
 // busy says what the kernel means by EBUSY.
@@ -129,18 +181,37 @@ func (g *controlGroup) of(resource string) string {
 	return ""
 }
 
-// restore gives a service back what it had.
-func (g *controlGroup) restore(name string, less, had rehearse.Limits) error {
+func (g *controlGroup) isSqueezed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.squeezed
+}
+
+func (g *controlGroup) setSqueezed(yes bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.squeezed = yes
+}
+
+// restore gives a group back what it had.
+func (g *controlGroup) restore(less, had rehearse.Limits) error {
 	version := cgroupVersion()
+	if less.Memory > 0 {
+		g.setSqueezed(false)
+	}
 	var err error
 	for _, set := range settings(version, less) {
+		dir := g.of(set.resource)
+		if dir == "" {
+			continue // it was started again, and could not be limited
+		}
 		back := unlimited(version, set)
 		for _, h := range settings(version, had) {
 			if h.resource == set.resource {
 				back = h
 			}
 		}
-		e := os.WriteFile(filepath.Join(g.of(set.resource), back.file), []byte(back.value), 0o644)
+		e := os.WriteFile(filepath.Join(dir, back.file), []byte(back.value), 0o644)
 		if !errors.Is(e, os.ErrNotExist) { // it has ended, and its group with it
 			err = errors.Join(err, e)
 		}
@@ -157,10 +228,53 @@ func unlimited(version int, set setting) setting {
 	return set
 }
 
-// onScratch says whether a path of a service lies on a file system that can be
-// filled: its data directory, where that is an overlay.
-func (s *service) onScratch(path string) bool {
+// disk finds the file system that a service sees at a path, as a directory of the
+// scratch space: a volume, or its data directory. The empty path is where its data
+// lies: the data directory of a recipe's service, or else its only volume.
+func (s *service) disk(path string) (dir string, err error) {
+	at, places := "", map[string]string{} // where the service sees each
+	for _, m := range s.launch.mounts {
+		if m.Kind == "volume" {
+			places[m.Target] = filepath.Join(volumesDir, m.Keep)
+			at = m.Target
+		}
+	}
+	alone := len(places) == 1
+	if s.spec.Recipe != "" && s.writesToScratch() {
+		data := filepath.Join(string(s.spec.Name), writtenDir)
+		for _, m := range s.spec.Mounts {
+			if _, own := places[m.Target]; m.Type == "volume" && !own { // the recipe has its place
+				places[m.Target] = data
+			}
+		}
+		places[jailData] = data
+		at, alone = jailData, true
+	}
+	if path != "" {
+		at, alone = "", true
+		for target := range places {
+			if strings.HasPrefix(filepath.Clean(path)+"/", target+"/") && len(target) > len(at) {
+				at = target
+			}
+		}
+	}
+	if dir, ok := places[at]; ok && alone {
+		return dir, nil
+	}
+	where := "and nowhere else"
+	if len(places) > 0 {
+		where = "only at " + strings.Join(slices.Sorted(maps.Keys(places)), ", ")
+	}
+	return "", &rehearse.Error{
+		Kind: rehearse.Unavailable, Msg: fmt.Sprintf("service %q has no file system of its own at %q, %s", s.spec.Name, path, where),
+		Hint: "Say as path which is to be full. Volumes in the Compose file can be, and the data of a service with a recipe, unless the fact data.clone says that it is a large dataset.",
+	}
+}
+
+// writesToScratch says whether what a recipe's service writes lies in the scratch
+// space: it does unless its data is a copy elsewhere.
+func (s *service) writesToScratch() bool {
 	s.data.Lock()
 	defer s.data.Unlock()
-	return s.clone != nil && s.clone.Method == snapshot.Overlay && (path == "" || path == jailData)
+	return s.clone == nil || s.clone.Method == snapshot.Overlay
 }

@@ -66,6 +66,11 @@ type service struct {
 	prepare sync.Mutex
 	launch  *launch // nil until prepared
 
+	// starting is held while it is started, and while what it has left of the host is
+	// changed, so that no start misses a change.
+	starting sync.Mutex
+	less     rehearse.Limits // what it has left while it is disrupted; zero: what it had
+
 	mu    sync.Mutex
 	proc  *jailProcess // nil until started
 	group *controlGroup
@@ -166,6 +171,8 @@ func (e *environment) Start(ctx context.Context, name rehearse.ServiceName, out 
 	e.starting.Add(1)
 	e.mu.Unlock()
 	defer e.starting.Done()
+	s.starting.Lock()
+	defer s.starting.Unlock()
 	group, err := e.limit(s)
 	if err != nil {
 		return nil, err

@@ -143,8 +143,8 @@ func (j *jail) fresh() error {
 		return nil
 	}
 	var problems []error
-	for _, name := range []string{"data", writtenDir + "/data.upper", writtenDir + "/data.work"} {
-		problems = append(problems, os.RemoveAll(filepath.Join(j.spec.Work, name)))
+	for _, name := range []string{"data", "data.upper", "data.work"} {
+		problems = append(problems, os.RemoveAll(filepath.Join(j.spec.Work, writtenDir, name)))
 	}
 	return errors.Join(problems...)
 }
@@ -159,8 +159,8 @@ func (j *jail) private() error {
 			return err
 		}
 	}
-	for _, dir := range []string{jailHome, jailData, jailRun} {
-		if err := j.keep(filepath.Base(dir), dir); err != nil {
+	for name, dir := range map[string]string{"home": jailHome, writtenDir + "/data": jailData, "run": jailRun} {
+		if err := j.keep(name, dir); err != nil {
 			return err
 		}
 	}
@@ -323,10 +323,7 @@ func (j *jail) mount(i int, m jailMount) error {
 	case "hide":
 		return j.hide(m.Target)
 	case "volume":
-		dir := filepath.Join(filepath.Dir(j.spec.Work), "volumes", m.Keep)
-		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-			return err
-		}
+		dir := filepath.Join(filepath.Dir(j.spec.Work), volumesDir, m.Keep)
 		if err := j.mkdirOwned(dir); err != nil {
 			return err
 		}

@@ -26,6 +26,8 @@ type controlGroup struct {
 
 	mu   sync.Mutex
 	dirs []string
+	// squeezed says that its limit of memory is a disruption's.
+	squeezed bool
 }
 
 const cgroupRoot = "/sys/fs/cgroup"
@@ -78,9 +80,9 @@ func cgroupVersion() int {
 // limit makes a service's control groups. Where the host does not let us, the
 // service runs without, and the evidence says so.
 func (e *environment) limit(s *service) (*controlGroup, error) {
-	g := &controlGroup{env: e}
+	g := &controlGroup{env: e, squeezed: s.less.Memory > 0}
 	version := cgroupVersion()
-	for _, set := range settings(version, s.spec.Limits) {
+	for _, set := range settings(version, s.limits()) {
 		if err := g.apply(version, string(s.spec.Name), set); err != nil {
 			e.fact(rehearse.Fact{Name: "limits." + string(s.spec.Name), Value: set.resource + " not applied", Note: err.Error()})
 			continue
@@ -153,6 +155,10 @@ func (g *controlGroup) lists() ([]*os.File, error) {
 // cause is "out of memory" when the kernel has killed a process of the group for
 // its memory limit.
 func (g *controlGroup) cause() string {
+	limit := "the limit of deploy.resources.limits.memory"
+	if g != nil && g.isSqueezed() {
+		limit = "what it was left on purpose"
+	}
 	for _, d := range g.own() {
 		for _, name := range []string{"memory.events", "memory.oom_control"} {
 			data, err := os.ReadFile(filepath.Join(d, name))
@@ -161,7 +167,7 @@ func (g *controlGroup) cause() string {
 			}
 			for line := range strings.Lines(string(data)) {
 				if n, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok && n != "0" {
-					return "out of memory: the kernel killed a process at the limit of deploy.resources.limits.memory"
+					return "out of memory: the kernel killed a process at " + limit
 				}
 			}
 		}

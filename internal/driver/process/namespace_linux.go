@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -140,8 +139,8 @@ func (n *namespaces) start(spec jailSpec, network string, groups []*os.File) (*j
 	uid, gid := n.owner()
 	spec.HostUID, spec.HostGID = uid, gid
 	spec.Work = filepath.Join(n.dir, spec.Name)
-	if slices.ContainsFunc(spec.Mounts, func(m jailMount) bool { return m.Kind == "data" }) {
-		if _, _, err := n.guest.call(request{Op: "scratch", Dir: filepath.Join(spec.Work, writtenDir)}); err != nil {
+	for _, dir := range fileSystems(spec) {
+		if _, _, err := n.guest.call(request{Op: "scratch", Dir: dir}); err != nil {
 			return nil, err
 		}
 	}
@@ -177,10 +176,13 @@ func (n *namespaces) start(spec jailSpec, network string, groups []*os.File) (*j
 	return p, nil
 }
 
-// fill makes the file system that a service's data is written to full as it is, or
-// gives it room again.
-func (n *namespaces) fill(service string, full bool) error {
-	_, _, err := n.guest.call(request{Op: "fill", Dir: filepath.Join(n.dir, service, writtenDir), Full: full})
+// fill makes the file system on a directory of the scratch space full as it is, or
+// gives it room again, which nobody needs who has gone.
+func (n *namespaces) fill(dir string, full bool) error {
+	_, _, err := n.guest.call(request{Op: "fill", Dir: filepath.Join(n.dir, dir), Full: full})
+	if !full && errors.Is(err, errGone) {
+		return nil
+	}
 	return err
 }
 

@@ -532,6 +532,25 @@ func TestRecipePostgres(t *testing.T) {
 	if err := c.QueryRow(t.Context(), "SELECT count(*) FROM t").Scan(&rows); err != nil || rows != 3 {
 		t.Errorf("the second start has %d rows, %v; want 3", rows, err)
 	}
+
+	// Its disk is full, and then is not any more.
+	undo, err := again.Environment.(driver.Disruptor).Disrupt(t.Context(), "db", rehearse.Disruption{Kind: rehearse.DisruptDisk, Path: "/var/lib/postgresql/data"})
+	if rehearse.KindOf(err) == rehearse.Unavailable {
+		t.Skipf("the rest needs file systems of its own: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const insert = "INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 10000) i"
+	if _, err := c.Exec(t.Context(), insert); !errors.As(err, &refused) || refused.Code != "53100" {
+		t.Errorf("writing to a full disk: %v, want 53100, disk_full", err)
+	}
+	if err := undo(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Exec(t.Context(), insert); err != nil {
+		t.Errorf("writing to a disk that has room again: %v", err)
+	}
 }
 
 // hostPostgres is the major version that this host has, so that nothing is

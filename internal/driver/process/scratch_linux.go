@@ -4,15 +4,33 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
 
-// writtenDir is the directory of a jail's work directory in which lies what a
-// service writes over its golden data. It is a file system of its own, as a volume
-// is, so that it can be full by itself; and it is the guest's, so that it outlives a
-// restart of the service.
-const writtenDir = "written"
+// The scratch space has file systems of its own for what a service writes into its
+// data directory, over its golden data or not, and for each volume, so that each can
+// be full by itself. They are the guest's, so that they outlive a restart of the
+// service:
+//
+//	NAME/written   data, or data.upper and data.work
+//	volumes/NAME   a volume, of all services that mount it
+const (
+	writtenDir = "written"
+	volumesDir = "volumes"
+)
+
+// fileSystems are the directories on which a jail needs them.
+func fileSystems(spec jailSpec) []string {
+	out := []string{filepath.Join(spec.Work, writtenDir)}
+	for _, m := range spec.Mounts {
+		if m.Kind == "volume" {
+			out = append(out, filepath.Join(filepath.Dir(spec.Work), volumesDir, m.Keep))
+		}
+	}
+	return out
+}
 
 // roomy is how large that file system may become.
 const roomy = "size=50%"
@@ -37,20 +55,29 @@ func (g *guest) scratch(dir string) error {
 	return nil
 }
 
+// fillTries is how often what is written meanwhile may be in the way of filling.
+const fillTries = 20
+
 // fill leaves the file system on a directory no more room than is used, or gives it
 // room again.
-func fill(dir string, full bool) error {
-	options := roomy
-	if full {
-		var st unix.Statfs_t
-		if err := unix.Statfs(dir, &st); err != nil {
-			return err
+func fill(dir string, full bool) (err error) {
+	for range fillTries {
+		options := roomy
+		if full {
+			var st unix.Statfs_t
+			if err := unix.Statfs(dir, &st); err != nil {
+				return err
+			}
+			// Nothing less than a page can be had; 0 would be no limit at all.
+			used := max(int64(st.Blocks)-int64(st.Bfree), 1)
+			options = fmt.Sprintf("size=%d", used*int64(st.Bsize))
 		}
-		// Nothing less than a page can be had; 0 would be no limit at all.
-		used := max(int64(st.Blocks)-int64(st.Bfree), 1)
-		options = fmt.Sprintf("size=%d", used*int64(st.Bsize))
+		err = unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_NOSUID|unix.MS_NODEV, options)
+		if !full || !errors.Is(err, unix.EINVAL) { // which says that more is used by now
+			break
+		}
 	}
-	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+	if err != nil {
 		return fmt.Errorf("change how much can be written: %w", err)
 	}
 	return nil

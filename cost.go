@@ -2,6 +2,7 @@ package rehearse
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -51,6 +52,24 @@ func (s Spent) Plus(o Spent) Spent {
 	s.Elapsed += o.Elapsed
 	s.Own += o.Own
 	s.Services = append(append([]ServiceSpent{}, s.Services...), o.Services...)
+	return s
+}
+
+// Then is what two environments with the same services have taken one after the
+// other: each service is one.
+func (s Spent) Then(o Spent) Spent {
+	s.Elapsed += o.Elapsed
+	s.Own += o.Own
+	s.Services = append([]ServiceSpent{}, s.Services...)
+	for _, x := range o.Services {
+		i := slices.IndexFunc(s.Services, func(y ServiceSpent) bool { return y.Service == x.Service })
+		if i < 0 {
+			s.Services = append(s.Services, x)
+			continue
+		}
+		was := &s.Services[i]
+		was.CPU, was.Memory, was.Peak = was.CPU+x.CPU, was.Memory+x.Memory, max(was.Peak, x.Peak)
+	}
 	return s
 }
 

@@ -25,6 +25,10 @@ func TestCost(t *testing.T) {
 	if got := p.Cost(s.Plus(s)); got < 2*p.Cost(s)-1e-9 || got > 2*p.Cost(s)+1e-9 {
 		t.Errorf("twice of it costs %v, once %v", got, p.Cost(s))
 	}
+	twice := s.Then(s)
+	if got := p.Cost(twice); got < 2*p.Cost(s)-1e-9 || got > 2*p.Cost(s)+1e-9 || len(twice.Services) != 2 || len(s.Services) != 2 {
+		t.Errorf("one after the other costs %v, once %v, of the services %+v", got, p.Cost(s), twice.Services)
+	}
 	for amount, want := range map[float64]string{0: "0.00 EUR", 12.345: "12.35 EUR", 0.0421: "0.042 EUR", 0.00042: "0.00042 EUR", 1e-9: "<0.000001 EUR"} {
 		if got := p.Format(amount); got != want {
 			t.Errorf("%v reads %q, want %q", amount, got, want)

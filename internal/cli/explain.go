@@ -18,6 +18,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/explain"
+	"github.com/rehearse-dev/rehearse/internal/ledger"
 	"github.com/rehearse-dev/rehearse/internal/rehearsal"
 	"github.com/rehearse-dev/rehearse/internal/report"
 	"github.com/rehearse-dev/rehearse/internal/stand"
@@ -196,9 +197,11 @@ func (a *app) explain(ctx context.Context, f projectFlags, x explainFlags, resul
 	}
 	o := a.rehearsalOptions(p, d, watch)
 	o.Kind, o.Observe = evidence.KindRun, rehearsal.Observer{}
+	var spent rehearse.Spent
 	asked := explain.Ask{}
 	explanation, failed := rehearsal.Explain(ctx, rehearsal.Explanation{
 		Probe: o, Dir: result.Dir, Leg: leg, Begin: b, Plan: p.Plan,
+		OnSpent: func(s rehearse.Spent) { spent = spent.Then(s) },
 		OnAsk: func(a explain.Ask, left time.Duration) {
 			asked = a
 			watch.mu.Lock()
@@ -211,6 +214,12 @@ func (a *app) explain(ctx context.Context, f projectFlags, x explainFlags, resul
 				conditions(p.Parts), explain.Showed(p), p.Elapsed.Seconds())
 		},
 	})
+	if spent.Elapsed > 0 {
+		failed = errors.Join(failed, a.Ledger().Add(ledger.Entry{
+			Ended: time.Now(), Project: now.Project, Purpose: "explain", Run: result.Report.Run, Change: cmp.Or(a.job.Change(), stand.Change(a.Resource(context.WithoutCancel(ctx), p.Dir))),
+			Spent: spent, Prices: now.Prices,
+		}))
+	}
 	if explanation == nil {
 		return nil, failed
 	}

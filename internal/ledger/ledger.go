@@ -17,11 +17,11 @@ import (
 	"github.com/rehearse-dev/rehearse"
 )
 
-// Entry is one run, or one standing environment.
+// Entry is one run, one standing environment, or all probes of one explanation.
 type Entry struct {
 	Ended   time.Time        `json:"ended"`
 	Project string           `json:"project"`
-	Purpose string           `json:"purpose"` // "run", "compare", "up", …
+	Purpose string           `json:"purpose"` // "run", "compare", "up", "explain", …
 	Run     rehearse.RunID   `json:"run,omitempty"`
 	Outcome rehearse.Outcome `json:"outcome,omitempty"`
 	// Change is what it was for, where that is known: "owner/name#42", or a commit.

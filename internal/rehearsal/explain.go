@@ -26,6 +26,9 @@ type Explanation struct {
 	// budget, and of what it showed. They may be nil.
 	OnAsk   func(a explain.Ask, left time.Duration)
 	OnProbe func(p rehearse.ExplainProbe)
+	// OnSpent is told what the environment of each probe has taken of the host, also
+	// of one that came to nothing. It may be nil.
+	OnSpent func(rehearse.Spent)
 }
 
 // probeName is what a probe's leg is called.
@@ -81,7 +84,7 @@ func (e *explaining) probe(ctx context.Context, a explain.Ask) (p rehearse.Expla
 	if err != nil {
 		return p, err
 	}
-	l, err := probeLeg(ctx, e.o.Probe, e.o.Dir, explain.Shorten(plan, e.failed, a.Share))
+	l, err := e.leg(ctx, explain.Shorten(plan, e.failed, a.Share))
 	if err != nil {
 		return p, err
 	}
@@ -94,10 +97,11 @@ func (e *explaining) probe(ctx context.Context, a explain.Ask) (p rehearse.Expla
 	return p, e.out.Append(rehearse.ExplainRecord{Probe: &p})
 }
 
-// probeLeg rehearses one leg in a directory of its own, judges it, and removes the
+// leg rehearses one leg in a directory of its own, judges it, and removes the
 // directory.
-func probeLeg(ctx context.Context, o Options, dir string, plan *rehearse.Plan) (_ *rehearse.LegReport, err error) {
-	if o.Root, err = os.MkdirTemp(dir, "probe-"); err != nil {
+func (e *explaining) leg(ctx context.Context, plan *rehearse.Plan) (_ *rehearse.LegReport, err error) {
+	o := e.o.Probe
+	if o.Root, err = os.MkdirTemp(e.o.Dir, "probe-"); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.Root)) }()
@@ -109,14 +113,18 @@ func probeLeg(ctx context.Context, o Options, dir string, plan *rehearse.Plan) (
 		return nil, err
 	}
 	run.Secrets = o.Secrets
-	if err := rehearseLeg(ctx, o, run, plan); err != nil {
-		return nil, err
-	}
+	failed := rehearseLeg(ctx, o, run, plan)
 	archive, err := evidence.Open(run.Dir())
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(failed, err)
 	}
 	l := &archive.Legs[0]
+	if spent, ok := l.Evidence.Spent(); ok && e.o.OnSpent != nil {
+		e.o.OnSpent(spent)
+	}
+	if failed != nil {
+		return nil, failed
+	}
 	judgeLeg(run.Dir(), l)
 	return l, nil
 }

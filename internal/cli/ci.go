@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,7 +44,9 @@ workflow posts with rehearse ci post. A forge that cannot be reached, or that
 refuses, never changes the verdict or the exit status, which is that of compare.
 
 For a pull request that was closed, rehearsals of it that are still under way on
-this host are ended, and what dead ones have left is removed.`,
+this host are ended, what dead ones have left is removed, and the comment says so.
+A job that is cancelled marks the comment as well, and completes the check of its
+commit as cancelled.`,
 		Example: "  rehearse ci\n  rehearse ci --run services/shop\n  rehearse ci post verdict",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,7 +55,7 @@ this host are ended, and what dead ones have left is removed.`,
 				return err
 			}
 			if job.Closed {
-				return a.endChange(cmd.Context(), job)
+				return a.endChange(cmd.Context(), job, args, f.patience)
 			}
 			return a.ci(cmd.Context(), f, job, args)
 		},
@@ -80,8 +81,14 @@ func (a *app) ci(ctx context.Context, f ciFlags, job *forge.Job, args []string) 
 	if f.single {
 		kind, legs = "run", []rehearse.Leg{rehearse.Production()}
 	}
+	// A forge that cancels a job gives it a few seconds: it is told while everything is
+	// torn down.
+	told := make(chan cancellation, 1)
+	stop := context.AfterFunc(ctx, func() { told <- cancelled(context.WithoutCancel(ctx), job, args, time.Now()) })
 	result, failed := a.rehearse(ctx, f.project, f.forward, args, kind, legs...)
-	if rehearse.KindOf(failed) != rehearse.Interrupted { // a run that was cancelled has nothing to say
+	if !stop() {
+		a.reportCancelled(<-told)
+	} else {
 		s := a.saying(f, job, args, result, failed)
 		if err := s.write(a); err != nil {
 			fmt.Fprintf(a.stderr, "warning: %s\n", a.secrets.String(err.Error()))
@@ -100,10 +107,7 @@ type saying struct {
 }
 
 func (a *app) saying(f ciFlags, job *forge.Job, args []string, result *rehearsal.Result, failed error) saying {
-	dir := strings.Join(args, "")
-	if dir == "" {
-		dir = "."
-	}
+	dir := directoryOf(args)
 	config := filepath.Join(dir, f.project.Config)
 	s := saying{job: job, to: within(dir, f.bundle)}
 	s.bundle = forge.Bundle{Repository: job.Repository, Number: job.Number, Commit: job.Commit, Project: projectOf(job, dir), Conclusion: forge.Neutral}
@@ -141,6 +145,14 @@ func (a *app) saying(f ciFlags, job *forge.Job, args []string, result *rehearsal
 	}
 	s.bundle.Comment, s.bundle.Title = a.secrets.String(s.bundle.Comment), a.secrets.String(s.bundle.Title)
 	return s
+}
+
+// directoryOf is the project's directory.
+func directoryOf(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
 }
 
 // projectOf names a project by where it is in the repository, which is known also of one
@@ -248,13 +260,19 @@ func (a *app) post(ctx context.Context, to forge.Forge, marker forge.Marker, b f
 		return
 	}
 	err := to.Check(ctx, forge.Check{
-		Name: "rehearse / " + b.Project, Commit: marker.Commit, Conclusion: b.Conclusion, Title: b.Title, Summary: b.Comment, URL: url,
-		ID: fmt.Sprintf("%s-%d-%d", b.Project, marker.Run, marker.Attempt), Annotations: b.Annotations,
+		Name: checkName(b.Project), Commit: marker.Commit, Conclusion: b.Conclusion, Title: b.Title, Summary: b.Comment, URL: url,
+		ID: checkID(marker), Annotations: b.Annotations,
 	})
 	if err != nil {
 		a.warn("not everything is posted", err)
 	}
 }
+
+// checkName is what the check of a project is called.
+func checkName(project string) string { return "rehearse / " + project }
+
+// checkID is the same for every attempt of a run to say the same.
+func checkID(m forge.Marker) string { return fmt.Sprintf("%s-%d-%d", m.Project, m.Run, m.Attempt) }
 
 func (a *app) ciPostCommand() *cobra.Command {
 	var patience time.Duration
@@ -300,33 +318,4 @@ made harmless. Its verdict is the word of the fork's own run.`,
 	}
 	addPatience(c, &patience)
 	return c
-}
-
-// endChange ends the rehearsals of a closed pull request that are still under way on
-// this host, and removes what dead ones have left.
-func (a *app) endChange(ctx context.Context, job *forge.Job) error {
-	entries, err := a.Store().List()
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, e := range entries {
-		if !e.Alive || !strings.HasPrefix(e.Change, job.About()) {
-			continue
-		}
-		p, err := os.FindProcess(e.PID)
-		if err == nil {
-			err = p.Signal(syscall.SIGTERM)
-		}
-		if err != nil && !errors.Is(err, os.ErrProcessDone) {
-			errs = append(errs, fmt.Errorf("end %s: %w", e.ID, err))
-			continue
-		}
-		fmt.Fprintln(a.stdout, "ended", e.ID)
-	}
-	removed, err := a.Store().Collect(ctx, a.Drivers()...)
-	for _, r := range removed {
-		fmt.Fprintln(a.stdout, "removed", r)
-	}
-	return errors.Join(append(errs, err)...)
 }

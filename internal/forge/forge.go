@@ -23,6 +23,10 @@ type Forge interface {
 	// project and workflow and is by the same author. Posted says where it is, or why
 	// there is none.
 	Comment(ctx context.Context, c Comment) (Posted, error)
+	// Mark puts a note above what that comment says, in the place of an earlier note:
+	// that it is not the last word any more. The comment stays that of the run that has
+	// made it, and where there is none, none is made.
+	Mark(ctx context.Context, n Comment) (Posted, error)
 	// Check says of a commit what was found.
 	Check(ctx context.Context, c Check) error
 }
@@ -90,10 +94,35 @@ func (m Marker) after(o Marker) bool {
 // body is a comment's whole text.
 func (c Comment) body() string { return c.Marker.String() + "\n" + c.Body }
 
+// noteMark is the line before a note.
+const noteMark = "<!-- rehearse note -->"
+
+// noted is a comment's whole text with a note above what it says.
+func noted(body, note string) string {
+	marker, rest, _ := strings.Cut(strings.ReplaceAll(body, "\r\n", "\n"), "\n")
+	if strings.HasPrefix(rest, noteMark) {
+		_, rest, _ = strings.Cut(rest, "\n\n")
+	}
+	return strings.Join([]string{marker, noteMark, note, "", rest}, "\n")
+}
+
 // standing is a comment with a marker, by us.
 type standing struct {
 	id     int64
 	marker Marker
+	body   string
+}
+
+// outdone says, in a complete sentence, why a run with a marker does not write over the
+// comment, nor put a note on it; empty: it may.
+func (s standing) outdone(by Marker, head string) string {
+	switch {
+	case s.marker.after(by):
+		return isNewer
+	case by.Commit != head && s.marker.Commit == head:
+		return movedOn
+	}
+	return ""
 }
 
 // mine finds the comments of a marker, the oldest first; all but the first are
@@ -110,6 +139,7 @@ func mine(all []standing, m Marker) (found []standing) {
 const (
 	movedOn  = "The pull request has moved on to another commit, whose own run comments on it."
 	isNewer  = "A later run of the same commit has commented on the pull request."
+	unsaid   = "There is no comment on the pull request that could be marked."
 	pageSize = 100
 )
 
@@ -133,6 +163,8 @@ const (
 	Success Conclusion = "success"
 	Failure Conclusion = "failure"
 	Neutral Conclusion = "neutral" // it could not be shown
+	// Cancelled: somebody has ended it before it could say anything.
+	Cancelled Conclusion = "cancelled"
 )
 
 // Annotation is said at a line of a file.

@@ -102,22 +102,59 @@ func (g *GitHub) Comment(ctx context.Context, c Comment) (posted Posted, err err
 	return posted, nil
 }
 
-func (g *GitHub) comment(ctx context.Context, c Comment) (Posted, error) {
-	if err := g.identify(ctx); err != nil {
+// Mark puts a note on the comment. A comment of the pull request's head is not marked
+// for an older commit.
+func (g *GitHub) Mark(ctx context.Context, n Comment) (posted Posted, err error) {
+	err = g.waiting.again(ctx, func(ctx context.Context, _ int) error {
+		posted, err = g.mark(ctx, n)
+		return err
+	})
+	if err != nil {
+		return Posted{}, refusal("mark the comment on the pull request", pullPermission, err)
+	}
+	return posted, nil
+}
+
+func (g *GitHub) mark(ctx context.Context, n Comment) (Posted, error) {
+	head, found, err := g.found(ctx, n)
+	if err != nil {
 		return Posted{}, err
+	}
+	if len(found) == 0 {
+		return Posted{Left: unsaid}, nil
+	}
+	if why := found[0].outdone(n.Marker, head); why != "" {
+		return Posted{Left: why}, nil
+	}
+	edited, _, err := g.client.Issues.UpdateComment(ctx, g.owner, g.repo, found[0].id, github.IssueCommentRequest{Body: noted(found[0].body, n.Body)})
+	if status(err) == http.StatusNotFound { // deleted since we looked
+		return Posted{Left: unsaid}, nil
+	}
+	return Posted{URL: edited.GetHTMLURL()}, err
+}
+
+// found asks for a pull request's head, and for our comments on it that have the
+// marker, the oldest first.
+func (g *GitHub) found(ctx context.Context, c Comment) (head string, found []standing, err error) {
+	if err := g.identify(ctx); err != nil {
+		return "", nil, err
 	}
 	pull, err := g.pull(ctx, c.Number)
 	if err != nil {
-		return Posted{}, err
-	}
-	if pull.Head != c.Marker.Commit {
-		return Posted{Left: movedOn}, nil
+		return "", nil, err
 	}
 	all, err := g.standing(ctx, c.Number)
+	return pull.Head, mine(all, c.Marker), err
+}
+
+func (g *GitHub) comment(ctx context.Context, c Comment) (Posted, error) {
+	head, found, err := g.found(ctx, c)
 	if err != nil {
 		return Posted{}, err
 	}
-	found := mine(all, c.Marker)
+	if head != c.Marker.Commit {
+		return Posted{Left: movedOn}, nil
+	}
 	for _, double := range found[min(1, len(found)):] {
 		if _, err := g.client.Issues.DeleteComment(ctx, g.owner, g.repo, double.id); err != nil && status(err) != http.StatusNotFound {
 			return Posted{}, err
@@ -125,8 +162,8 @@ func (g *GitHub) comment(ctx context.Context, c Comment) (Posted, error) {
 	}
 	body := github.IssueCommentRequest{Body: c.body()}
 	if len(found) > 0 {
-		if found[0].marker.after(c.Marker) {
-			return Posted{Left: isNewer}, nil
+		if why := found[0].outdone(c.Marker, head); why != "" {
+			return Posted{Left: why}, nil
 		}
 		edited, _, err := g.client.Issues.UpdateComment(ctx, g.owner, g.repo, found[0].id, body)
 		if status(err) != http.StatusNotFound { // deleted since we looked
@@ -167,7 +204,7 @@ func (g *GitHub) standing(ctx context.Context, number int) (out []standing, err 
 		}
 		for _, c := range page {
 			if m, ok := markerOf(c.GetBody()); ok && strings.EqualFold(c.GetUser().GetLogin(), g.author) {
-				out = append(out, standing{c.GetID(), m})
+				out = append(out, standing{c.GetID(), m, c.GetBody()})
 			}
 		}
 		if resp.NextPage == 0 {

@@ -230,3 +230,47 @@ func TestPermissions(t *testing.T) {
 		t.Errorf("a token that nobody knows: %v, %q", err, hints)
 	}
 }
+
+// TestMark puts notes on the comment, which stays that of its run.
+func TestMark(t *testing.T) {
+	s := server(t)
+	g, _ := client(t, s)
+	mark := func(c forge.Comment) forge.Posted {
+		t.Helper()
+		posted, err := g.Mark(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return posted
+	}
+	if posted := mark(comment(1, "> cancelled")); posted.Left == "" || len(s.Comments) > 0 {
+		t.Errorf("without a comment: %v, and there are %d", posted, len(s.Comments))
+	}
+	verdict := comment(2, "verdict\n\nmore")
+	post(t, g, verdict)
+	for _, note := range []string{"> cancelled", "> closed"} {
+		posted := mark(comment(3, note))
+		if want := verdict.Marker.String() + "\n<!-- rehearse note -->\n" + note + "\n\nverdict\n\nmore"; posted.URL == "" || s.Comments[0].Body != want {
+			t.Errorf("%v; got %q, want %q", posted, s.Comments[0].Body, want)
+		}
+	}
+	was := s.Comments[0].Body
+	if posted := mark(comment(1, "> older")); posted.Left == "" || s.Comments[0].Body != was {
+		t.Errorf("by an earlier run: %v; got %q", posted, s.Comments[0].Body)
+	}
+
+	// The pull request moves on: the old comment is marked until the new one is there.
+	newer := comment(4, "new")
+	newer.Marker.Commit = strings.Repeat("2", 40)
+	s.Pulls[42].Head = newer.Marker.Commit
+	if posted := mark(comment(3, "> superseded")); posted.URL == "" || !strings.Contains(s.Comments[0].Body, "> superseded\n") {
+		t.Errorf("of an older commit: %v; got %q", posted, s.Comments[0].Body)
+	}
+	post(t, g, newer)
+	if posted := mark(comment(3, "> late")); posted.Left == "" || s.Comments[0].Body != newer.Marker.String()+"\nnew" {
+		t.Errorf("after the new one: %v; got %q", posted, s.Comments[0].Body)
+	}
+	if len(s.Comments) != 1 {
+		t.Errorf("got %d comments, want one", len(s.Comments))
+	}
+}

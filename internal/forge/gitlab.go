@@ -62,42 +62,91 @@ type note struct {
 	} `json:"author"`
 }
 
-func (g *GitLab) comment(ctx context.Context, c Comment) (Posted, error) {
+// Mark puts a note on the note, by the rules of [GitHub.Mark].
+func (g *GitLab) Mark(ctx context.Context, n Comment) (posted Posted, err error) {
+	err = g.waiting.again(ctx, func(ctx context.Context, _ int) error {
+		posted, err = g.mark(ctx, n)
+		return err
+	})
+	if err != nil {
+		return Posted{}, refusal("mark the comment on the merge request", gitlabPermission, err)
+	}
+	return posted, nil
+}
+
+func (g *GitLab) mark(ctx context.Context, n Comment) (Posted, error) {
+	merge, found, err := g.found(ctx, n)
+	if err != nil {
+		return Posted{}, err
+	}
+	if len(found) == 0 {
+		return Posted{Left: unsaid}, nil
+	}
+	if why := found[0].outdone(n.Marker, merge.SHA); why != "" {
+		return Posted{Left: why}, nil
+	}
+	_, err = g.do(ctx, http.MethodPut, fmt.Sprintf("%s/notes/%d", g.request(n), found[0].id), map[string]string{"body": noted(found[0].body, n.Body)}, nil)
+	if status(err) == http.StatusNotFound { // deleted since we looked
+		return Posted{Left: unsaid}, nil
+	}
+	return Posted{URL: merge.note(found[0].id)}, err
+}
+
+// merge is a merge request, as far as it counts.
+type merge struct {
+	SHA string `json:"sha"`
+	URL string `json:"web_url"`
+}
+
+// note is where a note of it is.
+func (m merge) note(id int64) string { return fmt.Sprintf("%s#note_%d", m.URL, id) }
+
+// request is the path of the merge request that a comment is on.
+func (g *GitLab) request(c Comment) string {
+	return fmt.Sprintf("/projects/%s/merge_requests/%d", g.project, c.Number)
+}
+
+// found asks for a merge request, and for our notes on it that have the marker, the
+// oldest first.
+func (g *GitLab) found(ctx context.Context, c Comment) (m merge, found []standing, err error) {
 	if g.author == 0 {
 		var me struct {
 			ID int64 `json:"id"`
 		}
 		if _, err := g.do(ctx, http.MethodGet, "/user", nil, &me); err != nil {
-			return Posted{}, err
+			return m, nil, err
 		}
 		g.author = me.ID
 	}
-	request := fmt.Sprintf("/projects/%s/merge_requests/%d", g.project, c.Number)
-	var merge struct {
-		SHA string `json:"sha"`
-		URL string `json:"web_url"`
+	if _, err := g.do(ctx, http.MethodGet, g.request(c), nil, &m); err != nil {
+		return m, nil, err
 	}
-	if _, err := g.do(ctx, http.MethodGet, request, nil, &merge); err != nil {
+	var all []standing
+	for page := "1"; page != ""; {
+		var notes []note
+		header, err := g.do(ctx, http.MethodGet, fmt.Sprintf("%s/notes?sort=asc&per_page=%d&page=%s", g.request(c), pageSize, page), nil, &notes)
+		if err != nil {
+			return m, nil, err
+		}
+		for _, n := range notes {
+			if marker, ok := markerOf(n.Body); ok && n.Author.ID == g.author {
+				all = append(all, standing{n.ID, marker, n.Body})
+			}
+		}
+		page = header.Get("X-Next-Page")
+	}
+	return m, mine(all, c.Marker), nil
+}
+
+func (g *GitLab) comment(ctx context.Context, c Comment) (Posted, error) {
+	merge, found, err := g.found(ctx, c)
+	if err != nil {
 		return Posted{}, err
 	}
 	if merge.SHA != c.Marker.Commit {
 		return Posted{Left: movedOn}, nil
 	}
-	var all []standing
-	for page := "1"; page != ""; {
-		var notes []note
-		header, err := g.do(ctx, http.MethodGet, fmt.Sprintf("%s/notes?sort=asc&per_page=%d&page=%s", request, pageSize, page), nil, &notes)
-		if err != nil {
-			return Posted{}, err
-		}
-		for _, n := range notes {
-			if m, ok := markerOf(n.Body); ok && n.Author.ID == g.author {
-				all = append(all, standing{n.ID, m})
-			}
-		}
-		page = header.Get("X-Next-Page")
-	}
-	found := mine(all, c.Marker)
+	request := g.request(c)
 	for _, double := range found[min(1, len(found)):] {
 		if _, err := g.do(ctx, http.MethodDelete, fmt.Sprintf("%s/notes/%d", request, double.id), nil, nil); err != nil && status(err) != http.StatusNotFound {
 			return Posted{}, err
@@ -106,21 +155,21 @@ func (g *GitLab) comment(ctx context.Context, c Comment) (Posted, error) {
 	body := map[string]string{"body": c.body()}
 	var written note
 	if len(found) > 0 {
-		if found[0].marker.after(c.Marker) {
-			return Posted{Left: isNewer}, nil
+		if why := found[0].outdone(c.Marker, merge.SHA); why != "" {
+			return Posted{Left: why}, nil
 		}
 		_, err := g.do(ctx, http.MethodPut, fmt.Sprintf("%s/notes/%d", request, found[0].id), body, &written)
 		if status(err) != http.StatusNotFound { // deleted since we looked
-			return Posted{URL: fmt.Sprintf("%s#note_%d", merge.URL, found[0].id)}, err
+			return Posted{URL: merge.note(found[0].id)}, err
 		}
 	}
-	_, err := g.do(ctx, http.MethodPost, request+"/notes", body, &written)
-	return Posted{URL: fmt.Sprintf("%s#note_%d", merge.URL, written.ID)}, err
+	_, err = g.do(ctx, http.MethodPost, request+"/notes", body, &written)
+	return Posted{URL: merge.note(written.ID)}, err
 }
 
 // Check sets the status of the commit. Setting it twice is setting it once.
 func (g *GitLab) Check(ctx context.Context, c Check) error {
-	state := map[Conclusion]string{Success: "success"}[c.Conclusion]
+	state := map[Conclusion]string{Success: "success", Cancelled: "canceled"}[c.Conclusion]
 	if state == "" {
 		state = "failed"
 	}

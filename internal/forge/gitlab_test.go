@@ -94,6 +94,14 @@ func TestGitLab(t *testing.T) {
 	if err := g.Check(t.Context(), check(3)); err != nil || !slices.Equal(states, []string{"failed"}) {
 		t.Errorf("got %v, %v", states, err)
 	}
+	if posted, err := g.Mark(t.Context(), comment(3, "> cancelled")); err != nil || posted.URL == "" || !strings.HasSuffix(notes[120].Body, "\n> cancelled\n\ntwo") {
+		t.Errorf("marked: %v, %v; the note says %q", posted, err, notes[120].Body)
+	}
+	cancelled := check(3)
+	cancelled.Conclusion = forge.Cancelled
+	if err := g.Check(t.Context(), cancelled); err != nil || states[len(states)-1] != "canceled" {
+		t.Errorf("got %v, %v", states, err)
+	}
 	if len(c.waited) != 2 {
 		t.Errorf("waited %v, want twice", c.waited)
 	}

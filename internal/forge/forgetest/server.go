@@ -369,7 +369,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) {
 	if s.denied(w, "check") || !s.read(w, r, &in) || !s.fits(w, &in) {
 		return
 	}
-	if in.Name == "" || in.HeadSHA == "" || in.Status == "completed" && !slices.Contains([]string{"success", "failure", "neutral"}, in.Conclusion) {
+	if in.Name == "" || in.HeadSHA == "" || in.Status == "completed" && !slices.Contains([]string{"success", "failure", "neutral", "cancelled"}, in.Conclusion) {
 		s.wrong(w, http.StatusUnprocessableEntity, "the check run %+v", in)
 		return
 	}

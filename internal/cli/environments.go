@@ -252,7 +252,8 @@ func unknownService(name string, s stand.Standing) error {
 	return &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("environment %s has no service %q", s.ID, name), Hint: hint}
 }
 
-// printLogs merges the services' files by the time on each line.
+// printLogs merges the services' files by the time on each line; with follow, until
+// they go, or nobody reads them any more.
 func (a *app) printLogs(ctx context.Context, dir string, services []string, follow bool, tail int) error {
 	offsets := map[string]int64{}
 	first := true
@@ -271,7 +272,7 @@ func (a *app) printLogs(ctx context.Context, dir string, services []string, foll
 				return err
 			}
 		}
-		if !follow || !isDir(dir) {
+		if !follow || !isDir(dir) || hungUp(a.stdout) {
 			return nil
 		}
 		select {

@@ -54,7 +54,7 @@ environment goes down or the run ends. --since takes a length of time or a date:
 				return fmt.Errorf("read what has happened: %w", err)
 			}
 			defer records.Close()
-			return printEvents(cmd.Context(), records, from, follow, show)
+			return a.printEvents(cmd.Context(), records, from, follow, show)
 		},
 	}
 	source.add(a, c)
@@ -124,8 +124,8 @@ func (f *sourceFlags) events(a *app) (string, error) {
 }
 
 // printEvents shows a file's events from a time on; with follow, until the file goes
-// or says that it is at its end.
-func printEvents(ctx context.Context, file *evidence.Follower, from time.Time, follow bool, show func(report.Event) error) error {
+// or says that it is at its end, or nobody reads them any more.
+func (a *app) printEvents(ctx context.Context, file *evidence.Follower, from time.Time, follow bool, show func(report.Event) error) error {
 	for {
 		follow = follow && !file.Removed() // before the last is read
 		records, err := file.Next()
@@ -143,7 +143,7 @@ func printEvents(ctx context.Context, file *evidence.Follower, from time.Time, f
 			}
 			follow = follow && r.End == nil
 		}
-		if !follow {
+		if !follow || hungUp(a.stdout) {
 			return nil
 		}
 		select {

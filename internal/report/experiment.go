@@ -236,9 +236,6 @@ func (e experiment) lines() []string {
 		lost += ": " + strings.Join(kinds, ", ")
 	}
 	out = append(out, noticed+lost+".")
-	if len(e.Untouched) > 0 {
-		out = append(out, "Never broken in this leg: "+plain(joined(e.Untouched))+".")
-	}
 	return out
 }
 

@@ -60,7 +60,6 @@ func TestExperiment(t *testing.T) {
 	want := []string{
 		"<db>: partition, from 2.0 s to 4.0 s: touched 7 connections.",
 		"Noticed after 500ms. Recovered 1s after the method. 8 of 24 requests lost: 8 status 503.",
-		"Never broken in this leg: ingress:web.",
 	}
 	if d := cmp.Diff(want, legsOf(r)[0].experiments()[0].lines()); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
@@ -77,6 +76,15 @@ func TestExperiment(t *testing.T) {
 	if !strings.Contains(comment.String(), "- &lt;db&gt;: partition, from 2.0 s to 4.0 s: touched 7 connections.") {
 		t.Errorf("the comment says\n%s", comment.String())
 	}
+	if !strings.Contains(text.String(), "broken in production: 1 of 6\nlink         outage     slow  error\ningress:web  –          –     –\nweb:db       partition  –     –\n") {
+		t.Errorf("the terminal says of what was broken\n%s", text.String())
+	}
+	if !strings.Contains(comment.String(), "<details><summary>Broken in production: 1 of 6</summary>\n\n| link | outage | slow | error |\n|---|---|---|---|\n| ingress:web | – | – | – |\n| web:db | partition | – | – |\n") {
+		t.Errorf("the comment says of what was broken\n%s", comment.String())
+	}
+	if !strings.Contains(page.String(), `<th scope="row">web:db</th><td>partition</td><td>–</td><td>–</td>`) {
+		t.Error("the page does not say what was broken")
+	}
 	if n := strings.Count(page.String(), `<rect class="shade"`); n < 2 || !strings.Contains(page.String(), "&lt;db&gt;: partition") {
 		t.Errorf("%d charts show when it was broken", n)
 	}
@@ -86,6 +94,44 @@ func TestExperiment(t *testing.T) {
 	}
 	s := readSchema(t)
 	s.check(t, "experiment", s.root, doc)
+}
+
+// TestTried: what was to be done to a service befalls the links that lead to it, and
+// what did not begin was not tried.
+func TestTried(t *testing.T) {
+	r := broken()
+	plan := &r.Legs[0].Evidence.Records[0].Begin.Plan
+	method := &plan.Steps[0].Experiment.Method
+	for i, kind := range []rehearse.DisruptionKind{rehearse.DisruptCPU, rehearse.DisruptDisk} {
+		plan.Links[i].Upstream = "web"
+		*method = append(*method, rehearse.Action{Disruption: &rehearse.Disruption{Kind: kind}, Services: []rehearse.ServiceName{"web"}})
+		ev := &rehearse.ActionEvent{Step: "outage", Action: i + 1}
+		if kind == rehearse.DisruptDisk {
+			ev.Error = "it has none"
+		}
+		r.Legs[0].Evidence.Records = append(r.Legs[0].Evidence.Records, rehearse.Record{Action: ev})
+	}
+	want := []tried{
+		{"ingress:web", []string{}, []string{"cpu"}, []string{}},
+		{"web:db", []string{"partition"}, []string{"cpu"}, []string{}},
+	}
+	if diff := cmp.Diff(want, legsOf(r)[0].tried()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Every fault has a column.
+func TestEffects(t *testing.T) {
+	for _, k := range rehearse.FaultKinds() {
+		if _, ok := effects[string(k)]; !ok {
+			t.Errorf("nobody says what %s is to who calls", k)
+		}
+	}
+	for _, k := range rehearse.DisruptionKinds() {
+		if _, ok := effects[string(k)]; !ok {
+			t.Errorf("nobody says what %s is to who calls", k)
+		}
+	}
 }
 
 // Where nothing was broken, nothing is told of it.

@@ -50,6 +50,8 @@ type page struct {
 	// StatementColumns are the heads of the table of a migration's statements.
 	StatementColumns []string
 	Loads            []loadView
+	Tried            []triedView
+	TriedColumns     []string
 	Links            []linkView
 	LinkColumns      []string
 	Suites           []suiteView
@@ -178,7 +180,7 @@ func newPage(r rehearse.Report) page {
 		Cost:        Cost(r),
 		Summary:     summary(r),
 		Checks:      checks(r.Legs),
-		LinkColumns: linkColumns,
+		LinkColumns: linkColumns, TriedColumns: triedColumns,
 		PoolColumns: poolColumns,
 
 		StatementColumns: statementColumns,
@@ -210,6 +212,9 @@ func newPage(r rehearse.Report) page {
 		}
 		for _, s := range l.suites {
 			p.Suites = append(p.Suites, newSuiteView(l, colors[i], s))
+		}
+		if v := newTriedView(l, colors[i]); v != nil {
+			p.Tried = append(p.Tried, *v)
 		}
 		if v := newDatabasesView(l, colors[i]); v != nil {
 			p.Databases = append(p.Databases, *v)

@@ -41,6 +41,7 @@ type jsonLeg struct {
 	Services    []jsonService          `json:"services"`
 	Loads       []jsonLoad             `json:"loads"`
 	Experiments []experiment           `json:"experiments"`
+	Tried       []tried                `json:"tried"`
 	Suites      []rehearse.SuiteResult `json:"suites"`
 	Links       []jsonLink             `json:"links"`
 	Facts       []rehearse.Fact        `json:"facts"`
@@ -137,6 +138,7 @@ func newJSONLeg(l leg) jsonLeg {
 		Services:    []jsonService{},
 		Loads:       []jsonLoad{},
 		Experiments: l.experiments(),
+		Tried:       l.tried(),
 		Suites:      list(l.suites),
 		Links:       []jsonLink{},
 		Facts:       list(l.facts),

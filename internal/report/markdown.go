@@ -40,6 +40,7 @@ func Markdown(w io.Writer, r rehearse.Report) error {
 	}
 	for _, l := range legs {
 		mdExperiments(b, l)
+		mdTried(b, l)
 		mdDatabases(b, l)
 		mdLinks(b, l)
 		mdBeneath(b, l)

@@ -33,6 +33,7 @@ func Terminal(w io.Writer, r rehearse.Report, opt TerminalOptions) error {
 	}
 	for _, l := range legs {
 		t.experiments(l)
+		t.tried(l)
 		t.databases(l)
 		t.links(l)
 		t.beneath(l)

@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -25,9 +26,12 @@ func squeezeMemory(t *testing.T, e driver.Environment, bytes int64) (undo func()
 // needsGroups skips a test on a host that lets us make no control groups.
 func needsGroups(t *testing.T, o process.Options) {
 	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("control groups need root here, or a delegated group")
+	}
 	for _, f := range process.New(o).Capabilities(t.Context()).Facts {
 		if f.Name == "limits" && f.Value != "yes" {
-			t.Skip("needs control groups that can be written to: " + f.Note)
+			t.Skipf("this host applies no limits: %s", f.Note)
 		}
 	}
 }
@@ -42,7 +46,7 @@ func TestLessMemoryIsLess(t *testing.T) {
 	s.Process.Command = []string{"sh", "-c", `mkfifo /tmp/ask /tmp/said; while read n </tmp/ask; do { head -c $n /dev/zero | tail -c $n | wc -c; } >/tmp/said; done`}
 	e := openOne(t, o, s.Process.Dir, s)
 	p := started(t, e, "web")
-	const much = 48 << 20
+	const much = 64 << 20
 	uses := func(when string, want int) { // tail keeps all of it in memory
 		t.Helper()
 		said, _ := shell(t, e, "web", fmt.Sprintf("until [ -p /tmp/said ]; do sleep 0.01; done; echo %d >/tmp/ask; cat /tmp/said", much))
@@ -50,12 +54,11 @@ func TestLessMemoryIsLess(t *testing.T) {
 			t.Errorf("%s it used %s bytes, want %d", when, said, want)
 		}
 	}
-	uses("with all its memory", much)
-	undo, err := squeezeMemory(t, e, 16<<20)
+	undo, err := squeezeMemory(t, e, 40<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	uses("with a third of what it needs", 0)
+	uses("with less than it needs", 0)
 	if err := p.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +67,7 @@ func TestLessMemoryIsLess(t *testing.T) {
 		t.Errorf("it ended: %+v, want out of memory on purpose", got)
 	}
 	started(t, e, "web")
-	uses("started again with a third of what it needs", 0)
+	uses("started again with less than it needs", 0)
 	undo()
 	uses("with its memory back", much)
 }

@@ -319,6 +319,9 @@ type Command struct {
 	Stdout, Stderr io.Writer
 }
 
+// Megabytes is a number of bytes as facts and errors say it.
+func Megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
 // Usage is what a service uses.
 type Usage struct {
 	Memory    int64             `json:"memory"` // resident, in bytes; shared memory in equal shares where the host tells

@@ -279,7 +279,7 @@ func (e *environment) fork(ctx context.Context, s *service) error {
 	}
 	e.fact(rehearse.Fact{
 		Name: "data.clone." + string(s.spec.Name), Value: string(c.Method),
-		Note: fmt.Sprintf("%s in %v", megabytes(s.data.golden.Size), c.Took.Round(100*time.Microsecond)),
+		Note: fmt.Sprintf("%s in %v", driver.Megabytes(s.data.golden.Size), c.Took.Round(100*time.Microsecond)),
 	})
 	return nil
 }

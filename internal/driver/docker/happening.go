@@ -112,7 +112,7 @@ func (f *follower) handled(m events.Message, c *contained, ev *driver.Event) (ou
 		return false
 	case events.ActionOOM:
 		if s := f.e.services[c.service]; s != nil && s.spec.Limits.Memory > 0 {
-			ev.Detail += fmt.Sprintf(": the limit is %s", megabytes(s.spec.Limits.Memory))
+			ev.Detail += fmt.Sprintf(": the limit is %s", driver.Megabytes(s.spec.Limits.Memory))
 		}
 		return false // its own program's doing
 	case events.ActionPause:

@@ -211,7 +211,7 @@ func (p *process) exitOf(ctx context.Context, i *instance, code int) driver.Exit
 		exit.OutOfMemory = true
 		exit.Reason = "out of memory"
 		if m := p.s.spec.Limits.Memory; m > 0 {
-			exit.Reason += fmt.Sprintf(": the limit is %s", megabytes(m))
+			exit.Reason += fmt.Sprintf(": the limit is %s", driver.Megabytes(m))
 		}
 	} else if got.Container.State.Error != "" {
 		exit.Reason += ": " + got.Container.State.Error

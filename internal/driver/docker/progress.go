@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/jsonstream"
+
+	"github.com/rehearse-dev/rehearse/internal/driver"
 )
 
 // readStream reads an engine's stream of messages to its end and hands each to
@@ -101,15 +103,13 @@ func (p *pullProgress) line() {
 		sized = sized && (l.done || l.total > 0)
 	}
 	if sized && total > 0 {
-		fmt.Fprintf(p.out, "pull %s: %d %%, %s of %s\n", p.ref, 100*have/total, megabytes(have), megabytes(total))
+		fmt.Fprintf(p.out, "pull %s: %d %%, %s of %s\n", p.ref, 100*have/total, driver.Megabytes(have), driver.Megabytes(total))
 		return
 	}
-	fmt.Fprintf(p.out, "pull %s: %s so far, %d of %d layers\n", p.ref, megabytes(have), done, len(p.layer))
+	fmt.Fprintf(p.out, "pull %s: %s so far, %d of %d layers\n", p.ref, driver.Megabytes(have), done, len(p.layer))
 }
 
 // end says that the pull is over. size is the image's on the engine's disk.
 func (p *pullProgress) end(size int64) {
-	fmt.Fprintf(p.out, "pulled %s: %s in %.1f s\n", p.ref, megabytes(size), p.now().Sub(p.began).Seconds())
+	fmt.Fprintf(p.out, "pulled %s: %s in %.1f s\n", p.ref, driver.Megabytes(size), p.now().Sub(p.began).Seconds())
 }
-
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

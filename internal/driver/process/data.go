@@ -86,7 +86,7 @@ func (e *environment) fork(ctx context.Context, s *service) error {
 	if c.Method != snapshot.Overlay || s.spec.Data != nil {
 		e.fact(rehearse.Fact{
 			Name: "data.clone." + string(s.spec.Name), Value: string(c.Method),
-			Note: fmt.Sprintf("%s in %v", megabytes(s.golden.Size), c.Took.Round(100*time.Microsecond)),
+			Note: fmt.Sprintf("%s in %v", driver.Megabytes(s.golden.Size), c.Took.Round(100*time.Microsecond)),
 		})
 	}
 	if e.tier != TierNamespaces {
@@ -94,8 +94,6 @@ func (e *environment) fork(ctx context.Context, s *service) error {
 	}
 	return nil
 }
-
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // dataMount shows a clone at a jail's data directory.
 func dataMount(c *snapshot.Clone) jailMount {

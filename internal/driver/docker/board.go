@@ -45,7 +45,11 @@ func (e *environment) linkImage(ctx context.Context) func() (string, error) {
 		err   error
 		found = make(chan struct{})
 	)
+	e.making.Add(1)
+	ctx, stop := e.untilClosed(ctx)
 	go func() {
+		defer e.leave()
+		defer stop()
 		defer close(found)
 		image, err = e.engine.linkImage(ctx, findLink(e.o.Exe))
 	}()
@@ -114,13 +118,12 @@ func (e *environment) openBoard(ctx context.Context, image string) error {
 		}
 		host.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: dir, Target: switchboard.Dir}}
 	}
-	r := e.containerRemnant(boardName)
+	r := e.containerNamed(e.name(boardName))
 	if err := e.spec.Journal.Intend(r); err != nil {
 		return err
 	}
 	e.board.id = r.Name // until the engine has given it another
-	// An engine makes what it was asked for, also for who does not wait for it.
-	made, err := e.engine.api.ContainerCreate(context.WithoutCancel(ctx), client.ContainerCreateOptions{
+	made, err := e.create(ctx, client.ContainerCreateOptions{
 		Name: r.Name,
 		Config: &container.Config{
 			Image: image, Hostname: "links", Labels: e.labels("", nil),
@@ -141,6 +144,7 @@ func (e *environment) openBoard(ctx context.Context, image string) error {
 		return explain(err)
 	}
 	e.board.stdio = newStdio(streams.HijackedResponse)
+	go e.cut(e.board.stdio)
 	e.watch.acts.ask(r.Name, events.ActionStart)
 	if _, err := e.engine.api.ContainerStart(ctx, made.ID, client.ContainerStartOptions{}); err != nil {
 		return explain(err)
@@ -206,6 +210,16 @@ func (e *environment) tellName(at netip.Addr, client rehearse.ServiceName) error
 	return e.board.Names(at, e.names(client))
 }
 
+// cut ends the link container's streams when the engine is not waited for any more:
+// who has asked the container something waits for an answer, or for their end.
+func (e *environment) cut(s *stdio) {
+	select {
+	case <-e.abandoned:
+		s.Close()
+	case <-e.board.ended:
+	}
+}
+
 // keep waits for the link container's end, which only endBoard has a right to.
 func (e *environment) keep(ctx context.Context) {
 	select {
@@ -220,6 +234,8 @@ func (e *environment) keep(ctx context.Context) {
 	case <-e.board.ended:
 	default:
 		why := errors.New("the link container has ended: it was removed, or the engine is being stopped")
+		ctx, stop := e.forRequest(ctx)
+		defer stop()
 		if _, err := e.engine.api.Ping(ctx, client.PingOptions{}); err != nil {
 			why = explain(err)
 		}
@@ -237,10 +253,6 @@ func (e *environment) attachedAt(at netip.Addr) *network.NetworkingConfig {
 	return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
 		e.name(""): {IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: at}},
 	}}
-}
-
-func (e *environment) containerRemnant(of string) driver.Remnant {
-	return driver.Remnant{Environment: e.spec.ID, Kind: "container", Name: e.name(of)}
 }
 
 // stdio is a container's attached streams as one: what is read is its standard

@@ -310,7 +310,7 @@ func (e *environment) overlay(ctx context.Context, s *service, golden string) (s
 	if err := os.Chmod(upper, st.Mode().Perm()); err != nil {
 		return "", err
 	}
-	r := driver.Remnant{Environment: e.spec.ID, Kind: "volume", Name: e.name("data-" + string(s.spec.Name))}
+	r := e.volumeNamed(e.name("data-" + string(s.spec.Name)))
 	if err := e.spec.Journal.Intend(r); err != nil {
 		return "", err
 	}

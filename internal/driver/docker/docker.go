@@ -45,7 +45,8 @@ type Options struct {
 
 // Driver is the Docker driver.
 type Driver struct {
-	o Options
+	o      Options
+	limits limits // of its environments
 
 	mu     sync.Mutex
 	engine *engine // nil until the first that answered
@@ -54,7 +55,7 @@ type Driver struct {
 var _ driver.Driver = (*Driver)(nil)
 
 // New makes the driver. It reaches for no engine until one is needed.
-func New(o Options) *Driver { return &Driver{o: o} }
+func New(o Options) *Driver { return &Driver{o: o, limits: standing} }
 
 // Name is "docker".
 func (d *Driver) Name() string { return "docker" }
@@ -96,6 +97,7 @@ func (d *Driver) Open(ctx context.Context, spec driver.Spec) (_ driver.Environme
 		return nil, err
 	}
 	e := newEnvironment(d.o, engine, spec)
+	e.limits = d.limits
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close(context.WithoutCancel(ctx)))
@@ -108,7 +110,6 @@ func (d *Driver) Open(ctx context.Context, spec driver.Spec) (_ driver.Environme
 	e.startWatch(ctx)
 	image := e.linkImage(ctx)
 	if err := e.openNetwork(ctx); err != nil {
-		_, _ = image() // this failure is the first
 		return nil, err
 	}
 	return e, e.startBoard(ctx, image)

@@ -11,13 +11,15 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // dialSSH connects to an engine on another host as docker does: ssh runs `docker
-// system dial-stdio` there, whose standard streams are the connection.
+// system dial-stdio` there, whose standard streams are the connection. It ends with
+// ssh, which ends half a minute after the other host has fallen silent.
 func dialSSH(program string, u *url.URL) (net.Conn, error) {
 	target := u.Hostname()
-	args := []string{"-o", "ConnectTimeout=30", "-T"}
+	args := []string{"-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-T"}
 	if u.User != nil && u.User.Username() != "" {
 		args = append(args, "-l", u.User.Username())
 		target = u.User.Username() + "@" + target
@@ -40,6 +42,7 @@ func dialSSH(program string, u *url.URL) (net.Conn, error) {
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = theirs, theirs, &c.said
 	// Ctrl-C is for us: teardown still needs the connection.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.cmd.WaitDelay = 300 * time.Millisecond // what it leaves behind may hold its standard error
 	if err := c.cmd.Start(); err != nil {
 		_ = ours.Close()
 		return nil, &sshError{target: target, said: err.Error()}
@@ -47,6 +50,7 @@ func dialSSH(program string, u *url.URL) (net.Conn, error) {
 	go func() {
 		defer close(c.done)
 		_ = c.cmd.Wait() // what it said tells more than how it ended
+		c.shut()
 	}()
 	return c, nil
 }
@@ -86,6 +90,13 @@ func (c *sshConn) Close() error {
 		<-c.done
 	})
 	return err
+}
+
+// shut ends the connection when ssh has ended, whoever else holds the other end.
+// What has come is still read.
+func (c *sshConn) shut() {
+	_ = c.UnixConn.CloseRead() // an error says that it was closed
+	_ = c.UnixConn.CloseWrite()
 }
 
 // sshError is what ssh said before the engine could say anything.

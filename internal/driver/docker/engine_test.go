@@ -309,7 +309,7 @@ func TestConnectThroughSSH(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(args), "-o ConnectTimeout=30 -T -l user -p 2222 -- far.test docker system dial-stdio"; got != want {
+	if got, want := string(args), "-o ConnectTimeout=30 -o ServerAliveInterval=10 -o ServerAliveCountMax=3 -T -l user -p 2222 -- far.test docker system dial-stdio"; got != want {
 		t.Errorf("ssh's arguments:\ngot  %s\nwant %s", got, want)
 	}
 	_, err = connect(t.Context(), endpoint{Host: "ssh://far.test", Path: t.TempDir()})

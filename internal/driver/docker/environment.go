@@ -11,9 +11,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/moby/moby/api/types/events"
-	"github.com/moby/moby/client"
-
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/snapshot"
@@ -40,7 +37,10 @@ type environment struct {
 	gone      bool                                // nothing new may be made
 	making    sync.WaitGroup                      // calls of Prepare and Start under way
 	closed    chan struct{}                       // when gone is set
+	abandoned chan struct{}                       // when the engine is not waited for any more
+	abandon   func()                              // closes abandoned
 	lost      chan error                          // why the environment is lost; one at most
+	limits    limits
 	close     sync.Once
 	closeErr  error
 
@@ -97,9 +97,10 @@ func newEnvironment(o Options, engine *engine, spec driver.Spec) *environment {
 		services: map[rehearse.ServiceName]*service{},
 		volumes:  map[string]bool{},
 		board:    board{opened: make(chan struct{}), ended: make(chan struct{})},
-		closed:   make(chan struct{}),
-		lost:     make(chan error, 1),
+		closed:   make(chan struct{}), abandoned: make(chan struct{}),
+		lost: make(chan error, 1), limits: standing,
 	}
+	e.abandon = sync.OnceFunc(func() { close(e.abandoned) })
 	for _, s := range spec.Plan.Services {
 		e.services[s.Name] = &service{spec: s}
 	}
@@ -248,86 +249,4 @@ func (e *environment) fact(f rehearse.Fact) {
 	if !known && e.spec.OnFact != nil {
 		e.spec.OnFact(f)
 	}
-}
-
-// Close ends everything at once, and waits until it is gone.
-func (e *environment) Close(ctx context.Context) error {
-	e.close.Do(func() {
-		e.mu.Lock()
-		e.gone = true
-		e.mu.Unlock()
-		close(e.closed)
-		e.making.Wait() // what is being made stands, and is found below
-		e.closeErr = e.remove(ctx)
-		e.watch.end()
-		if e.reaper != nil {
-			e.reaper.dismiss(e.closeErr == nil)
-		}
-	})
-	return e.closeErr
-}
-
-func (e *environment) remove(ctx context.Context) error {
-	var problems []error
-	var mu sync.Mutex
-	problem := func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		problems = append(problems, err)
-	}
-	var all sync.WaitGroup
-	for _, s := range e.services {
-		for _, i := range s.instances {
-			all.Go(func() { problem(e.removeContainer(ctx, i.name, i.id)) })
-		}
-	}
-	if e.board.id != "" {
-		all.Go(func() {
-			e.endBoard()
-			problem(e.removeContainer(ctx, e.name(boardName), e.board.id))
-		})
-	}
-	all.Wait()
-	for _, s := range e.services { // their streams end with them
-		s.mu.Lock()
-		p := s.proc
-		s.mu.Unlock()
-		if p != nil {
-			<-p.Done()
-		}
-	}
-	for v := range e.volumes {
-		all.Go(func() { problem(e.removeVolume(ctx, v)) })
-	}
-	if e.addresses != nil {
-		all.Go(func() {
-			_, err := e.engine.api.NetworkRemove(ctx, e.name(""), client.NetworkRemoveOptions{})
-			problem(e.removed(driver.Remnant{Environment: e.spec.ID, Kind: "network", Name: e.name("")}, err))
-		})
-	}
-	all.Wait()
-	problem(e.removeData(ctx))
-	return errors.Join(problems...)
-}
-
-func (e *environment) removeContainer(ctx context.Context, name, id string) error {
-	undo := e.watch.acts.ask(name, events.ActionDestroy)
-	err := e.engine.removeContainer(ctx, id)
-	if err != nil {
-		undo()
-	}
-	return e.removed(driver.Remnant{Environment: e.spec.ID, Kind: "container", Name: name}, err)
-}
-
-func (e *environment) removeVolume(ctx context.Context, name string) error {
-	_, err := e.engine.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{Force: true})
-	return e.removed(driver.Remnant{Environment: e.spec.ID, Kind: "volume", Name: name}, err)
-}
-
-// removed confirms that a thing is gone; that it was gone already is as good.
-func (e *environment) removed(r driver.Remnant, err error) error {
-	if err != nil && !isGone(err) {
-		return fmt.Errorf("remove %s %s: %w", r.Kind, r.Name, explain(err))
-	}
-	return e.spec.Journal.Confirm(r, false)
 }

@@ -3,8 +3,10 @@ package docker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/client"
 
@@ -39,6 +41,29 @@ func explain(err error) error {
 		}
 	}
 	return said
+}
+
+// answerTime is how long an engine may take to say what it has, or to remove a thing.
+const answerTime = 30 * time.Second
+
+var errSilent = &rehearse.Error{
+	Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the engine has said nothing for %v", answerTime),
+	Hint: "Try again when `docker version` answers.",
+}
+
+// inTime puts the cause of a context's end, where it has one, in the place of an error
+// that comes of it.
+func inTime(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		return errSilent
+	}
+	return err
+}
+
+// isSilence says that an engine has given no answer: it has gone, or was waited for
+// long enough.
+func isSilence(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || client.IsErrConnectionFailed(err)
 }
 
 // unstartable is how runc and crun say that a container's program cannot be started.

@@ -92,7 +92,7 @@ func (e *environment) execIn(ctx context.Context, i *instance, q execRequest) (i
 	select {
 	case <-copied:
 	case <-ctx.Done():
-		e.killExec(context.WithoutCancel(ctx), made.ID)
+		e.killExec(ctx, made.ID)
 		streams.Close()
 		<-copied
 		return 0, ctx.Err()
@@ -117,7 +117,7 @@ func (e *environment) exitOfExec(ctx context.Context, id string) (int, error) {
 		}
 		select {
 		case <-ctx.Done():
-			e.killExec(context.WithoutCancel(ctx), id)
+			e.killExec(ctx, id)
 			return 0, ctx.Err()
 		case <-time.After(5 * time.Millisecond):
 		}
@@ -128,6 +128,8 @@ func (e *environment) exitOfExec(ctx context.Context, id string) (int, error) {
 // engine has no call for it; where its processes are this host's, the kernel has:
 // they are of a session that the command leads.
 func (e *environment) killExec(ctx context.Context, id string) {
+	ctx, stop := e.forRequest(ctx)
+	defer stop()
 	got, err := e.engine.api.ExecInspect(ctx, id, client.ExecInspectOptions{})
 	if err != nil || !got.Running || got.PID <= 1 || !e.engine.local {
 		return

@@ -59,7 +59,7 @@ func (e *environment) buildGolden(ctx context.Context, s *service, dir string) (
 	m.list = append(m.list, mount.Mount{Type: mount.TypeBind, Source: dir, Target: s.data.dir})
 	i := &instance{number: 1, name: e.name(string(made.spec.Name))}
 	// It is not among the plan's services, so it goes here.
-	defer func() { err = errors.Join(err, e.removeContainer(context.WithoutCancel(ctx), i.name, i.name)) }()
+	defer func() { err = errors.Join(err, e.removeAlone(ctx, i)) }()
 	if err := e.makeInstance(ctx, made, i, m); err != nil {
 		return err
 	}
@@ -118,6 +118,13 @@ func (p *process) startAlone(ctx context.Context, out driver.Output) (done <-cha
 		<-p.done
 	}
 	return p.done, err
+}
+
+// removeAlone removes a container that is none of a service's instances.
+func (e *environment) removeAlone(ctx context.Context, i *instance) error {
+	ctx, stop := e.untilAbandoned(ctx)
+	defer stop()
+	return e.removeContainer(ctx, i.name, i.name)
 }
 
 // fillGolden waits for the database and puts the dataset into it.

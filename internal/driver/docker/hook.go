@@ -136,7 +136,7 @@ func (e *environment) runPreStart(ctx context.Context, s *service, n int, h rehe
 	}
 	i := &instance{number: 1, name: e.name(fmt.Sprintf("%s.pre-start-%d", s.spec.Name, n))}
 	// It is not among the service's instances, so it goes here.
-	defer func() { err = errors.Join(err, e.removeContainer(context.WithoutCancel(ctx), i.name, i.name)) }()
+	defer func() { err = errors.Join(err, e.removeAlone(ctx, i)) }()
 	if err := e.makeInstance(ctx, made, i, m); err != nil {
 		return err
 	}

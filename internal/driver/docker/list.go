@@ -24,8 +24,10 @@ func (d *Driver) List(ctx context.Context) ([]driver.Remnant, error) {
 	if err != nil {
 		return clones, nil
 	}
-	found, err := e.list(ctx, d.o.Label, "")
-	return append(found, clones...), err
+	asking, cancel := context.WithTimeoutCause(ctx, answerTime, errSilent)
+	defer cancel()
+	found, err := e.list(asking, d.o.Label, "")
+	return append(found, clones...), inTime(asking, err)
 }
 
 func (e *engine) list(ctx context.Context, state string, id rehearse.EnvironmentID) ([]driver.Remnant, error) {
@@ -72,7 +74,9 @@ func (d *Driver) Remove(ctx context.Context, r driver.Remnant) error {
 	if err != nil {
 		return err
 	}
-	return e.remove(ctx, d.o.Label, r)
+	asking, cancel := context.WithTimeoutCause(ctx, answerTime, errSilent)
+	defer cancel()
+	return inTime(asking, e.remove(asking, d.o.Label, r))
 }
 
 func (e *engine) remove(ctx context.Context, state string, r driver.Remnant) error {

@@ -10,7 +10,6 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse"
-	"github.com/rehearse-dev/rehearse/internal/driver"
 )
 
 // Prepare gets or builds the service's image, and makes its containers and what
@@ -42,19 +41,6 @@ func (e *environment) Prepare(ctx context.Context, name rehearse.ServiceName) er
 		return err
 	}
 	return e.makeInstances(ctx, s)
-}
-
-// untilClosed is a context that ends with the environment.
-func (e *environment) untilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-e.closed:
-			stop()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, stop
 }
 
 // imageOf pulls or builds, as Compose does: what can be built is built, unless the
@@ -157,14 +143,13 @@ func (e *environment) makeInstance(ctx context.Context, s *service, i *instance,
 	if err != nil {
 		return err
 	}
-	r := driver.Remnant{Environment: e.spec.ID, Kind: "container", Name: i.name}
+	r := e.containerNamed(i.name)
 	if err := e.spec.Journal.Intend(r); err != nil {
 		return err
 	}
 	i.id = i.name // until the engine has given it another
 	s.instances = append(s.instances, i)
-	// An engine makes what it was asked for, also for who does not wait for it.
-	made, err := e.engine.api.ContainerCreate(context.WithoutCancel(ctx), q)
+	made, err := e.create(ctx, q)
 	if err != nil {
 		return explain(err)
 	}
@@ -180,6 +165,14 @@ func (e *environment) makeInstance(ctx context.Context, s *service, i *instance,
 	return e.copyFiles(ctx, i.id, m.copied)
 }
 
+// create makes a container. An engine makes what it was asked for, also for who does
+// not wait for it.
+func (e *environment) create(ctx context.Context, q client.ContainerCreateOptions) (client.ContainerCreateResult, error) {
+	ctx, stop := e.untilAbandoned(ctx)
+	defer stop()
+	return e.engine.api.ContainerCreate(ctx, q)
+}
+
 // makeVolume makes a named volume, once.
 func (e *environment) makeVolume(ctx context.Context, name string) (string, error) {
 	full := e.name("volume-" + name)
@@ -193,7 +186,7 @@ func (e *environment) makeVolume(ctx context.Context, name string) (string, erro
 	if known {
 		return full, nil
 	}
-	r := driver.Remnant{Environment: e.spec.ID, Kind: "volume", Name: full}
+	r := e.volumeNamed(full)
 	if err := e.spec.Journal.Intend(r); err != nil {
 		return "", err
 	}

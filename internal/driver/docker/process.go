@@ -99,7 +99,14 @@ func (p *process) launch(ctx context.Context, out driver.Output) error {
 // it starts, so that neither its first words nor a quick end are missed.
 func (p *process) start(ctx context.Context, i *instance, out driver.Output, ended *sync.WaitGroup) error {
 	api := p.e.engine.api
-	life := context.WithoutCancel(ctx)
+	life, end := p.e.untilAbandoned(ctx)
+	started := false
+	defer func() {
+		if !started {
+			end()
+		}
+	}()
+	starting := context.AfterFunc(ctx, end)
 	streams, err := p.e.engine.attach(life, i.id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return p.startError(ctx, i, err)
@@ -117,6 +124,8 @@ func (p *process) start(ctx context.Context, i *instance, out driver.Output, end
 		streams.Close()
 		return p.startError(ctx, i, err)
 	}
+	starting() // from here on it lives longer than ctx
+	started = true
 	p.mu.Lock()
 	p.running[i] = true
 	p.mu.Unlock()
@@ -126,10 +135,12 @@ func (p *process) start(ctx context.Context, i *instance, out driver.Output, end
 		copyOutput(out, streams.Reader, p.s.spec)
 	}()
 	ended.Go(func() {
+		defer end()
 		p.ended(life, i, waited)
 		// What the engine still has to say comes at once, or its connection is lost.
 		select {
 		case <-copied:
+		case <-p.e.abandoned:
 		case <-time.After(2 * time.Second):
 		}
 		streams.Close()
@@ -315,14 +326,13 @@ func (p *process) Signal(sig os.Signal) error {
 	if !ok {
 		return fmt.Errorf("signal %v is none of the kernel's", sig)
 	}
-	ctx := context.Background()
 	if n == p.s.stopSignal() {
-		p.preStop(ctx)
+		p.preStop(context.Background())
 		if own := p.s.image.Config.StopSignal; p.s.spec.StopSignal == "" && own != "" {
 			n = driver.Signal(own)
 		}
 	}
-	return p.kill(ctx, n)
+	return p.kill(n)
 }
 
 // stopSignal is what the service is sent so that it stops.
@@ -335,21 +345,32 @@ func (s *service) stopSignal() syscall.Signal {
 }
 
 // Kill ends every instance.
-func (p *process) Kill() error { return p.kill(context.Background(), syscall.SIGKILL) }
+func (p *process) Kill() error { return p.kill(syscall.SIGKILL) }
 
-func (p *process) kill(ctx context.Context, sig syscall.Signal) error {
+func (p *process) kill(sig syscall.Signal) error {
 	var problems []error
 	for _, i := range p.alive() {
-		undo := p.e.watch.acts.ask(i.name, events.ActionKill)
-		_, err := p.e.engine.api.ContainerKill(ctx, i.id, client.ContainerKillOptions{Signal: fmt.Sprint(int(sig))})
-		if err != nil {
-			undo()
+		err := p.killInstance(i, sig)
+		if err == nil || isGone(err) || strings.Contains(err.Error(), "is not running") { // it ended in this moment
+			continue
 		}
-		if err != nil && !isGone(err) && !strings.Contains(err.Error(), "is not running") { // it ended in this moment
-			problems = append(problems, fmt.Errorf("signal %s: %w", p.s.spec.Name, explain(err)))
+		problems = append(problems, fmt.Errorf("signal %s: %w", p.s.spec.Name, explain(err)))
+		if isSilence(err) {
+			break // each of the others would wait as long
 		}
 	}
 	return errors.Join(problems...)
+}
+
+func (p *process) killInstance(i *instance, sig syscall.Signal) error {
+	ctx, stop := p.e.forRequest(context.Background())
+	defer stop()
+	undo := p.e.watch.acts.ask(i.name, events.ActionKill)
+	_, err := p.e.engine.api.ContainerKill(ctx, i.id, client.ContainerKillOptions{Signal: fmt.Sprint(int(sig))})
+	if err != nil {
+		undo()
+	}
+	return err
 }
 
 // copyOutput copies a container's output until it ends.

@@ -91,7 +91,7 @@ func startReaper(o Options, id rehearse.EnvironmentID) (*reaper, error) {
 		_, err = w.Write(append(data, '\n'))
 	}
 	if err != nil {
-		p.dismiss(true)
+		p.dismiss(true, reaperTime)
 		return nil, fmt.Errorf("start the reaper: %w", err)
 	}
 	return p, nil
@@ -109,19 +109,28 @@ func reaperEnv(o Options) []string {
 }
 
 // dismiss ends the reaper, and waits for its end. Where something is left, it
-// tries to remove that first.
-func (r *reaper) dismiss(clean bool) {
+// tries to remove that first, and is not waited for longer than patience.
+func (r *reaper) dismiss(clean bool, patience time.Duration) {
 	if clean {
 		_, _ = r.pipe.WriteString(dismissal) // one that has died needs no telling
 	}
 	r.pipe.Close()
-	_ = r.cmd.Wait()
+	ended := make(chan struct{})
+	go func() { // as long as the reaper, or as we
+		defer close(ended)
+		_ = r.cmd.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+	}
 }
 
 // How often and for how long a reaper tries. What was being made when we died may
 // come to exist a moment later.
 const (
 	reapings    = 60
+	reapTime    = 30 * time.Second // for one of them, the rest is the next one's
 	reapingWait = time.Second
 	settled     = 3 // times in a row that nothing is found
 )
@@ -144,7 +153,9 @@ func reap(in io.Reader) error {
 	ctx := context.Background()
 	nothing := 0
 	for range reapings {
-		found, failure := reapOnce(ctx, o)
+		one, cancel := context.WithTimeout(ctx, reapTime)
+		found, failure := reapOnce(one, o)
+		cancel()
 		err = failure
 		if err == nil && found == 0 {
 			nothing++

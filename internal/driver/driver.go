@@ -299,6 +299,12 @@ type Process interface {
 	Kill() error
 }
 
+// Asked is a process of whose end somebody else tells, who may be late.
+type Asked interface {
+	// Runs asks whether it still does, now. It is true where there is no answer.
+	Runs(ctx context.Context) bool
+}
+
 // Exit is how a service ended.
 type Exit struct {
 	Code   int    // 128+N after signal N

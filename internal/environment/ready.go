@@ -71,7 +71,15 @@ func runsOn(life context.Context, p driver.Process) error {
 	case <-p.Done():
 		return errExited
 	case <-time.After(settleTime):
+	case <-life.Done():
+		return context.Cause(life)
+	}
+	if asked, ok := p.(driver.Asked); !ok || asked.Runs(life) {
 		return nil
+	}
+	select {
+	case <-p.Done(): // it has ended, and is about to be told
+		return errExited
 	case <-life.Done():
 		return context.Cause(life)
 	}

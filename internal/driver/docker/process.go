@@ -297,6 +297,20 @@ func (e *environment) joined(s rehearse.Service) netip.Addr {
 
 func (p *process) Done() <-chan struct{} { return p.done }
 
+var _ driver.Asked = (*process)(nil)
+
+// Runs asks the engine, which tells of an end only when it has taken apart what the
+// container had.
+func (p *process) Runs(ctx context.Context) bool {
+	for _, i := range p.alive() {
+		got, err := p.e.engine.api.ContainerInspect(ctx, i.id, client.ContainerInspectOptions{})
+		if err == nil && got.Container.State != nil && !got.Container.State.Running {
+			return false
+		}
+	}
+	return true
+}
+
 func (p *process) Exit() driver.Exit {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -24,8 +24,9 @@ func (m *mapper) build(s types.ServiceConfig) *rehearse.Build {
 	out.Network = b.Network
 	out.CacheFrom = b.CacheFrom
 	out.Contexts = b.AdditionalContexts
+	// As docker compose up has it: of several, the builder takes the engine's own.
 	out.Platform = s.Platform
-	if out.Platform == "" && len(b.Platforms) > 0 {
+	if out.Platform == "" && len(b.Platforms) == 1 {
 		out.Platform = b.Platforms[0]
 	}
 	out.ShmSize = int64(b.ShmSize)

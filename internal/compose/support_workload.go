@@ -10,7 +10,7 @@ var workloadTable = []section{
 		{"target", above, yes},
 		{"labels", above, yes},
 		{"network", above, yes},
-		{"platforms", above, otherwise("The image is built for the service's platform, else for the first.")},
+		{"platforms", above, otherwise("The image is built for the service's platform, else for the only one of these, else for the engine's own.")},
 		{"shm_size", above, yes},
 		{"no_cache", above, yes},
 		{"pull", above, yes},

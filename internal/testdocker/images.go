@@ -48,6 +48,55 @@ func (e *Engine) Go(t testing.TB, dir, name string, config container.Config) str
 	return e.make(t, image{name: name, config: config, files: f})
 }
 
+// Busybox is an image of the host's static busybox, as the official one of that name
+// has it: it starts a shell.
+func (e *Engine) Busybox(t testing.TB) string {
+	t.Helper()
+	f := newFiles()
+	f.users(nil)
+	f.busybox(applets(t))
+	return e.make(t, image{name: "busybox", files: f, config: container.Config{Cmd: []string{"sh"}}})
+}
+
+// nginxConf is as the official image's, as far as tests see it.
+const nginxConf = `error_log /dev/stderr notice;
+pid /run/nginx.pid;
+events {}
+http {
+    access_log /dev/stdout;
+    types { text/html html; }
+    default_type application/octet-stream;
+    server {
+        listen 80;
+        location / {
+            root /usr/share/nginx/html;
+            index index.html;
+        }
+    }
+}
+`
+
+// Nginx is an image of the host's nginx that serves what lies in
+// /usr/share/nginx/html, beside busybox.
+func (e *Engine) Nginx(t testing.TB) string {
+	t.Helper()
+	path, err := lookPath("nginx")
+	if err != nil {
+		t.Skip("nginx is not on this host: run scripts/ci-setup.sh")
+	}
+	f := newFiles()
+	f.users(map[string]int{"nginx": 101})
+	f.host(path)
+	f.busybox(applets(t))
+	f.file("/etc/nginx/nginx.conf", 0o644, []byte("user nginx;\n"+nginxConf))
+	f.file("/usr/share/nginx/html/index.html", 0o644, []byte("<h1>Welcome to nginx!</h1>\n"))
+	f.dir("/var/lib/nginx", 0o755, 101)
+	f.dir("/var/log/nginx", 0o755, 101)
+	return e.make(t, image{name: "nginx", files: f, config: container.Config{
+		Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"}, Cmd: []string{"nginx", "-g", "daemon off;"}, ExposedPorts: port("80/tcp"), StopSignal: "SIGQUIT",
+	}})
+}
+
 // Postgres is an image of the host's PostgreSQL that starts as the official one
 // does, with psql and pg_isready. Locales are C, POSIX and C.UTF-8.
 func (e *Engine) Postgres(t testing.TB) string {

@@ -34,6 +34,11 @@ func explain(err error) error {
 			Kind: rehearse.Invalid, Msg: "its program cannot be started: " + unstartable.FindStringSubmatch(text)[1],
 			Hint: "Correct the service's command or entrypoint in the Compose file, or its image.",
 		}
+	case strings.Contains(strings.ToLower(text), "no command"):
+		return &rehearse.Error{
+			Kind: rehearse.Invalid, Msg: "its image has no command", Err: said,
+			Hint: "Give the service a command in the Compose file, or the image one, with CMD.",
+		}
 	case client.IsErrConnectionFailed(err):
 		return &rehearse.Error{
 			Kind: rehearse.Unavailable, Msg: "the engine does not answer any more", Err: said,

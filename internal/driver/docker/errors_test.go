@@ -18,6 +18,11 @@ func TestExplainProgram(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", said, err, want)
 		}
 	}
+	for _, said := range []string{"Error response from daemon: No command specified", "Error response from daemon: no command or entrypoint provided, and no CMD or ENTRYPOINT from image"} {
+		if err := explain(errors.New(said)); rehearse.KindOf(err) != rehearse.Invalid || len(rehearse.Hints(err)) == 0 {
+			t.Errorf("%s: got %v, want an error of kind Invalid with a hint", said, err)
+		}
+	}
 	const other = "OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting"
 	if err := explain(errors.New(other)); err.Error() != other {
 		t.Errorf("got %v, want it as it is", err)

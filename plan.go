@@ -116,8 +116,8 @@ type Port struct {
 	Number    int    `json:"number"`
 	Published string `json:"published,omitempty"` // the host port that the Compose file asks for
 	// Known says how the port is known: "ports", "expose", "rehearse.yaml",
-	// "recipe" or "healthcheck"; of containers also "image", where a Dockerfile
-	// exposes it, and "client", where a service speaks of it.
+	// "recipe" or "healthcheck"; of containers also "image", where it or its
+	// Dockerfile exposes it, and "client", where a service speaks of it.
 	Known string `json:"known"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -52,7 +53,7 @@ func supervise(text string) int {
 		err = found
 	}
 	if err == nil {
-		err = host.Background(ctx, func() (stand.Options, error) { return s.options(ctx, host) })
+		err = host.Background(ctx, func(talk io.Writer) (stand.Options, error) { return s.options(ctx, host, talk) })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rehearsetest:", err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -85,7 +86,8 @@ func makeSettings(file string, options []Option) (settings, error) {
 }
 
 // options are what the environment stands with.
-func (s settings) options(ctx context.Context, host *stand.Host) (stand.Options, error) {
+func (s settings) options(ctx context.Context, host *stand.Host, talk io.Writer) (stand.Options, error) {
+	s.Source.Pull = talk
 	project, err := host.Load(ctx, s.Source)
 	if err != nil {
 		return stand.Options{}, err

@@ -3,6 +3,7 @@ package rehearsetest
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func up(t testing.TB, file string, options []Option) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.options(t.Context(), host)
+	o, err := s.options(t.Context(), host, io.Discard)
 	if err != nil {
 		return nil, err
 	}

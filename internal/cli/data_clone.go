@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ the background. The network between you and it is plain.`,
 			if ttl <= 0 {
 				return usageError("--ttl must be above 0, not %v", ttl)
 			}
-			options := func() (stand.Options, error) {
+			options := func(io.Writer) (stand.Options, error) { // a recipe knows its ports
 				p, made, d, err := a.planOf(cmd.Context(), f, rehearse.Only(rehearse.FacetData), args[1:])
 				if err != nil {
 					return stand.Options{}, err
@@ -47,7 +48,7 @@ the background. The network between you and it is plain.`,
 				return a.superviseDetached(cmd.Context(), options, forwardFlag{})
 			}
 			defer a.sweepBeside(cmd.Context())()
-			o, err := options()
+			o, err := options(a.stderr)
 			if err != nil {
 				return err
 			}

@@ -166,6 +166,7 @@ func (a *app) explain(ctx context.Context, f projectFlags, x explainFlags, resul
 	if err != nil {
 		return nil, err
 	}
+	f.Pull = a.stderr
 	p, err := a.Load(ctx, sourceOf(f, archive.Meta.Source, was))
 	if err != nil {
 		return nil, err

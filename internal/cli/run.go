@@ -95,6 +95,7 @@ const lease = 2 * time.Hour
 
 // rehearse loads a project and rehearses its legs.
 func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag, args []string, kind string, legs ...rehearse.Leg) (*rehearsal.Result, error) {
+	f.Pull = a.stderr
 	p, err := a.load(ctx, f, args)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -39,7 +40,8 @@ side, with the same names and ports inside, and different addresses outside.`,
 			if ttl <= 0 {
 				return usageError("--ttl must be above 0, not %v", ttl)
 			}
-			options := func() (stand.Options, error) {
+			options := func(talk io.Writer) (stand.Options, error) {
+				f.Pull = talk
 				p, made, d, err := a.planOf(cmd.Context(), f, leg, args)
 				return stand.Options{Plan: made, Project: p, Driver: d, Lease: ttl}, err
 			}
@@ -52,7 +54,7 @@ side, with the same names and ports inside, and different addresses outside.`,
 				// wrong with them.
 				return a.upDetached(cmd.Context(), asJSON)
 			}
-			o, err := options()
+			o, err := options(a.stderr)
 			if err != nil {
 				return err
 			}
@@ -157,14 +159,14 @@ func withoutDetach(args []string) []string {
 }
 
 // superviseDetached is the command in the background.
-func (a *app) superviseDetached(ctx context.Context, options func() (stand.Options, error), forward forwardFlag) error {
+func (a *app) superviseDetached(ctx context.Context, options func(io.Writer) (stand.Options, error), forward forwardFlag) error {
 	to, err := forward.make()
 	defer a.toldAll(ctx, to)
-	return a.Background(ctx, func() (stand.Options, error) {
+	return a.Background(ctx, func(talk io.Writer) (stand.Options, error) {
 		if err != nil {
 			return stand.Options{}, err
 		}
-		o, err := options()
+		o, err := options(talk)
 		o.Forward = to
 		return o, err
 	})

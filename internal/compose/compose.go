@@ -58,6 +58,9 @@ type Project struct {
 	Names   []Name
 	Volumes []string
 	Notes   []rehearse.Note
+	// Unseen are the services whose images may expose ports that nobody knows:
+	// [Project.Expose] has not been called for them.
+	Unseen []rehearse.ServiceName `json:",omitempty"`
 	// Labels are those of services that have any.
 	Labels map[rehearse.ServiceName]map[string]string `json:",omitempty"`
 	// Variables holds the values of the environment variables that mounts name
@@ -144,6 +147,9 @@ func (m *mapper) run(warnings []string) {
 		s := m.project.Services[name]
 		if !m.leavesOut(s) {
 			m.out.Services = append(m.out.Services, m.service(s))
+			if m.containers() && s.Build == nil && s.Image != "" {
+				m.out.Unseen = append(m.out.Unseen, rehearse.ServiceName(name))
+			}
 			if len(s.Labels) > 0 {
 				m.out.Labels[rehearse.ServiceName(name)] = s.Labels
 			}

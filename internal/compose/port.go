@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,6 +60,20 @@ func (m *mapper) ports(s types.ServiceConfig) []rehearse.Port {
 		ports = append(ports, found[n])
 	}
 	return ports
+}
+
+// Expose adds the TCP ports that a service's image exposes.
+func (p *Project) Expose(name rehearse.ServiceName, ports []int) {
+	p.Unseen = slices.DeleteFunc(p.Unseen, func(n rehearse.ServiceName) bool { return n == name })
+	at := slices.IndexFunc(p.Services, func(s rehearse.Service) bool { return s.Name == name })
+	for _, n := range ports {
+		s := &p.Services[at]
+		if slices.ContainsFunc(s.Ports, func(p rehearse.Port) bool { return p.Number == n }) {
+			continue
+		}
+		s.Ports = append(s.Ports, rehearse.Port{Number: n, Known: "image"})
+		slices.SortFunc(s.Ports, func(a, b rehearse.Port) int { return cmp.Compare(a.Number, b.Number) })
+	}
 }
 
 // portRange reads "80", "80/udp" and "3000-3005".

@@ -40,6 +40,15 @@ type Driver interface {
 	Remove(ctx context.Context, r Remnant) error
 }
 
+// Imager is a driver whose services run from images, which say on what ports they
+// listen.
+type Imager interface {
+	// Exposed lists the TCP ports that a service's image exposes, sorted; ok is false
+	// when it is not known. An image that is not there is pulled, as Prepare would,
+	// when pull is not nil: it receives the progress.
+	Exposed(ctx context.Context, service rehearse.Service, pull io.Writer) (ports []int, ok bool)
+}
+
 // Capabilities is what a driver can do on this host.
 type Capabilities struct {
 	// Available is false when no environment can be made here; Why says why,

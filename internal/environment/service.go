@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -222,7 +223,8 @@ func (s *service) startUntilSettled(life context.Context) {
 // finishes says that nothing speaks of a service as one that stays: its end in good
 // order is what it was started for.
 func (s *service) finishes() bool {
-	return len(s.spec.Ready.Probes) == 0 && len(s.spec.Ports) == 0 && (s.spec.Restart == "" || s.spec.Restart == "no" || strings.HasPrefix(s.spec.Restart, "on-failure"))
+	listens := slices.ContainsFunc(s.spec.Ports, func(p rehearse.Port) bool { return p.Known != "image" })
+	return len(s.spec.Ready.Probes) == 0 && !listens && (s.spec.Restart == "" || s.spec.Restart == "no" || strings.HasPrefix(s.spec.Restart, "on-failure"))
 }
 
 // startOnce runs the service to its end. It returns an error only when the

@@ -137,6 +137,21 @@ func (m *maker) networkOf(s *rehearse.Service) *rehearse.Service {
 	return s
 }
 
+// addJoinedPorts gives a service the ports of those that are in its network: it is by
+// its name that others reach them.
+func (m *maker) addJoinedPorts() {
+	for _, name := range m.names() {
+		s := m.services[name]
+		host := m.networkOf(s)
+		if host == s {
+			continue
+		}
+		for _, p := range s.Ports {
+			host.Ports = withPort(host.Ports, p.Number, p.Known)
+		}
+	}
+}
+
 // addMentionedPorts adds the ports that services speak of, each other's and
 // their own: a container may listen on ports that no file exposes.
 func (m *maker) addMentionedPorts() {

@@ -40,8 +40,11 @@ func (m *maker) notes(p *rehearse.Plan) []rehearse.Note {
 			if m.inSuite(name) {
 				callers = append(callers, "a suite")
 			}
-			notes = append(notes, rehearse.Note{Service: name, Field: "ports", Text: fmt.Sprintf(
-				"No port is known, so %s cannot reach it; if it listens, name its ports under services.%s.ports in rehearse.yaml.", list(callers), name)})
+			text := "No port is known, so %s cannot reach it; if it listens, name its ports under services.%s.ports in rehearse.yaml."
+			if slices.Contains(m.in.Compose.Unseen, name) {
+				text += " What its image exposes is known when the image is on the engine."
+			}
+			notes = append(notes, rehearse.Note{Service: name, Field: "ports", Text: fmt.Sprintf(text, list(callers), name)})
 		}
 	}
 	return notes

@@ -52,7 +52,7 @@ func (m *maker) ready(s *rehearse.Service, c *config.Ready) rehearse.Readiness {
 // image exposes says even less.
 func (m *maker) containerProbes(s *rehearse.Service) []rehearse.Probe {
 	probes := slices.Clone(s.Ready.Probes)
-	ports := slices.DeleteFunc(slices.Clone(s.Ports), func(p rehearse.Port) bool { return p.Known == fromImage })
+	ports := slices.DeleteFunc(slices.Clone(s.Ports), isExposed)
 	if i := slices.IndexFunc(ports, isPublished); i >= 0 && len(probes) > 0 {
 		ports = ports[i:]
 	}
@@ -93,8 +93,8 @@ func (m *maker) configured(s *rehearse.Service, c *config.Ready) []rehearse.Prob
 		if port == 0 {
 			port = c.Port
 		}
-		if port == 0 && len(s.Ports) == 1 {
-			port = s.Ports[0].Number
+		if known := spokenOf(s.Ports); port == 0 && len(known) == 1 {
+			port = known[0].Number
 		}
 		if port == 0 {
 			e, _ := m.cfg.Services.Get(string(s.Name))

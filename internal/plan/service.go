@@ -31,6 +31,7 @@ func (m *maker) makeServices() {
 		}
 	}
 	if m.inContainers() {
+		m.addJoinedPorts()
 		m.addMentionedPorts()
 	}
 }
@@ -193,8 +194,8 @@ func (m *maker) absolute(path string) string {
 	return filepath.Join(m.in.Compose.Dir, path)
 }
 
-// How a port is known that rehearse.yaml names, that a Dockerfile exposes, and
-// that a service speaks of.
+// How a port is known that rehearse.yaml names, that an image or a Dockerfile
+// exposes, and that a service speaks of.
 const (
 	fromConfig = "rehearse.yaml"
 	fromImage  = "image"
@@ -225,7 +226,7 @@ func ports(s *rehearse.Service, c config.Service, load []int, r *recipe.Recipe) 
 			add(n, "recipe")
 		}
 	}
-	if len(out) == 0 {
+	if !slices.ContainsFunc(out, func(p rehearse.Port) bool { return !isExposed(p) }) {
 		for _, p := range s.Ready.Probes {
 			if get, ok := asHTTP(p); ok {
 				add(get.Port, "healthcheck")
@@ -233,6 +234,18 @@ func ports(s *rehearse.Service, c config.Service, load []int, r *recipe.Recipe) 
 		}
 	}
 	return out
+}
+
+// isExposed says that nothing speaks of a port but an image, or the Dockerfile that
+// it is built from. It may have it from its base, and listen on it or not.
+func isExposed(p rehearse.Port) bool { return p.Known == fromImage }
+
+// spokenOf are the ports that more than an image speaks of, or all where there are none.
+func spokenOf(ports []rehearse.Port) []rehearse.Port {
+	if spoken := slices.DeleteFunc(slices.Clone(ports), isExposed); len(spoken) > 0 {
+		return spoken
+	}
+	return ports
 }
 
 // withPort adds a port that is not known yet, and sorts.

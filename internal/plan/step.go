@@ -83,7 +83,7 @@ func (m *maker) targetPort(e config.Entry[config.Traffic], s *rehearse.Service) 
 	}
 	candidates := slices.DeleteFunc(slices.Clone(s.Ports), func(p rehearse.Port) bool { return !isPublished(p) })
 	if len(candidates) == 0 {
-		candidates = s.Ports
+		candidates = spokenOf(s.Ports)
 	}
 	if len(candidates) != 1 {
 		m.problem(e.Line, "traffic."+e.Name+" does not say which port of "+string(s.Name)+" it goes to", "Add traffic."+e.Name+".port.")

@@ -5,15 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/compose"
 	"github.com/rehearse-dev/rehearse/internal/config"
 	"github.com/rehearse-dev/rehearse/internal/dataset"
+	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/plan"
 	"github.com/rehearse-dev/rehearse/internal/profile"
 )
@@ -27,6 +30,9 @@ type Source struct {
 	Config   string   // relative to Dir; empty: rehearse.yaml, which may be missing
 	Driver   string   // empty: the default
 	Seed     uint64   // 0: the config's, else 1
+	// Pull has images pulled that are not there, so that the ports which they expose
+	// are known, and receives the progress; nil: none is pulled.
+	Pull io.Writer `json:"-"`
 	// Open lets traffic from outside in at every known port, and not only where the
 	// files ask for it.
 	Open bool
@@ -104,6 +110,9 @@ func (h *Host) Load(ctx context.Context, s Source) (*Project, error) {
 	if err := gather(err); err != nil {
 		return nil, err
 	}
+	if p.Compose != nil && len(problems) == 0 {
+		h.askImages(ctx, p)
+	}
 	if p.Config != nil {
 		for _, t := range p.Config.Traffic {
 			tr, err := profile.ReadTraffic(within(dir, t.Value.Profile))
@@ -134,6 +143,31 @@ func (h *Host) wantsContainers(ctx context.Context, p *Project) bool {
 		p.noEngine = &rehearse.Error{Kind: rehearse.Invalid, Msg: "they would run as containers, but " + c.Why, Hint: c.Hint}
 	}
 	return c.Available
+}
+
+// askImages has services listen where their images expose ports, as far as the
+// images are there or may be pulled.
+func (h *Host) askImages(ctx context.Context, p *Project) {
+	d, err := h.Driver(p.source.Driver, p.Variables()...)
+	images, ok := d.(driver.Imager)
+	if err != nil || !ok || len(p.Compose.Unseen) == 0 || !d.Capabilities(ctx).Available {
+		return
+	}
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	for _, s := range p.Compose.Services {
+		if !slices.Contains(p.Compose.Unseen, s.Name) {
+			continue
+		}
+		asking.Go(func() {
+			if ports, ok := images.Exposed(ctx, s, p.source.Pull); ok {
+				mu.Lock()
+				defer mu.Unlock()
+				p.Compose.Expose(s.Name, ports)
+			}
+		})
+	}
+	asking.Wait()
 }
 
 // Driver names where the project's services run.

@@ -75,13 +75,15 @@ func Start(ctx context.Context, cmd *exec.Cmd, tell func(rehearse.ServiceEvent),
 
 // Background is what a process does that [Start] has started: it makes the options
 // of an environment and stands it. How it starts is told over file 3, so that
-// OnEvent, Talk and Ready of the options are not asked for.
-func (h *Host) Background(ctx context.Context, options func() (Options, error)) error {
+// OnEvent, Talk and Ready of the options are not asked for; making them may write to
+// the same talk.
+func (h *Host) Background(ctx context.Context, options func(talk io.Writer) (Options, error)) error {
 	syscall.CloseOnExec(startFD)
 	start := &teller{f: os.NewFile(startFD, "start")}
-	o, err := options()
+	talk := writerFunc(func(b []byte) { _ = start.tell(report{Talk: string(b)}) })
+	o, err := options(talk)
 	if err == nil {
-		o.Talk = writerFunc(func(b []byte) { _ = start.tell(report{Talk: string(b)}) })
+		o.Talk = talk
 		o.OnEvent = func(ev rehearse.ServiceEvent) { _ = start.tell(report{Event: &ev}) }
 		o.Ready = func(s Standing) error { return start.tell(report{Ready: &s}) }
 		err = h.Stand(ctx, o)

@@ -16,6 +16,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
 )
 
 // The values of Compose's pull_policy that differ from the rest: empty, "missing",
@@ -47,10 +48,7 @@ type imageConfig struct {
 // so, which is Compose's pull_policy. progress receives a line now and then, and
 // one when a pull ends.
 func (e *engine) image(ctx context.Context, s rehearse.Service, pull string, progress io.Writer) (image, error) {
-	on := ""
-	if s.Container != nil {
-		on = s.Container.Platform
-	}
+	on := platformOf(s)
 	if _, err := reference.ParseAnyReference(s.Image); err != nil {
 		return image{}, &rehearse.Error{
 			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the image %q of %q is no image's name", s.Image, s.Name), Err: err,
@@ -86,6 +84,32 @@ func (e *engine) image(ctx context.Context, s rehearse.Service, pull string, pro
 		return image{}, fmt.Errorf("look for the image of %q after its pull: %w", s.Name, explain(err))
 	}
 	return found, nil
+}
+
+var _ driver.Imager = (*Driver)(nil)
+
+// Exposed asks the engine for the ports of a service's image. What keeps it from being
+// known is said by Prepare, if it comes to that.
+func (d *Driver) Exposed(ctx context.Context, s rehearse.Service, pull io.Writer) (ports []int, ok bool) {
+	e, err := d.connect(ctx)
+	if err != nil || s.Image == "" {
+		return nil, false
+	}
+	var found image
+	if c := s.Container; pull != nil && c != nil {
+		found, err = e.image(ctx, s, c.PullPolicy, &prefixed{to: pull, prefix: string(s.Name) + ": "})
+	} else {
+		found, err = e.inspect(ctx, s.Image, platformOf(s))
+	}
+	return found.Config.Ports, err == nil
+}
+
+// platformOf is the platform that a service asks for; empty: the engine's own.
+func platformOf(s rehearse.Service) string {
+	if s.Container == nil {
+		return ""
+	}
+	return s.Container.Platform
 }
 
 // isID says whether a reference is an image's ID, which no registry knows.

@@ -173,16 +173,35 @@ func TestLimits(t *testing.T) {
 		t.Errorf("only its child was to end, and it ended itself: %+v", proc.Exit())
 	default:
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		u, err := p.Usage(t.Context(), "busy")
+	p.holds("busy", 20*time.Millisecond)
+}
+
+// holds finds that a service which wants all CPU time gets no more than its quota in
+// each of the kernel's periods, however busy the host is, and was made to wait.
+func (p *place) holds(name rehearse.ServiceName, quota time.Duration) {
+	p.t.Helper()
+	usage := func() driver.Usage {
+		u, err := p.Usage(p.t.Context(), name)
 		if err != nil {
-			t.Fatal(err)
+			p.t.Fatal(err)
 		}
-		if held := u.Throttled; held.Throttled > 0 && held.Throttled <= held.Periods && held.For > 0 {
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatalf("a loop with a fifth of a CPU was held to it like this: %+v", held)
+		return u
+	}
+	first := usage()
+	last := first
+	for deadline := time.Now().Add(30 * time.Second); last.Throttled.Periods < first.Throttled.Periods+8 || last.Throttled.Throttled == first.Throttled.Throttled; last = usage() {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("the kernel has held %s to its quota like this: %+v, then %+v", name, first.Throttled, last.Throttled)
 		}
-		time.Sleep(50 * time.Millisecond) // until the kernel has counted
+		time.Sleep(50 * time.Millisecond) // until it has counted
+	}
+	periods := last.Throttled.Periods - first.Throttled.Periods
+	// Time and periods are not read at the same moment: two periods are at the edges.
+	got, most := time.Duration(last.CPU-first.CPU), time.Duration(periods+2)*quota*5/4
+	if got > most {
+		p.t.Errorf("%s had %v of CPU time in %d periods, want at most %v", name, got, periods, most)
+	}
+	if held := last.Throttled; held.Throttled > held.Periods || held.For <= first.Throttled.For {
+		p.t.Errorf("%s was held back like this: %+v, then %+v", name, first.Throttled, held)
 	}
 }

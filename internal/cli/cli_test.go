@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"checks":   checks,
 			"database": databases(t),
 			"engine":   engines(t),
+			"way":      ways(t),
 			"sql":      sql,
 		},
 	})

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"strings"
 	"testing"
@@ -28,6 +30,25 @@ func engines(t *testing.T) func(*testscript.TestScript, bool, []string) {
 			}
 			ts.Setenv(name, image(t))
 		}
+	}
+}
+
+// ways gives the command "way": the engine that "engine" has found is reached over a
+// way that breaks, as by a restart, when somebody asks for the URL in BREAK. The
+// answer comes when the engine answers again.
+func ways(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) > 0 {
+			ts.Fatalf("usage: way")
+		}
+		w := testdocker.Start(t).Way(t)
+		server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			w.Break(6) // who asks whether it answers connects twice
+			w.AwaitWhole()
+		}))
+		t.Cleanup(server.Close)
+		ts.Setenv("DOCKER_HOST", w.Host())
+		ts.Setenv("BREAK", server.URL)
 	}
 }
 

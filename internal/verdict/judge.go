@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,8 +60,13 @@ func judgeLost(ev *rehearse.Evidence) *rehearse.Finding {
 	var names []string
 	detail := ""
 	for _, rec := range ev.Records {
-		if e := rec.Service; e != nil && e.Lost {
-			names, detail = append(names, string(e.Service)), e.Detail
+		e := rec.Service
+		if e == nil || !e.Lost {
+			continue
+		}
+		detail = e.Detail
+		if !slices.Contains(names, string(e.Service)) { // the engine's end and its own are both told
+			names = append(names, string(e.Service))
 		}
 	}
 	if len(names) == 0 {

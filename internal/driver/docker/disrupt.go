@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/events"
@@ -54,13 +56,36 @@ func (e *environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d 
 		return failed
 	}
 	for _, i := range p.alive() {
-		if err := do(ctx, i); err != nil {
-			return nil, errors.Join(explain(err), undo(context.WithoutCancel(ctx)))
+		if err := e.withReason(ctx, i, d, do(ctx, i)); err != nil {
+			ctx, stop := e.forRequest(ctx)
+			defer stop()
+			return nil, errors.Join(explain(err), undo(ctx))
 		}
 		done = append(done, i)
 	}
 	return undo, nil
 }
+
+// withReason says what a kernel means that does not take memory from a service: with
+// control groups of version 1 a limit below what is used is refused. Those of version
+// 2 take it, and end the service's processes until it holds.
+func (e *environment) withReason(ctx context.Context, i *instance, d rehearse.Disruption, err error) error {
+	if err == nil || d.Kind != rehearse.DisruptMemory || !noRoom.MatchString(err.Error()) {
+		return err
+	}
+	of := cmp.Or(strings.TrimPrefix(i.name, e.name("")+"-"), i.name)
+	msg := fmt.Sprintf("%s cannot be left with %s of memory, because it uses more", of, driver.Megabytes(d.Memory))
+	if u, asked := e.usage(ctx, i); asked == nil && u.Memory > d.Memory {
+		msg += ": " + driver.Megabytes(u.Memory)
+	}
+	return &rehearse.Error{
+		Kind: rehearse.Unavailable, Msg: msg, Err: &engineError{err},
+		Hint: "This host's kernel refuses a limit below what is used; one with control groups of version 2 would end its processes. Leave it more than it uses.",
+	}
+}
+
+// noRoom is how runc and crun say that.
+var noRoom = regexp.MustCompile(`unable to set memory limit|memory\.(?:memsw\.)?limit_in_bytes.*(?:busy|invalid argument)|(?i:device or resource busy)`)
 
 func (e *environment) pause(ctx context.Context, i *instance) error {
 	return e.asking(i, events.ActionPause, func() error {

@@ -164,7 +164,7 @@ func (p *place) up(t *testing.T, from string, says map[string]string) (stands st
 	}
 	ctx, down := context.WithCancel(t.Context())
 	defer down()
-	err = p.Stand(ctx, Options{Plan: plan, Driver: d, Ready: func(s Standing) error {
+	err = p.Stand(ctx, Options{Plan: plan, Project: project, Driver: d, Ready: func(s Standing) error {
 		defer down()
 		var all []string
 		for _, service := range s.Services {

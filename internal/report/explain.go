@@ -87,22 +87,11 @@ func (t *terminal) explanation(x rehearse.Explanation) {
 	for _, p := range x.Probes {
 		table = append(table, probeRow(p))
 	}
-	widths := make([]int, len(probeColumns))
-	for _, row := range table {
-		for c, cell := range row {
-			widths[c] = max(widths[c], width(cell))
-		}
-	}
+	widths := widthsOf(table)
+	figures := func(c int) bool { return c > 0 && c < len(probeColumns)-1 }
 	fmt.Fprintln(t)
 	for i, row := range table {
-		line := ""
-		for c, cell := range row {
-			if c > 0 && c < len(row)-1 { // figures stand to the right
-				cell = strings.Repeat(" ", widths[c]-width(cell)) + cell
-			}
-			line += pad(cell, widths[c]) + "  "
-		}
-		line = strings.TrimRight(line, " ")
+		line := tableLine(row, widths, figures)
 		if t.opt.Width > 0 {
 			line = cut(line, t.opt.Width)
 		}

@@ -234,29 +234,17 @@ func (t *terminal) links(l leg) {
 	for _, k := range l.links {
 		table = append(table, linkRow(k))
 	}
-	widths := make([]int, len(linkColumns))
+	widths := widthsOf(table)
 	total := -2
-	for c := range widths {
-		for _, row := range table {
-			widths[c] = max(widths[c], width(row[c]))
-		}
-		total += widths[c] + 2
+	for _, w := range widths {
+		total += w + 2
 	}
 	if t.opt.Width > 0 && total > t.opt.Width {
 		t.linkStories(l)
 		return
 	}
 	for i, row := range table {
-		line := ""
-		for c, cell := range row {
-			switch {
-			case c > 1: // figures stand to the right
-				line += strings.Repeat(" ", widths[c]-width(cell)) + cell + "  "
-			default:
-				line += pad(cell, widths[c]) + "  "
-			}
-		}
-		line = strings.TrimRight(line, " ")
+		line := tableLine(row, widths, func(c int) bool { return c > 1 })
 		if i == 0 {
 			line = t.paint(dim, line)
 		}

@@ -56,22 +56,10 @@ func TraceTable(w io.Writer, rows []TraceRow, opt TerminalOptions) error {
 		}
 		table = append(table, []string{r.Start.Format(clockTime), short(r.Duration, true), number(int64(r.Spans)), errors, r.ID.String(), operationText(r), strings.Join(services, " ")})
 	}
-	widths := make([]int, len(table[0]))
-	for _, row := range table {
-		for c, cell := range row {
-			widths[c] = max(widths[c], width(cell))
-		}
-	}
+	widths := widthsOf(table)
+	figures := func(c int) bool { return c > 0 && c < 4 }
 	for i, row := range table {
-		var cells []string
-		for c, cell := range row {
-			if c > 0 && c < 4 { // figures stand to the right
-				cells = append(cells, strings.Repeat(" ", widths[c]-width(cell))+cell)
-			} else {
-				cells = append(cells, pad(cell, widths[c]))
-			}
-		}
-		line := strings.TrimRight(strings.Join(cells, "  "), " ")
+		line := tableLine(row, widths, figures)
 		if opt.Width > 0 {
 			line = cut(line, opt.Width)
 		}

@@ -146,19 +146,10 @@ func (t *terminal) tried(l leg) {
 	}
 	fmt.Fprintf(t, "\n%s\n", t.paint(bold, triedTitle(l, all)))
 	rows := slices.Insert(triedRows(all), 0, triedColumns)
-	widths := make([]int, len(triedColumns))
-	for _, row := range rows {
-		for c, cell := range row {
-			widths[c] = max(widths[c], width(cell))
-		}
-	}
+	widths := widthsOf(rows)
 	t.fit(widths)
 	for i, row := range rows {
-		line := ""
-		for c, cell := range row {
-			line += pad(cut(cell, widths[c]), widths[c]) + "  "
-		}
-		line = strings.TrimRight(line, " ")
+		line := tableLine(row, widths, func(int) bool { return false })
 		if i == 0 {
 			line = t.paint(dim, line)
 		}

@@ -285,17 +285,11 @@ func (v *waterfallText) path() {
 	for _, r := range rows {
 		table = append(table, []string{r.Path, r.Kind, r.Time, r.Share})
 	}
-	var widths [4]int
-	for _, row := range table {
-		for c, cell := range row {
-			widths[c] = max(widths[c], width(cell))
-		}
-	}
+	widths := widthsOf(table)
 	widths[0] = min(widths[0], v.opt.Width-widths[1]-widths[2]-widths[3]-6)
 	fmt.Fprintln(v)
 	for i, row := range table {
-		line := fmt.Sprintf("%s  %s  %s%s  %s%s", pad(cut(row[0], widths[0]), widths[0]), pad(row[1], widths[1]),
-			strings.Repeat(" ", widths[2]-width(row[2])), row[2], strings.Repeat(" ", widths[3]-width(row[3])), row[3])
+		line := tableLine(row, widths, func(c int) bool { return c > 1 })
 		if i == 0 {
 			line = v.paint(dim, line)
 		}

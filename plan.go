@@ -121,6 +121,14 @@ type Port struct {
 	Known string `json:"known"`
 }
 
+// KnownByImage is how a port is known that an image or a Dockerfile exposes.
+const KnownByImage = "image"
+
+// Exposed says that nothing speaks of the port but the service's image, or the
+// Dockerfile that it is built from: it may have it from its base, and listen on it or
+// not.
+func (p Port) Exposed() bool { return p.Known == KnownByImage }
+
 // Mount is something from outside in a service's file system.
 type Mount struct {
 	Type     string `json:"type"`             // "bind", "volume", "tmpfs", "config", "secret"

@@ -50,7 +50,7 @@ func (m *mapper) ports(s types.ServiceConfig) []rehearse.Port {
 			first, last, protocol, ok := portRange(e)
 			for n := first; ok && protocol == "tcp" && n <= last; n++ {
 				if _, known := found[n]; !known {
-					found[n] = rehearse.Port{Number: n, Known: "image"}
+					found[n] = rehearse.Port{Number: n, Known: rehearse.KnownByImage}
 				}
 			}
 		}
@@ -71,7 +71,7 @@ func (p *Project) Expose(name rehearse.ServiceName, ports []int) {
 		if slices.ContainsFunc(s.Ports, func(p rehearse.Port) bool { return p.Number == n }) {
 			continue
 		}
-		s.Ports = append(s.Ports, rehearse.Port{Number: n, Known: "image"})
+		s.Ports = append(s.Ports, rehearse.Port{Number: n, Known: rehearse.KnownByImage})
 		slices.SortFunc(s.Ports, func(a, b rehearse.Port) int { return cmp.Compare(a.Number, b.Number) })
 	}
 }

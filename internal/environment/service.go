@@ -223,7 +223,7 @@ func (s *service) startUntilSettled(life context.Context) {
 // finishes says that nothing speaks of a service as one that stays: its end in good
 // order is what it was started for.
 func (s *service) finishes() bool {
-	listens := slices.ContainsFunc(s.spec.Ports, func(p rehearse.Port) bool { return p.Known != "image" })
+	listens := slices.ContainsFunc(s.spec.Ports, func(p rehearse.Port) bool { return !p.Exposed() })
 	return len(s.spec.Ready.Probes) == 0 && !listens && (s.spec.Restart == "" || s.spec.Restart == "no" || strings.HasPrefix(s.spec.Restart, "on-failure"))
 }
 

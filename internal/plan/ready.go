@@ -52,7 +52,7 @@ func (m *maker) ready(s *rehearse.Service, c *config.Ready) rehearse.Readiness {
 // image exposes says even less.
 func (m *maker) containerProbes(s *rehearse.Service) []rehearse.Probe {
 	probes := slices.Clone(s.Ready.Probes)
-	ports := slices.DeleteFunc(slices.Clone(s.Ports), isExposed)
+	ports := slices.DeleteFunc(slices.Clone(s.Ports), rehearse.Port.Exposed)
 	if i := slices.IndexFunc(ports, isPublished); i >= 0 && len(probes) > 0 {
 		ports = ports[i:]
 	}

@@ -194,11 +194,9 @@ func (m *maker) absolute(path string) string {
 	return filepath.Join(m.in.Compose.Dir, path)
 }
 
-// How a port is known that rehearse.yaml names, that an image or a Dockerfile
-// exposes, and that a service speaks of.
+// How a port is known that rehearse.yaml names, and that a service speaks of.
 const (
 	fromConfig = "rehearse.yaml"
-	fromImage  = "image"
 	fromClient = "client"
 )
 
@@ -226,7 +224,7 @@ func ports(s *rehearse.Service, c config.Service, load []int, r *recipe.Recipe) 
 			add(n, "recipe")
 		}
 	}
-	if !slices.ContainsFunc(out, func(p rehearse.Port) bool { return !isExposed(p) }) {
+	if !slices.ContainsFunc(out, func(p rehearse.Port) bool { return !p.Exposed() }) {
 		for _, p := range s.Ready.Probes {
 			if get, ok := asHTTP(p); ok {
 				add(get.Port, "healthcheck")
@@ -236,13 +234,9 @@ func ports(s *rehearse.Service, c config.Service, load []int, r *recipe.Recipe) 
 	return out
 }
 
-// isExposed says that nothing speaks of a port but an image, or the Dockerfile that
-// it is built from. It may have it from its base, and listen on it or not.
-func isExposed(p rehearse.Port) bool { return p.Known == fromImage }
-
 // spokenOf are the ports that more than an image speaks of, or all where there are none.
 func spokenOf(ports []rehearse.Port) []rehearse.Port {
-	if spoken := slices.DeleteFunc(slices.Clone(ports), isExposed); len(spoken) > 0 {
+	if spoken := slices.DeleteFunc(slices.Clone(ports), rehearse.Port.Exposed); len(spoken) > 0 {
 		return spoken
 	}
 	return ports

@@ -1,10 +1,9 @@
 package docker
 
 import (
-	"bytes"
-	"fmt"
 	"os"
 
+	"github.com/rehearse-dev/rehearse/internal/cgroup"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 )
 
@@ -42,10 +41,7 @@ func (e *environment) Finish() {
 
 // isOf says that a process is a container's. In a container of our own, the engine's
 // numbers are not ours.
-func isOf(pid int, container string) bool {
-	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	return err == nil && bytes.Contains(groups, []byte(container))
-}
+func isOf(pid int, container string) bool { return len(cgroup.Of(pid, container)) > 0 }
 
 func closeAll(files []*os.File) {
 	for _, f := range files {

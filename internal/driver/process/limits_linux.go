@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/cgroup"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/passing"
 )
@@ -178,30 +179,9 @@ func (g *controlGroup) cause() string {
 // throttled is how the kernel has held the group to its limit of CPU time.
 func (g *controlGroup) throttled() rehearse.Throttling {
 	var t rehearse.Throttling
-	if g == nil {
-		return t
-	}
-	for _, d := range g.dirs {
-		data, err := os.ReadFile(filepath.Join(d, "cpu.stat"))
-		if err != nil {
-			continue // of another resource
-		}
-		for line := range strings.Lines(string(data)) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-			n, err := strconv.ParseInt(value, 10, 64)
-			if err != nil {
-				continue
-			}
-			switch name {
-			case "nr_periods":
-				t.Periods = n
-			case "nr_throttled":
-				t.Throttled = n
-			case "throttled_time": // of version 1
-				t.For = rehearse.Duration(n)
-			case "throttled_usec": // of version 2
-				t.For = rehearse.Duration(time.Duration(n) * time.Microsecond)
-			}
+	for _, d := range g.own() {
+		if held := cgroup.Throttling(d); held != (rehearse.Throttling{}) { // others are of another resource
+			t = held
 		}
 	}
 	return t

@@ -55,11 +55,11 @@ func TestLinkFollowsTheModel(t *testing.T) {
 
 // checkShort compares the least times of the short cells, in milliseconds. A
 // busy machine makes them longer and never shorter, so one that is too long is
-// measured again, a few times.
+// measured again, for as long as something else may keep it busy.
 func checkShort(t *testing.T, dial dial, want func(Cell) float64) {
 	t.Helper()
 	left := short
-	for rounds := 5; len(left) > 0; rounds-- {
+	for rounds := 40; len(left) > 0; rounds-- {
 		results, err := measure(t.Context(), work{cells: left, samples: 12, bytesPerSecond: 20e6, most: 20}, dial)
 		if err != nil {
 			t.Fatal(err)

@@ -8,12 +8,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"syscall"
 
 	"github.com/rehearse-dev/rehearse/internal/switchboard"
 )
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a host that has gone is no failure of ours
 	err := switchboard.Main(context.Background(), switchboard.Options{
 		Stdin: stream(0), Stdout: stream(1), Dir: switchboard.Dir, Interface: switchboard.Interface,
 	})

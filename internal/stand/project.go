@@ -153,21 +153,22 @@ func (h *Host) askImages(ctx context.Context, p *Project) {
 	if err != nil || !ok || len(p.Compose.Unseen) == 0 || !d.Capabilities(ctx).Available {
 		return
 	}
-	var mu sync.Mutex
+	unseen := slices.DeleteFunc(slices.Clone(p.Compose.Services), func(s rehearse.Service) bool { return !slices.Contains(p.Compose.Unseen, s.Name) })
+	answers := make([]func(), len(unseen))
 	var asking sync.WaitGroup
-	for _, s := range p.Compose.Services {
-		if !slices.Contains(p.Compose.Unseen, s.Name) {
-			continue
-		}
+	for i, s := range unseen {
 		asking.Go(func() {
 			if ports, ok := images.Exposed(ctx, s, p.source.Pull); ok {
-				mu.Lock()
-				defer mu.Unlock()
-				p.Compose.Expose(s.Name, ports)
+				answers[i] = func() { p.Compose.Expose(s.Name, ports) }
 			}
 		})
 	}
 	asking.Wait()
+	for _, expose := range answers {
+		if expose != nil {
+			expose()
+		}
+	}
 }
 
 // Driver names where the project's services run.

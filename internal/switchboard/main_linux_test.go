@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"sync"
 	"syscall"
@@ -29,6 +30,7 @@ const linkArg = "switchboard test: link"
 
 func TestMain(m *testing.M) {
 	if os.Args[0] == linkArg {
+		signal.Ignore(syscall.SIGPIPE) // as the command does
 		for fd := range 2 {
 			if err := syscall.SetNonblock(fd, true); err != nil {
 				panic(err)

@@ -50,8 +50,8 @@ type Report struct {
 	Inserts      int64 // in these
 	Updates      int64
 	Deletes      int64
-	// Idle are deletes for which there was no row that was inserted here, and
-	// inserts whose row to copy is gone.
+	// Idle are deletes for which there was no row that was inserted here, or none
+	// that their transaction could see, and inserts whose row to copy is gone.
 	Idle      int64
 	Dead      int64 // rows, of Options.Debt
 	Conflicts Conflicts

@@ -136,6 +136,25 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
+// A transaction does not see rows that were inserted after its snapshot. It cannot
+// delete them, and another one can.
+func TestUnseen(t *testing.T) {
+	url := testdb.Postgres(t)
+	testdb.SQL(t, url, "CREATE TABLE thing (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int)", "INSERT INTO thing (n) SELECT generate_series(1, 50)",
+		// Snapshots become old.
+		"CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.001); RETURN NULL; END'",
+		"CREATE TRIGGER slow AFTER UPDATE ON thing FOR EACH ROW EXECUTE FUNCTION slow()")
+	s := read(t, url)
+	p := &profile.Data{Tables: []profile.DataTable{{Name: "thing", Churn: profile.DataChurn{Inserts: 1, Updates: 1, Deletes: 1}}}}
+	r := run(t, url, s, p, churn.Options{Seed: 7, Speed: 1e9, Operations: 1500})
+	if r.Inserts == 0 || r.Deletes == 0 {
+		t.Errorf("%+v", r)
+	}
+	if rows := counts(t, url, s)["thing"]; rows != 50+r.Inserts-r.Deletes {
+		t.Errorf("the table has %d rows, after 50 rows, %d inserts and %d deletes", rows, r.Inserts, r.Deletes)
+	}
+}
+
 func TestDebt(t *testing.T) {
 	url := testdb.Postgres(t)
 	testdb.SQL(t, url, shop)

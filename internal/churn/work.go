@@ -247,7 +247,7 @@ func (r *run) transaction(ctx context.Context, conn *pgx.Conn, rng *rand.Rand, o
 		level = pgx.RepeatableRead
 	}
 	var done Report
-	var made, removed []row
+	var made, removed, unseen []row
 	at := ""
 	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error {
 		for _, o := range operations {
@@ -277,10 +277,17 @@ func (r *run) transaction(ctx context.Context, conn *pgx.Conn, rng *rand.Rand, o
 					continue
 				}
 				removed = append(removed, row{o.target, key})
-				if _, err := tx.Exec(ctx, o.sql, arguments(key)...); err != nil {
+				tag, err := tx.Exec(ctx, o.sql, arguments(key)...)
+				if err != nil {
 					return err
 				}
-				done.Deletes++
+				done.Deletes += tag.RowsAffected()
+				if tag.RowsAffected() == 0 {
+					done.Idle++
+					if level == pgx.RepeatableRead { // it was inserted after this transaction's snapshot
+						unseen = append(unseen, row{o.target, key})
+					}
+				}
 			}
 		}
 		return nil
@@ -294,7 +301,7 @@ func (r *run) transaction(ctx context.Context, conn *pgx.Conn, rng *rand.Rand, o
 		}
 		return
 	}
-	for _, m := range made {
+	for _, m := range slices.Concat(made, unseen) {
 		m.target.push(m.key)
 	}
 	r.count(func(p *Report) {

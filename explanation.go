@@ -6,12 +6,25 @@ import "time"
 // the leg that cannot be divided.
 type Suspect struct {
 	Part Part `json:"part"` // without a value
-	// Full is the part's value in the leg, and Flat what it is where the part is not
-	// in force. Full is 0 where the part has no axis.
+	// Axis is the aspect of an action by which it can be less than in production; of
+	// other parts it is their own, and this is empty.
+	Axis Aspect `json:"axis,omitempty"`
+	// Full is the value along the axis in the leg, and Flat what it is where the part
+	// is not in force. Full is 0 where there is no axis.
 	Full float64 `json:"full,omitempty"`
 	Flat float64 `json:"flat,omitempty"`
 	// Title is what an action of a method is called.
 	Title string `json:"title,omitempty"`
+}
+
+// At is the part as far as a value along its axis; 0: the axis itself.
+func (s Suspect) At(value float64) Part {
+	p := s.Part
+	if s.Axis != "" {
+		p.Aspect = s.Axis
+	}
+	p.Value = value
+	return p
 }
 
 // ExplainRecord is one line of explain.jsonl in a run directory. Exactly one of

@@ -21,6 +21,7 @@ import (
 //	data:customers.encoding          one sort of oddity of one dataset
 //	faults:outage/2                  the second action of one experiment's method
 //	faults:outage/2.for=3s           the same, for so long
+//	faults:errors/1.probability=12%  the first, of so many requests
 //
 // The zero Part is none.
 type Part struct {
@@ -73,11 +74,13 @@ const (
 	AspectWrites     Aspect = "writes"     // production's other writers
 )
 
-// The aspects of an action of an experiment's method. Both need a value: an action
+// The aspects of an action of an experiment's method. Each needs a value: an action
 // is in force altogether or not at all.
 const (
-	AspectDelay Aspect = "delay" // of its fault
-	AspectFor   Aspect = "for"   // how long it lasts
+	AspectDelay       Aspect = "delay"       // of its fault
+	AspectFor         Aspect = "for"         // how long it lasts
+	AspectProbability Aspect = "probability" // of its fault: the share of connections or requests that it touches
+	AspectShare       Aspect = "share"       // of its fault: of packets
 )
 
 // unit is what an aspect's value is measured in.
@@ -102,7 +105,7 @@ var aspects = map[Facet][]struct {
 		{AspectSpaces, noUnit}, {AspectLengths, noUnit}, {AspectQuoting, noUnit}, {AspectTimes, noUnit}, {AspectNumbers, noUnit},
 		{AspectDocuments, noUnit}, {AspectDuplicates, noUnit}, {AspectOrphans, noUnit}, {AspectWrites, noUnit},
 	},
-	FacetFaults: {{AspectDelay, seconds}, {AspectFor, seconds}},
+	FacetFaults: {{AspectDelay, seconds}, {AspectFor, seconds}, {AspectProbability, share}, {AspectShare, share}},
 }
 
 // Aspects are those that the parts of a facet have, in the order reports use.
@@ -189,7 +192,7 @@ var grammar = map[Facet]string{
 	FacetNetwork: "Write network, network:CLIENT:UPSTREAM, and behind that .rtt, .jitter, .loss or .rate, as in network:app:db.rtt=41ms.",
 	FacetTraffic: "Write traffic, traffic:NAME, and behind that .rate, .arrivals or .origins, as in traffic:peak.rate=22/s.",
 	FacetData:    "Write data, data:NAME, and behind that " + listing(FacetData) + ".",
-	FacetFaults:  "Write faults, faults:EXPERIMENT, faults:EXPERIMENT/ACTION, and behind that .for or .delay with a value, as in faults:outage/2.for=3s.",
+	FacetFaults:  "Write faults, faults:EXPERIMENT, faults:EXPERIMENT/ACTION, and behind that .delay, .for, .probability or .share with a value, as in faults:outage/2.for=3s.",
 }
 
 func listing(f Facet) string {

@@ -178,7 +178,7 @@ func Showed(p rehearse.ExplainProbe) string {
 func (s *search) parts(set []int) []rehearse.Part {
 	var out []rehearse.Part
 	for _, i := range set {
-		out = append(out, s.part(i))
+		out = append(out, s.pieces(i)...)
 	}
 	for range 3 { // aspects to links and actions, actions to experiments, those to facets
 		out = s.fold(out, set)
@@ -186,11 +186,19 @@ func (s *search) parts(set []int) []rehearse.Part {
 	return rehearse.NormalParts(out)
 }
 
-// part is one condition, with its value if the leg gives it one.
-func (s *search) part(i int) rehearse.Part {
+// pieces are one condition, with its values if the leg gives it any.
+func (s *search) pieces(i int) []rehearse.Part {
 	p := s.b.Suspects[i].Part
-	p.Value, _ = s.b.Leg.InForce(p)
-	return p
+	var out []rehearse.Part
+	for _, q := range s.b.Leg.Parts {
+		if p.Contains(q) && q.Value > 0 {
+			out = append(out, q)
+		}
+	}
+	if len(out) == 0 {
+		return []rehearse.Part{p}
+	}
+	return out
 }
 
 // fold replaces parts by what they make up, where that is all of it.
@@ -214,8 +222,8 @@ func (s *search) whole(p rehearse.Part, set []int) bool {
 	if _, in := s.b.Leg.InForce(p); !in {
 		return false
 	}
-	for i := range s.b.Suspects {
-		if q := s.part(i); p.Contains(q) && (q.Value > 0 || !slices.Contains(set, i)) {
+	for i, c := range s.b.Suspects {
+		if p.Contains(c.Part) && (s.pieces(i)[0].Value > 0 || !slices.Contains(set, i)) {
 			return false
 		}
 	}

@@ -68,6 +68,9 @@ func suspects(t testing.TB) []rehearse.Suspect {
 		if p.Action > 0 {
 			s.Title = fmt.Sprintf("db: kill %d", p.Action)
 		}
+		if p.Action == 1 {
+			s.Title, s.Axis, s.Full = "db: sql-error", rehearse.AspectProbability, 0.4
+		}
 		out = append(out, s)
 	}
 	return out
@@ -92,8 +95,11 @@ func (w *world) fails(in []rehearse.Part) bool {
 	}
 	return slices.ContainsFunc(w.causes, func(cause []rehearse.Part) bool {
 		return !slices.ContainsFunc(cause, func(need rehearse.Part) bool {
-			value, in := leg.InForce(need.Whole())
-			return !in || value > 0 && value < need.Value
+			value, _ := leg.InForce(need.Whole())
+			if need.Action > 0 { // less of an action by one aspect is all of it by another
+				need.Aspect = ""
+			}
+			return !leg.Touches(need.Whole()) || value > 0 && value < need.Value
 		})
 	})
 }
@@ -152,6 +158,11 @@ func TestSearch(t *testing.T) {
 			"traffic night arrivals + outage: db: kill 2", "rehearse run --only 'traffic:night.arrivals,faults:outage/2'",
 		},
 		{
+			"faults:outage/1.probability=12%", "faults:outage/1",
+			"It fails when experiment outage does db: sql-error (its action 1) to about 12% or more of what passes.",
+			"outage: db: sql-error, from about 12%", "rehearse run --only 'faults:outage/1.probability=12%'",
+		},
+		{
 			"network:app:cache.rtt network:app:cache.jitter", "network:app:cache",
 			"It fails when the round trip from app to cache strays by 6ms and the round trip from app to cache is about 6.3ms or more. " +
 				"With the rest as in production, it fails when the round trip from app to cache strays by about 450µs or more.",
@@ -195,7 +206,7 @@ func TestSearchFindsAnyCause(t *testing.T) {
 		got := rehearse.OnlyParts(x.Cause...)
 		for _, s := range all {
 			want := slices.Contains(cause, s.Part)
-			if _, in := got.InForce(s.Part); in != want {
+			if got.Touches(s.Part) != want {
 				t.Errorf("%v: found %v", cause, x.Cause)
 				break
 			}
@@ -357,5 +368,13 @@ func TestSearchWithinParts(t *testing.T) {
 	x := w.search(t)
 	if !x.Minimal || len(x.Cause) != 1 || x.Cause[0].Value < 0.02 || x.Cause[0].Value > 0.0241 {
 		t.Errorf("found %v", x.Cause)
+	}
+
+	w = newWorld(t, "faults:outage/1.probability=20%")
+	w.begin.Leg = rehearse.OnlyParts(parts(t, "faults:outage/1.for=3s")...)
+	w.begin.Suspects = slices.DeleteFunc(w.begin.Suspects, func(s rehearse.Suspect) bool { return !w.begin.Leg.Touches(s.Part) })
+	x = w.search(t)
+	if got := fmt.Sprint(x.Cause); got != "[faults:outage/1.for=3s faults:outage/1.probability=20%]" {
+		t.Errorf("found %v", got)
 	}
 }

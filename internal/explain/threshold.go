@@ -35,7 +35,7 @@ func (s *search) threshold(ctx context.Context, axis int) error {
 	width := max(int(s.b.Resolution*float64(len(values))), 1)
 	told := func() (first, last int) {
 		first, last, mass := known.window(s.b.Confidence)
-		at := rehearse.PartThreshold{Part: s.b.Suspects[axis].Part, Fails: values[last], Full: s.b.Suspects[axis].Full, Passes: s.b.Suspects[axis].Flat, Confidence: mass}
+		at := rehearse.PartThreshold{Part: s.b.Suspects[axis].At(0), Fails: values[last], Full: s.b.Suspects[axis].Full, Passes: s.b.Suspects[axis].Flat, Confidence: mass}
 		if first > 0 {
 			at.Passes = values[first-1]
 		}
@@ -67,7 +67,7 @@ func (s *search) threshold(ctx context.Context, axis int) error {
 		known.learn(s.chance, cell, p.Outcome == rehearse.Fail)
 	}
 	told()
-	s.remark("The threshold of " + s.b.Suspects[axis].Part.String() + " could not be had more exactly: what probes showed was not of one kind.")
+	s.remark("The threshold of " + s.b.Suspects[axis].At(0).String() + " could not be had more exactly: what probes showed was not of one kind.")
 	return nil
 }
 
@@ -84,7 +84,7 @@ func (s *search) control(ctx context.Context, axis int) error {
 	if err != nil || answer == no {
 		return err
 	}
-	part := s.b.Suspects[axis].Part
+	part := s.b.Suspects[axis].At(0)
 	s.out.Thresholds = slices.DeleteFunc(s.out.Thresholds, func(t rehearse.PartThreshold) bool { return t.Part == part })
 	s.remark("The threshold of " + part.String() + " could not be measured: with loads that long, or with this machine as busy as it has become, it fails without that part as well.")
 	return nil
@@ -98,8 +98,7 @@ func (s *search) grid(axis int) []float64 {
 	for i := range cells {
 		v := c.Full
 		if i < cells-1 {
-			p := c.Part
-			p.Value = c.Flat + (c.Full-c.Flat)*float64(i+1)/cells
+			p := c.At(c.Flat + (c.Full-c.Flat)*float64(i+1)/cells)
 			if q, err := rehearse.ParsePart(p.String()); err == nil {
 				v = q.Value
 			}
@@ -114,14 +113,18 @@ func (s *search) at(axis int, value float64) []rehearse.Part {
 	var out []rehearse.Part
 	for _, i := range s.cause {
 		if i != axis {
-			out = append(out, s.part(i))
+			out = append(out, s.pieces(i)...)
 		}
 	}
 	rest := slices.DeleteFunc(slices.Clone(s.cause), func(i int) bool { return i == axis })
 	for range 3 {
 		out = s.fold(out, rest)
 	}
-	p := s.b.Suspects[axis].Part
-	p.Value = value
+	p := s.b.Suspects[axis].At(value)
+	for _, q := range s.pieces(axis) { // an action that the leg has less of by another aspect, too
+		if q.Value > 0 && q.Aspect != p.Aspect {
+			out = append(out, q)
+		}
+	}
 	return rehearse.NormalParts(append(out, p))
 }

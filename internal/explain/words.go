@@ -83,7 +83,7 @@ func (s *search) measured() int {
 // enough.
 func (s *search) thresholdOf(i int) *rehearse.PartThreshold {
 	c := s.b.Suspects[i]
-	at := slices.IndexFunc(s.out.Thresholds, func(t rehearse.PartThreshold) bool { return t.Part == c.Part })
+	at := slices.IndexFunc(s.out.Thresholds, func(t rehearse.PartThreshold) bool { return t.Part == c.At(0) })
 	// Values are written with three figures, which may move either end.
 	const figures = 0.01
 	if at < 0 || s.out.Thresholds[at].Fails-s.out.Thresholds[at].Passes > (s.b.Resolution+figures)*(c.Full-c.Flat) {
@@ -127,7 +127,7 @@ func (s *search) score() string {
 
 // clause says a condition as a part of a sentence; t may be nil.
 func clause(c rehearse.Suspect, t *rehearse.PartThreshold) string {
-	p := c.Part
+	p := c.At(0)
 	value, more := "", ""
 	if t != nil {
 		value, more = "about "+p.FormatValue(t.Fails), " or more"
@@ -168,7 +168,16 @@ func clause(c rehearse.Suspect, t *rehearse.PartThreshold) string {
 		}
 		return fmt.Sprintf("dataset %s has production's %s", p.Subject, p.Aspect)
 	}
-	return fmt.Sprintf("experiment %s does %s (its action %d)", p.Subject, c.Title, p.Action)
+	text := fmt.Sprintf("experiment %s does %s (its action %d)", p.Subject, c.Title, p.Action)
+	if t == nil {
+		return text
+	}
+	return text + fmt.Sprintf(degrees[p.Aspect], value+more)
+}
+
+// degrees say how far an action goes.
+var degrees = map[rehearse.Aspect]string{
+	rehearse.AspectDelay: " by %s", rehearse.AspectFor: " for %s", rehearse.AspectProbability: " to %s of what passes", rehearse.AspectShare: " to %s of the packets",
 }
 
 // label says a condition in few words; t may be nil.
@@ -198,7 +207,7 @@ func label(c rehearse.Suspect, t *rehearse.PartThreshold) string {
 		text = fmt.Sprintf("%s: %s", p.Subject, c.Title)
 	}
 	if t != nil {
-		text += ", from about " + p.FormatValue(t.Fails)
+		text += ", from about " + t.Part.FormatValue(t.Fails)
 	}
 	return text
 }

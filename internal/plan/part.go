@@ -72,7 +72,9 @@ func Suspects(p *rehearse.Plan, datasets Aspects) []rehearse.Suspect {
 			continue
 		}
 		for i, a := range s.Experiment.Method {
-			add(rehearse.Suspect{Part: rehearse.Part{Facet: rehearse.FacetFaults, Subject: s.Experiment.Name, Action: cmp.Or(a.Place, i+1)}, Title: a.Title}, true)
+			action := rehearse.Part{Facet: rehearse.FacetFaults, Subject: s.Experiment.Name, Action: cmp.Or(a.Place, i+1)}
+			axis, full := axisOf(a)
+			add(rehearse.Suspect{Part: action, Axis: axis, Full: full, Title: a.Title}, true)
 		}
 	}
 	return out
@@ -110,11 +112,19 @@ func (m *maker) checkParts(p *rehearse.Plan) {
 		if part.Value > 0 {
 			values[part.Whole()] = part.Value
 		}
-		if n := len(m.methods[part.Subject]); part.Action > n && part.Subject != "" {
+		switch n := len(m.methods[part.Subject]); {
+		case part.Action == 0:
+		case part.Action > n:
 			m.problems = append(m.problems, &rehearse.Error{
 				Kind: rehearse.Invalid, Msg: fmt.Sprintf("%s: the method of %s has no action %d", part, part.Subject, part.Action),
 				Hint: fmt.Sprintf("Its actions count from 1 to %d.", n),
 			})
+		case part.Aspect != "":
+			if a := m.methods[part.Subject][part.Action-1]; !takes(a, part.Aspect) {
+				m.problems = append(m.problems, &rehearse.Error{
+					Kind: rehearse.Invalid, Msg: fmt.Sprintf("%s: %q has no %s", part, a.Title, part.Aspect), Hint: aspectsHint(a),
+				})
+			}
 		}
 	}
 }
@@ -247,15 +257,10 @@ func (m *maker) partOfMethod(s *rehearse.ExperimentStep) {
 			continue
 		}
 		a.Place = i + 1
-		part.Aspect = rehearse.AspectFor
-		if v, _ := m.in.Leg.InForce(part); v > 0 {
-			a.For, partly = rehearse.Duration(seconds(v)), true
-		}
-		part.Aspect = rehearse.AspectDelay
-		if v, _ := m.in.Leg.InForce(part); v > 0 && a.Fault != nil {
-			f := *a.Fault
-			f.Delay = rehearse.Duration(seconds(v))
-			a.Fault, partly = &f, true
+		for _, part.Aspect = range rehearse.Aspects(rehearse.FacetFaults) {
+			if v, _ := m.in.Leg.InForce(part); v > 0 && takes(a, part.Aspect) {
+				a, partly = asFarAs(a, part.Aspect, v), true
+			}
 		}
 		method = append(method, a)
 	}

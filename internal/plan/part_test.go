@@ -73,9 +73,7 @@ func TestFullValuesChangeNothing(t *testing.T) {
 	}
 	var parts []rehearse.Part
 	for _, s := range Suspects(want, nil) {
-		p := s.Part
-		p.Value = s.Full
-		parts = append(parts, p)
+		parts = append(parts, s.At(s.Full))
 	}
 	got, err := Make(docgen(t, rehearse.OnlyParts(parts...)))
 	if err != nil {
@@ -175,11 +173,11 @@ func TestPartsOfMethods(t *testing.T) {
 		length   string
 		suspects string
 	}{
-		"faults":                         {"docgen:db: delay, db: kill", false, "10s", "faults:all/1 faults:all/2"},
+		"faults":                         {"docgen:db: delay, db: kill", false, "10s", "faults:all/1.delay=300ms faults:all/2.for=3s"},
 		"network":                        {"docgen:db: delay, db: kill", true, "10s", ""},
-		"faults:all/2":                   {"db: kill", false, "10s", "faults:all/2"},
-		"faults:all/1.for=2s":            {"docgen:db: delay", false, "10s", "faults:all/1"},
-		"faults:all/1.delay=50ms,faults": {"docgen:db: delay, db: kill", false, "10s", "faults:all/1 faults:all/2"},
+		"faults:all/2":                   {"db: kill", false, "10s", "faults:all/2.for=3s"},
+		"faults:all/1.for=2s":            {"docgen:db: delay", false, "10s", "faults:all/1.delay=300ms"},
+		"faults:all/1.delay=50ms,faults": {"docgen:db: delay, db: kill", false, "10s", "faults:all/1.delay=50ms faults:all/2.for=3s"},
 	} {
 		in := docgen(t, only(t, leg))
 		in.Config.Experiments = parse(t, `
@@ -202,7 +200,7 @@ experiments:
 		}
 		for _, c := range Suspects(p, nil) {
 			if c.Part.Facet == rehearse.FacetFaults {
-				suspects = append(suspects, c.Part.String())
+				suspects = append(suspects, c.At(c.Full).String())
 			}
 			if c.Part.Facet == rehearse.FacetTraffic && c.Part.Subject != "peak" {
 				t.Errorf("%s: the load of an experiment is suspect as %s", leg, c.Part)
@@ -218,10 +216,36 @@ experiments:
 			t.Errorf("%s: it delays by %v", leg, a.Fault.Delay)
 		}
 	}
-	in := docgen(t, only(t, "faults:all/3"))
-	in.Config.Experiments = parse(t, "experiments: {all: {use: region-outage, region: us-east-1}}").Experiments
-	in.Config.Rehearsal = []config.Step{{Experiment: config.Ref{Name: "all"}}}
-	if _, err := Make(in); err == nil || !strings.Contains(err.Error(), "has no action 3") {
-		t.Errorf("of an action that is not there: %v", err)
+}
+
+func TestWrongPartsOfMethods(t *testing.T) {
+	for leg, want := range map[string]string{
+		"faults:all/5":                 "has no action 5",
+		"faults:all/1.share=3%":        `"docgen:db: sql-error" has no share`,
+		"faults:all/2.probability=3%":  `"db: restart" has no probability`,
+		"faults:all/2.for=3s":          `"db: restart" has no for`,
+		"faults:all/1.probability=12%": "",
+	} {
+		in := docgen(t, only(t, leg))
+		in.Config.Experiments = parse(t, `
+experiments:
+  all:
+    method:
+      - {link: "docgen:db", fault: sql-error, code: "40001", probability: 30%, for: 10s}
+      - {service: db, fault: restart, at: 1s}
+`).Experiments
+		in.Config.Rehearsal = []config.Step{{Experiment: config.Ref{Name: "all"}}}
+		switch p, err := Make(in); {
+		case want != "":
+			if err == nil || !strings.Contains(err.Error(), want) || rehearse.KindOf(err) != rehearse.Invalid {
+				t.Errorf("%s: %v, want %q", leg, err, want)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", leg, err)
+		default:
+			if f := p.Steps[0].Experiment.Method[0].Fault; f.Probability != 0.12 {
+				t.Errorf("%s: %+v", leg, f)
+			}
+		}
 	}
 }

@@ -25,7 +25,7 @@ func Needed(v rehearse.Verdict, plan *rehearse.Plan) bool {
 		return false
 	}
 	return slices.ContainsFunc(v.Findings, func(f rehearse.Finding) bool {
-		return f.Outcome == rehearse.Fail && (slices.ContainsFunc(plan.Steps, func(s rehearse.Step) bool { return bounds(s, f) }) ||
+		return f.Outcome == rehearse.Fail && (slices.ContainsFunc(plan.Steps, func(s rehearse.Step) bool { return bounds(s, f, func(rehearse.Threshold) bool { return true }) }) ||
 			slices.ContainsFunc(plan.Checks, func(c rehearse.Check) bool { return explained[c.Kind] && f.Check == "check: "+c.Name }))
 	})
 }
@@ -37,11 +37,11 @@ var explained = map[rehearse.CheckKind]bool{
 	rehearse.CheckNPlusOne: true, rehearse.CheckMaxCalls: true, rehearse.CheckRetryStorm: true,
 }
 
-// bounds reports whether a finding is of one of a step's thresholds. An experiment
-// asks for the same one in several of its stretches.
-func bounds(s rehearse.Step, f rehearse.Finding) bool {
+// bounds reports whether a finding is of one of a step's thresholds that match. An
+// experiment asks for the same one in several of its stretches.
+func bounds(s rehearse.Step, f rehearse.Finding, match func(rehearse.Threshold) bool) bool {
 	return strings.HasPrefix(f.Check, s.Name()+": ") && slices.ContainsFunc(thresholdsOf(s), func(t rehearse.Threshold) bool {
-		return strings.HasSuffix(f.Check, ": "+t.String())
+		return match(t) && strings.HasSuffix(f.Check, ": "+t.String())
 	})
 }
 

@@ -20,6 +20,9 @@
 //	shape     round trips × distance, or a fault
 //	server, transfer, queue, network, self
 //
+// Where answers are wrong and none of this is to be seen, [Wrong] looks for what is
+// known to make them so: a write that is sent again, and one that comes between.
+//
 // The package is pure: the same telemetry, in any order, gives the same
 // diagnosis.
 package diagnosis

@@ -117,7 +117,19 @@ func causeOf(r *rehearse.Report) (d *rehearse.Diagnosis, failing *rehearse.LegRe
 			return d, failing
 		}
 	}
-	return diagnosis.Within(l), failing
+	if d := diagnosis.Within(l); d != nil {
+		return d, failing
+	}
+	if wrong := diagnosis.WrongAnswers(failing.Verdict, l.Plan); wrong != nil && passes >= 0 {
+		// What made them so may be long before them.
+		return diagnosis.Wrong(whole(&r.Legs[passes]), whole(failing), *wrong), failing
+	}
+	return nil, nil
+}
+
+// whole is a leg with everything that its links have seen.
+func whole(l *rehearse.LegReport) diagnosis.Side {
+	return diagnosis.Side{Name: l.Name, Plan: l.Evidence.Plan(), Telemetry: l.Evidence.Telemetry}
 }
 
 // onPurpose are the faults that were in force while the leg failed, and were meant
@@ -145,7 +157,7 @@ func onPurpose(l *rehearse.LegReport) []rehearse.DiagnosisFact {
 // side is a leg as a diagnosis looks at it: without what began while something was
 // broken on purpose, unless a failure is of that very stretch.
 func side(l *rehearse.LegReport) diagnosis.Side {
-	s := diagnosis.Side{Name: l.Name, Plan: l.Evidence.Plan(), Telemetry: l.Evidence.Telemetry}
+	s := whole(l)
 	if !slices.ContainsFunc(l.Verdict.Findings, func(f rehearse.Finding) bool { return meanwhile(f, s.Plan) }) {
 		s.Telemetry = verdict.Outside(l.Evidence)
 	}

@@ -68,12 +68,11 @@ func Open(dir string) (*Archive, error) {
 }
 
 func notRun(dir, msg string) error {
-	return &rehearse.Error{
-		Kind: rehearse.Invalid,
-		File: dir,
-		Msg:  msg,
-		Hint: "Run directories stand in .rehearse/runs: list the latest runs with \"ls .rehearse/runs\".",
+	hint := "Run directories stand in .rehearse/runs: list the latest runs with \"ls .rehearse/runs\"."
+	if latest, err := Latest(filepath.Join(dir, ".rehearse")); err == nil {
+		hint = "This is a project; its latest run is " + latest + "."
 	}
+	return &rehearse.Error{Kind: rehearse.Invalid, File: dir, Msg: msg, Hint: hint}
 }
 
 func readMeta(root *os.Root) (meta Meta, damage []string) {

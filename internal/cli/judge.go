@@ -45,8 +45,10 @@ func findRun(args []string) (string, error) {
 	if len(args) == 0 {
 		return evidence.Latest(".rehearse")
 	}
-	if named := filepath.Join(".rehearse", "runs", args[0]); isDir(named) {
-		return named, nil
+	if name := filepath.Clean(args[0]); name != "." && filepath.IsLocal(name) {
+		if named := filepath.Join(".rehearse", "runs", name); isDir(named) {
+			return named, nil
+		}
 	}
 	return args[0], nil
 }

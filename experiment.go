@@ -115,7 +115,7 @@ var disruptionDrivers = map[DisruptionKind][]string{
 	DisruptPause:   {"docker", "process"},
 	DisruptCPU:     {"docker", "process"},
 	DisruptMemory:  {"docker", "process"},
-	DisruptDisk:    {"process"},
+	DisruptDisk:    {"docker", "process"},
 	DisruptClock:   {},
 }
 

@@ -145,6 +145,9 @@ type Mount struct {
 	GID  string `json:"gid,omitempty"`
 	Mode uint32 `json:"mode,omitempty"`
 	Size int64  `json:"size,omitempty"` // bytes
+	// OwnDisk is true for a volume that an experiment fills, and which therefore needs
+	// a file system of its own.
+	OwnDisk bool `json:"ownDisk,omitempty"`
 	// Anonymous is true for a volume that no file names: each instance of the service
 	// has its own.
 	Anonymous bool `json:"anonymous,omitempty"`

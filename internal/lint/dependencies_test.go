@@ -43,7 +43,7 @@ var libraries = []library{
 	{prefix: "golang.org/x/net", in: in("switchboard wire/http2"), why: "hpack; messages of DNS and programs of the packet filter"},
 	{prefix: "golang.org/x/term", in: in("cli driver/docker"), why: "widths and colours; a terminal that is handed to a container"},
 	{
-		prefix: "golang.org/x/sys", in: in("cli driver driver/docker driver/process environment link load packet packet/packettest parity passing snapshot switchboard testdocker"),
+		prefix: "golang.org/x/sys", in: in("cli driver driver/docker driver/process environment link load packet packet/packettest parity passing ramdisk snapshot switchboard testdocker"),
 		why: "the operating system's own calls, which the standard library has frozen: passed files, namespaces, locks, timers, the names of signals",
 	},
 	{prefix: "github.com/klauspost/compress", in: in("telemetry"), why: "zstd"},

@@ -44,6 +44,7 @@ var house = []room{
 	{pkg: "internal/archive"},
 	{pkg: "internal/evidence", imports: in("redact"), why: "what it writes down holds no secret"},
 	{pkg: "internal/passing"},
+	{pkg: "internal/ramdisk"},
 	{pkg: "internal/control", imports: in("passing"), why: "a request comes with open files"},
 	{pkg: "internal/authority"},
 	{pkg: "internal/otlp"},
@@ -103,10 +104,10 @@ var house = []room{
 	{pkg: "internal/driver/drivertest", imports: in("driver")},
 	{pkg: "internal/testdocker/program", imports: in("driver/drivertest"), why: "the conformance suite's program, for an image of tests"},
 	{pkg: "internal/driver/memory", imports: in("driver")},
-	{pkg: "internal/driver/process", imports: in("archive cgroup driver packet passing recipe snapshot"),
+	{pkg: "internal/driver/process", imports: in("archive cgroup driver packet passing ramdisk recipe snapshot"),
 		why: "images run from the host's binaries, and wires are made of packets, only here"},
 	{pkg: "internal/switchboard", imports: in("passing"), why: "sockets come out of the link container as open files"},
-	{pkg: "internal/driver/docker", imports: in("archive cgroup driver podman recipe snapshot switchboard"),
+	{pkg: "internal/driver/docker", imports: in("archive cgroup driver podman ramdisk recipe snapshot switchboard"),
 		why: "a recipe knows who may do everything in a database whose data is cloned"},
 
 	{pkg: "internal/database", imports: in("churn dataset driver migration parity profile recipe schema"),
@@ -122,7 +123,7 @@ var house = []room{
 	{pkg: "internal/cli", imports: in("archive authority compose config control database dataset diagnosis driver environment evidence explain export forge ledger likeness link llm load measure otlp parity plan postgres postgres/load profile recipe redact rehearsal report schema snapshot spans stand synth telemetry toxiproxy trace words"),
 		why: "every command"},
 	{pkg: "cmd/rehearse", imports: in("cli")},
-	{pkg: "cmd/rehearse-link", imports: in("switchboard")},
+	{pkg: "cmd/rehearse-link", imports: in("ramdisk switchboard")},
 
 	// Only tests and measurements.
 	{pkg: "internal/figures"},

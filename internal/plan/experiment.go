@@ -70,7 +70,10 @@ func (m *maker) action(experiment string, a config.Action, links []rehearse.Link
 			return out, false
 		}
 		out.Disruption, out.Services = &d, services
-		return out, m.driverCan(d.Kind, a.Fault.Line)
+		if !m.driverCan(d.Kind, a.Fault.Line) {
+			return out, false
+		}
+		return out, d.Kind != rehearse.DisruptDisk || m.fills(out, a.Fault.Line)
 	}
 	f, err := a.MakeFault()
 	if err != nil {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,6 +117,53 @@ func TestExperimentProblems(t *testing.T) {
 			}
 			if _, after, ok := strings.Cut(got, line); got != "" && (!ok || after != tt.want) || got == "" && tt.want != "" {
 				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// A volume that an experiment fills has a file system of its own, whoever mounts it
+// and whether a step runs the experiment or not. Containers have no other to fill.
+func TestFullDisks(t *testing.T) {
+	tests := []struct{ name, driver, action, own, want string }{
+		{"the only one", "docker", "{service: docgen, fault: disk-full}", "db:/backup docgen:/var/spool", ""},
+		{"by its path", "docker", "{service: db, fault: disk-full, path: /backup/wal}", "db:/backup docgen:/var/spool", ""},
+		{"which", "docker", "{service: db, fault: disk-full}", "", "db has 2 volumes, and the experiment does not say which to fill (It has volumes at /backup and /var/lib/postgresql/data; say as path which is to be full.)"},
+		{"elsewhere", "docker", "{service: db, fault: disk-full, path: /tmp}", "", "db has no volume at /tmp to fill (It has volumes at /backup and /var/lib/postgresql/data; say as path which is to be full.)"},
+		{"none", "docker", "{service: cache, fault: disk-full}", "", "cache has no volume to fill (Give the service a volume in the Compose file: a container's own files lie on the host's disk, which is everybody's.)"},
+		{"natives", "process", "{service: cache, fault: disk-full, path: /tmp}", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in := docgen(t, rehearse.Staging())
+			in.Driver = tt.driver
+			for i, s := range in.Compose.Services {
+				switch s.Name {
+				case "db":
+					in.Compose.Services[i].Mounts = []rehearse.Mount{{Type: "volume", Source: "spool", Target: "/backup"}, {Type: "volume", Source: "db", Target: "/var/lib/postgresql/data"}}
+				case "docgen":
+					in.Compose.Services[i].Mounts = []rehearse.Mount{{Type: "bind", Source: "/etc", Target: "/var"}, {Type: "volume", Source: "spool", Target: "/var/spool"}}
+				}
+			}
+			in.Config.Experiments = parse(t, "experiments:\n  a:\n    method:\n      ["+tt.action+"]\n").Experiments
+			p, err := Make(in)
+			if err != nil {
+				if _, got, _ := strings.Cut(problemsOf(err), ":4: "); got != tt.want {
+					t.Errorf("got %q, want %q", got, tt.want)
+				}
+				return
+			}
+			var own []string
+			for _, s := range p.Services {
+				for _, w := range s.Mounts {
+					if w.OwnDisk {
+						own = append(own, string(s.Name)+":"+w.Target)
+					}
+				}
+			}
+			slices.Sort(own)
+			if got := strings.Join(own, " "); got != tt.own || tt.want != "" {
+				t.Errorf("own disks %q, want %q and %q", got, tt.own, tt.want)
 			}
 		})
 	}

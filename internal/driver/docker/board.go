@@ -118,6 +118,11 @@ func (e *environment) openBoard(ctx context.Context, image string) error {
 		}
 		host.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: dir, Target: switchboard.Dir}}
 	}
+	disks, err := e.holdDisks(ctx)
+	if err != nil {
+		return err
+	}
+	host.Mounts = append(host.Mounts, disks...)
 	r := e.containerNamed(e.name(boardName))
 	if err := e.spec.Journal.Intend(r); err != nil {
 		return err

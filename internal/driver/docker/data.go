@@ -80,9 +80,12 @@ func (d *dataPlace) covers(target string) bool {
 	if d.clone == nil && d.volume == "" {
 		return false
 	}
-	// The directory above is where PostgreSQL's later images have their volume.
-	return target == d.dir || strings.HasPrefix(target, d.dir+"/") || path.Dir(d.dir) == target
+	return strings.HasPrefix(target, d.dir+"/") || inside(d.dir, target)
 }
+
+// inside says whether a data directory lies in what is mounted at a target: there,
+// or in the directory above, where PostgreSQL's later images have their volume.
+func inside(dir, target string) bool { return target == dir || target == path.Dir(dir) }
 
 func (d *dataPlace) mount() *mount.Mount {
 	switch {
@@ -109,6 +112,9 @@ func (e *environment) prepareData(ctx context.Context, s *service) error {
 		env[k] = v
 	}
 	s.data.dir = s.data.kind.dir(env)
+	if s.spec.Data == nil && slices.ContainsFunc(s.spec.Mounts, func(w rehearse.Mount) bool { return w.OwnDisk && inside(s.data.dir, w.Target) }) {
+		return nil // it lies where an experiment fills it, and no copy of a golden one can
+	}
 	if why := e.withoutGoldens(s); why != "" {
 		if s.spec.Data == nil {
 			return nil // its image makes its data each time, as Compose has it

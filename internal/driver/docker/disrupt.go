@@ -19,8 +19,8 @@ import (
 
 var _ driver.Disruptor = (*environment)(nil)
 
-// Disrupt pauses every instance of a service, or leaves each less of the processor
-// or the memory.
+// Disrupt pauses every instance of a service, leaves each less of the processor or
+// the memory, or fills a volume of it.
 func (e *environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d rehearse.Disruption) (undo func(context.Context) error, err error) {
 	s, err := e.service(name)
 	if err != nil {
@@ -31,6 +31,17 @@ func (e *environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d 
 	s.mu.Unlock()
 	if p == nil {
 		return nil, fmt.Errorf("service %q has not been started", name)
+	}
+	if d.Kind == rehearse.DisruptDisk {
+		if err := e.fillDisk(ctx, s, d.Path, true); err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context) error {
+			if err := e.fillDisk(ctx, s, d.Path, false); !errors.Is(err, errGone) { // who has gone needs no room
+				return err
+			}
+			return nil
+		}, nil
 	}
 	var do, back func(context.Context, *instance) error
 	switch d.Kind {

@@ -45,6 +45,7 @@ type environment struct {
 	closeErr  error
 
 	volumeMu sync.Mutex // one volume is made at a time
+	diskMu   sync.Mutex // one volume is filled at a time
 
 	storing sync.Mutex
 	store   *snapshot.Store // nil until a service has data that starts as something

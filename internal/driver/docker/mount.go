@@ -39,7 +39,7 @@ func (e *environment) mounts(ctx context.Context, s *service) (m mounts, err err
 				BindOptions: &mount.BindOptions{Propagation: mount.Propagation(w.Propagation)},
 			})
 		case "volume":
-			name, err := e.makeVolume(ctx, w.Source)
+			name, err := e.makeVolume(ctx, w.Source, w.OwnDisk)
 			if err != nil {
 				return m, err
 			}
@@ -106,7 +106,7 @@ func (e *environment) ownVolumes(ctx context.Context, s *service, m mounts, numb
 			continue
 		}
 		var err error
-		if m.list[at].Source, err = e.makeVolume(ctx, volumeOf(w, number)); err != nil {
+		if m.list[at].Source, err = e.makeVolume(ctx, volumeOf(w, number), false); err != nil {
 			return m, err
 		}
 	}

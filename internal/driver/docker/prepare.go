@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/ramdisk"
 )
 
 // Prepare gets or builds the service's image, and makes its containers and what
@@ -103,6 +104,9 @@ func (e *environment) makeInstances(ctx context.Context, s *service) error {
 	if err := e.removeInstances(ctx, s); err != nil {
 		return err
 	}
+	if err := e.awaitDisks(ctx, s); err != nil {
+		return err
+	}
 	mounts, err := e.mounts(ctx, s)
 	if err != nil {
 		return err
@@ -174,7 +178,7 @@ func (e *environment) create(ctx context.Context, q client.ContainerCreateOption
 }
 
 // makeVolume makes a named volume, once.
-func (e *environment) makeVolume(ctx context.Context, name string) (string, error) {
+func (e *environment) makeVolume(ctx context.Context, name string, ownDisk bool) (string, error) {
 	full := e.name("volume-" + name)
 	// Nobody mounts it before it carries our label: an engine makes what is missing.
 	e.volumeMu.Lock()
@@ -190,7 +194,11 @@ func (e *environment) makeVolume(ctx context.Context, name string) (string, erro
 	if err := e.spec.Journal.Intend(r); err != nil {
 		return "", err
 	}
-	if _, err := e.engine.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: full, Labels: e.labels("", nil)}); err != nil {
+	q := client.VolumeCreateOptions{Name: full, Labels: e.labels("", nil)}
+	if ownDisk {
+		q.DriverOpts = map[string]string{"type": "tmpfs", "device": "tmpfs", "o": "nosuid,nodev,mode=755," + ramdisk.Options}
+	}
+	if _, err := e.engine.api.VolumeCreate(ctx, q); err != nil {
 		return "", fmt.Errorf("make volume %s: %w", name, explain(err))
 	}
 	return full, e.spec.Journal.Confirm(r, true)

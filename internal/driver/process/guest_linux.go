@@ -15,6 +15,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse/internal/packet"
 	"github.com/rehearse-dev/rehearse/internal/passing"
+	"github.com/rehearse-dev/rehearse/internal/ramdisk"
 )
 
 // The guest is PID 1 of an environment: our own binary, started again in a user,
@@ -113,7 +114,7 @@ func (g *guest) serve(q request, files []*os.File) {
 	case "scratch":
 		err = g.scratch(q.Dir)
 	case "fill":
-		err = fill(q.Dir, q.Full)
+		err = ramdisk.Fill(q.Dir, q.Full)
 	case "shim":
 		r.PID, err = g.shim(q, files)
 	case "kill":

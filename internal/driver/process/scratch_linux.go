@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rehearse-dev/rehearse/internal/ramdisk"
 )
 
 // The scratch space has file systems of its own for what a service writes into its
@@ -32,9 +34,6 @@ func fileSystems(spec jailSpec) []string {
 	return out
 }
 
-// roomy is how large that file system may become.
-const roomy = "size=50%"
-
 // scratch mounts a file system on a directory, unless one is there.
 func (g *guest) scratch(dir string) error {
 	g.mu.Lock()
@@ -49,36 +48,8 @@ func (g *guest) scratch(dir string) error {
 	if above.Dev != own.Dev {
 		return nil
 	}
-	if err := unix.Mount("rehearse", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,"+roomy); err != nil {
+	if err := ramdisk.Mount(dir); err != nil {
 		return fmt.Errorf("mount a place for what is written: %w", err)
-	}
-	return nil
-}
-
-// fillTries is how often what is written meanwhile may be in the way of filling.
-const fillTries = 20
-
-// fill leaves the file system on a directory no more room than is used, or gives it
-// room again.
-func fill(dir string, full bool) (err error) {
-	for range fillTries {
-		options := roomy
-		if full {
-			var st unix.Statfs_t
-			if err := unix.Statfs(dir, &st); err != nil {
-				return err
-			}
-			// Nothing less than a page can be had; 0 would be no limit at all.
-			used := max(int64(st.Blocks)-int64(st.Bfree), 1)
-			options = fmt.Sprintf("size=%d", used*int64(st.Bsize))
-		}
-		err = unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_NOSUID|unix.MS_NODEV, options)
-		if !full || !errors.Is(err, unix.EINVAL) { // which says that more is used by now
-			break
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("change how much can be written: %w", err)
 	}
 	return nil
 }

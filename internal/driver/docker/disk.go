@@ -69,7 +69,7 @@ func (e *environment) fillDisk(ctx context.Context, s *service, at string, full 
 	var found *rehearse.Mount
 	var there []string
 	for i, w := range s.spec.Mounts {
-		if w.Type != "volume" || !w.OwnDisk {
+		if w.Type != "volume" || !w.OwnDisk || s.data.covers(w.Target) {
 			continue
 		}
 		there = append(there, w.Target)
@@ -84,7 +84,7 @@ func (e *environment) fillDisk(ctx context.Context, s *service, at string, full 
 		}
 		return &rehearse.Error{
 			Kind: rehearse.Unavailable, Msg: fmt.Sprintf("service %q has no file system of its own at %q, %s", s.spec.Name, at, where),
-			Hint: "A volume has one if an experiment of rehearse.yaml fills it; say as path which is to be full.",
+			Hint: "A volume has one if an experiment of rehearse.yaml fills it, unless it holds the data of a database with generated rows; say as path which is to be full.",
 		}
 	}
 	return e.remount(ctx, e.name("volume-"+found.Source), full)

@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -31,12 +32,14 @@ type StandingOptions struct {
 // Standing runs the steps of a plan at an environment that stands, and leaves their
 // evidence in a run directory, to be judged. The environment goes on standing, and
 // what experiments broke is mended when it returns. The evidence holds the telemetry
-// of this time; the checks of the whole file, which are for whole rehearsals, are not
-// asked.
+// of this time, and the file's checks are asked of it, except those of databases,
+// which a rehearsal looks at before and after.
 func Standing(ctx context.Context, o StandingOptions) (dir string, err error) {
 	started := time.Now()
 	plan := *o.Plan
-	plan.Checks = nil
+	plan.Checks = slices.DeleteFunc(slices.Clone(plan.Checks), func(c rehearse.Check) bool {
+		return o.Telemetry == nil || c.Kind == rehearse.CheckPlanRegression
+	})
 	run, err := evidence.Create(o.Root, o.Run, evidence.Meta{
 		Run: o.Run, Project: plan.Project, Version: o.Version, Kind: evidence.KindRun, Started: started, Legs: []string{plan.Leg.Name},
 	})

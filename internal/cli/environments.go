@@ -278,7 +278,7 @@ func (a *app) printLogs(ctx context.Context, dir string, services []string, foll
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(lookTime):
 		}
 	}
 }

@@ -149,7 +149,7 @@ func (a *app) printEvents(ctx context.Context, file *evidence.Follower, from tim
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(lookTime):
 		}
 	}
 }

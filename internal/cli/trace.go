@@ -291,7 +291,9 @@ func (a *app) traceTailCommand() *cobra.Command {
 				width = 0
 			}
 			opt := report.TerminalOptions{Color: a.color(a.stdout), Width: width}
-			return tail(cmd.Context(), e, func(s *rehearse.Span) error {
+			ctx, stop := whileRead(cmd.Context(), a.stdout)
+			defer stop()
+			return tail(ctx, e, func(s *rehearse.Span) error {
 				if service != "" && string(s.Service) != service || errorsOnly && s.Status != rehearse.StatusError {
 					return nil
 				}

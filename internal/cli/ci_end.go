@@ -84,6 +84,10 @@ const endTime = 15 * time.Second
 // endChange ends the rehearsals of a closed pull request that are still under way on
 // this host, removes what dead ones have left, and marks the comment.
 func (a *app) endChange(ctx context.Context, job *forge.Job, args []string, patience time.Duration) error {
+	about := job.About()
+	if about == "" {
+		return fmt.Errorf("end the rehearsals of a change that is not known")
+	}
 	entries, err := a.Store().List()
 	if err != nil {
 		return err
@@ -91,7 +95,7 @@ func (a *app) endChange(ctx context.Context, job *forge.Job, args []string, pati
 	var errs []error
 	var ended []environment.Entry
 	for _, e := range entries {
-		if !e.Alive || !strings.HasPrefix(e.Change, job.About()) {
+		if !e.Alive || !strings.HasPrefix(e.Change, about) {
 			continue
 		}
 		p, err := os.FindProcess(e.PID)

@@ -104,19 +104,29 @@ func actionsJob(getenv func(string) string, read func(file string) ([]byte, erro
 	}
 	data, err := read(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the event that started this job: %w", err)
+		return nil, &rehearse.Error{Kind: rehearse.Invalid, File: file, Msg: "the event that started this job cannot be read", Err: err, Hint: eventHint}
 	}
 	var e event
 	if err := json.Unmarshal(data, &e); err != nil {
-		return nil, &rehearse.Error{Kind: rehearse.Invalid, File: file, Msg: "this is no event of GitHub's", Err: err, Hint: "Leave GITHUB_EVENT_PATH as the runner has set it."}
+		return nil, &rehearse.Error{Kind: rehearse.Invalid, File: file, Msg: "this is no event of GitHub's", Err: err, Hint: eventHint}
 	}
 	if p := e.Pull; p != nil {
-		j.Number, j.Commit = p.Number, cmp.Or(p.Head.SHA, j.Commit)
+		if p.Number < 1 || !isCommit(p.Head.SHA) {
+			return nil, &rehearse.Error{Kind: rehearse.Invalid, File: file, Msg: fmt.Sprintf("this is no event of GitHub's: pull request %d has the commit %q", p.Number, p.Head.SHA), Hint: eventHint}
+		}
+		j.Number, j.Commit = p.Number, p.Head.SHA
 		j.Fork = p.Head.Repo == nil || !strings.EqualFold(p.Head.Repo.FullName, j.Repository)
 		j.Closed = e.Action == "closed"
 	}
 	j.Trusted = e.Run
 	return j, nil
+}
+
+const eventHint = "Leave GITHUB_EVENT_PATH as the runner has set it."
+
+// isCommit reports whether a text is the hash of a commit.
+func isCommit(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 func gitlabJob(getenv func(string) string) *Job {
@@ -186,23 +196,26 @@ func (j *Job) Slug() string {
 	if j == nil || j.Repository == "" {
 		return ""
 	}
-	name := strings.Trim(strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		}
-		return '-'
-	}, path.Base(j.Repository)), "-")
+	name := strings.Trim(strings.Map(slugRune, path.Base(j.Repository)), "-")
 	out := strings.TrimRight(name[:min(len(name), maxSlug)], "-")
 	if j.Number != 0 {
 		out += "-" + strconv.Itoa(j.Number)
 	}
 	if j.Commit != "" {
-		out += "-" + strings.ToLower(j.Commit[:min(7, len(j.Commit))])
+		out += "-" + strings.Map(slugRune, j.Commit[:min(7, len(j.Commit))])
 	}
 	return out
+}
+
+// slugRune is a letter of a name as those of environments have it.
+func slugRune(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+		return r
+	case r >= 'A' && r <= 'Z':
+		return r + 'a' - 'A'
+	}
+	return '-'
 }
 
 // maxSlug is how much of a repository's name gets into that of an environment, on which

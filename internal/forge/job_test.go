@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/forge"
 )
 
@@ -74,7 +75,27 @@ func TestDetectOthers(t *testing.T) {
 	if none.Change()+none.Slug() != "" {
 		t.Error("no job has a name")
 	}
-	if _, err := forge.Detect(func(name string) string { return actions[name] }, func(string) ([]byte, error) { return nil, os.ErrNotExist }); err == nil {
-		t.Error("an event that is missing is no error")
+}
+
+func TestDetectDamagedEvent(t *testing.T) {
+	for _, event := range []string{
+		"", "[]", `{"pull_request":{}}`,
+		strings.Replace(pullEvent, "42", "0", 1),
+		strings.Replace(pullEvent, "42", "-3", 1),
+		strings.Replace(pullEvent, "1a2b3c4d5e6f7081", "", 1),
+		strings.Replace(pullEvent, "1a2b3c4d5e6f7081", "../../etc", 1),
+	} {
+		j, err := forge.Detect(func(name string) string { return actions[name] }, func(string) ([]byte, error) { return []byte(event), nil })
+		if rehearse.KindOf(err) != rehearse.Invalid || !strings.Contains(err.Error(), "event.json") || len(rehearse.Hints(err)) != 1 {
+			t.Errorf("%s: got %+v, %v", event, j, err)
+		}
+	}
+	_, err := forge.Detect(func(name string) string { return actions[name] }, func(string) ([]byte, error) { return nil, os.ErrNotExist })
+	if rehearse.KindOf(err) != rehearse.Invalid {
+		t.Errorf("an event that is missing: %v", err)
+	}
+	j := &forge.Job{Repository: "acme/shop", Commit: "../../etc"}
+	if got := j.Slug(); strings.ContainsAny(got, "/.") {
+		t.Errorf("the name of an environment leads elsewhere: %q", got)
 	}
 }

@@ -72,6 +72,11 @@ func (k FaultKind) Takes(parameter string) bool {
 	})
 }
 
+// Idle reports whether a valid fault changes nothing: a delay of no time. Toxiproxy's
+// clients make such a one and change it later; a person who writes one has left the
+// time out.
+func (f Fault) Idle() bool { return f.Kind == FaultDelay && f.Delay == 0 && f.Jitter == 0 }
+
 // Validate reports everything that is wrong with a fault, as one error of kind
 // Invalid, or nil.
 func (f Fault) Validate() error {

@@ -277,6 +277,7 @@ func TestProblems(t *testing.T) {
       - {link: "a:b", fault: reset, every: 3s, each: 3s}
       - {link: "a:b", fault: reset, each: 3s}
       - {service: a, fault: kill, every: 3s}
+      - {link: "a:b", fault: delay, delay: 0s}
       - {link: "a:b", fault: abort, status: 999}
 `, []string{
 			`f:4: experiments.a.method[0].fault: there is no fault "partitoin"; did you mean partition?`,
@@ -292,7 +293,8 @@ func TestProblems(t *testing.T) {
 			"f:14: experiments.a.method[10]: each is not shorter than every: the fault would stay",
 			"f:15: experiments.a.method[11]: each is how long a fault stays that comes and goes; that needs every, too",
 			"f:16: experiments.a.method[12]: kill does not come and go; make an action of each time",
-			`f:17: experiments.a.method[13].status: "999" is not a whole number from 100 to 599`,
+			"f:17: experiments.a.method[13]: fault delay: it needs delay or jitter, or nothing would happen",
+			`f:18: experiments.a.method[14].status: "999" is not a whole number from 100 to 599`,
 		}},
 		{"self alias", "x-a: &a [*a]\n", []string{"f:1: the alias a contains itself"}},
 	}

@@ -101,7 +101,10 @@ func (a Action) MakeFault() (rehearse.Fault, error) {
 			f.Schedule.For = a.Every / 2
 		}
 	}
-	return f, errors.Join(append(wrong, f.Validate())...)
+	if err := errors.Join(append(wrong, f.Validate())...); err != nil || !f.Idle() {
+		return f, err
+	}
+	return f, fmt.Errorf("fault %s: it needs delay or jitter, or nothing would happen", f.Kind)
 }
 
 // MakeDisruption is the disruption of an action that befalls services.

@@ -102,7 +102,7 @@ run here that failed. Where there is none yet, production is rehearsed first.`,
 	return c
 }
 
-// failedRun finds the run to explain: the one that is named, the latest that
+// failedRun finds the run to explain: the one that is named, the latest rehearsal that
 // failed, or where there is no run yet, a new one. It is nil where runs are there
 // and none has failed.
 func (a *app) failedRun(ctx context.Context, f projectFlags, args []string) (*rehearsal.Result, error) {
@@ -122,8 +122,13 @@ func (a *app) failedRun(ctx context.Context, f projectFlags, args []string) (*re
 		return nil, err
 	}
 	for _, e := range slices.Backward(runs) { // names begin with the time
-		result, err := rehearsal.Judge(filepath.Join(".rehearse", "runs", e.Name()))
-		if err == nil && report.Overall(result.Report) == rehearse.Fail {
+		dir := filepath.Join(".rehearse", "runs", e.Name())
+		result, err := rehearsal.Judge(dir)
+		if err != nil || report.Overall(result.Report) != rehearse.Fail {
+			continue
+		}
+		archive, err := evidence.Open(dir)
+		if err == nil && archive.Meta.Kind != evidence.KindExperiment {
 			return result, nil
 		}
 	}
@@ -165,6 +170,12 @@ func (a *app) explain(ctx context.Context, f projectFlags, x explainFlags, resul
 	archive, err := evidence.Open(result.Dir)
 	if err != nil {
 		return nil, err
+	}
+	if archive.Meta.Kind == evidence.KindExperiment {
+		return nil, &rehearse.Error{
+			Kind: rehearse.Invalid, File: result.Dir, Msg: "the run is of an experiment at an environment that stood, which probes in fresh environments do not repeat",
+			Hint: "Put the experiment under rehearsal in rehearse.yaml, and explain what rehearse run finds.",
+		}
 	}
 	f.Pull = a.stderr
 	p, err := a.Load(ctx, sourceOf(f, archive.Meta.Source, was))

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/redact"
@@ -25,18 +26,45 @@ type Explaining struct {
 }
 
 // Explain begins to write a search into a run directory, in the place of an
-// earlier one. Secrets are taken out of all of it; nil: there are none.
+// earlier one, whose probes it removes where that was killed. Secrets are taken out of
+// all of it; nil: there are none. Only one search at a time is in a run directory.
 func Explain(dir string, b rehearse.ExplainBegin, secrets *redact.Secrets) (*Explaining, error) {
-	f, err := os.OpenFile(filepath.Join(dir, explainFile), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, explainFile), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, explain("begin "+explainFile, dir, err)
 	}
 	e := &Explaining{file: f, dir: dir, secrets: secrets}
-	if err := e.Append(rehearse.ExplainRecord{Begin: &b}); err != nil {
+	if err := e.begin(b); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return e, nil
 }
+
+func (e *Explaining) begin(b rehearse.ExplainBegin) error {
+	err := syscall.Flock(int(e.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return &rehearse.Error{Kind: rehearse.Unavailable, File: e.dir, Msg: "somebody else is explaining this run", Hint: "Wait until that is over."}
+	}
+	if err == nil {
+		err = e.file.Truncate(0)
+	}
+	left, globErr := filepath.Glob(filepath.Join(e.dir, probePrefix+"*"))
+	err = errors.Join(err, globErr)
+	for _, probe := range left {
+		err = errors.Join(err, os.RemoveAll(probe))
+	}
+	if err != nil {
+		return explain("begin "+explainFile, e.dir, err)
+	}
+	return e.Append(rehearse.ExplainRecord{Begin: &b})
+}
+
+// probePrefix begins the names of probes' directories.
+const probePrefix = "probe-"
+
+// Probe makes a directory for one probe within the run directory, for the caller to
+// remove.
+func (e *Explaining) Probe() (string, error) { return os.MkdirTemp(e.dir, probePrefix) }
 
 // Append writes one record.
 func (e *Explaining) Append(r rehearse.ExplainRecord) error {

@@ -19,8 +19,9 @@ import (
 
 // The kinds of run.
 const (
-	KindRun     = "run"
-	KindCompare = "compare"
+	KindRun        = "run"
+	KindCompare    = "compare"
+	KindExperiment = "experiment" // at an environment that stood before, and after
 )
 
 // The names inside a run directory that this package gives.
@@ -38,7 +39,7 @@ type Meta struct {
 	Run     rehearse.RunID `json:"run"`
 	Project string         `json:"project"`
 	Version string         `json:"version"` // of rehearse
-	Kind    string         `json:"kind"`    // KindRun or KindCompare
+	Kind    string         `json:"kind"`    // KindRun and the like
 	Started time.Time      `json:"started"`
 	Legs    []string       `json:"legs"` // in the order in which reports show them
 	Source  Source         `json:"source,omitzero"`

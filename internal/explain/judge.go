@@ -58,7 +58,7 @@ func JudgeProbe(failed []rehearse.Finding, was Kinds, v rehearse.Verdict, ev *re
 	for _, f := range failed {
 		i := slices.IndexFunc(v.Findings, func(g rehearse.Finding) bool { return g.Check == f.Check })
 		if i < 0 {
-			findings = append(findings, rehearse.ProbeFinding{Check: f.Check, Outcome: rehearse.Unverified, Got: "not asked"})
+			findings = append(findings, rehearse.ProbeFinding{Check: f.Check, Outcome: rehearse.Unverified, Got: notAsked})
 			if outcome == rehearse.Pass {
 				outcome, note = rehearse.Unverified, f.Check+" was not asked"
 			}
@@ -83,6 +83,12 @@ func JudgeProbe(failed []rehearse.Finding, was Kinds, v rehearse.Verdict, ev *re
 	}
 	return outcome, findings, note
 }
+
+// notAsked is what a probe shows of a check that its leg does not have.
+const notAsked = "not asked"
+
+// Asked reports whether a probe's leg had a check.
+func Asked(f rehearse.ProbeFinding) bool { return f.Got != notAsked }
 
 // rest are the findings of the checks from a place on.
 func rest(failed []rehearse.Finding, v rehearse.Verdict, from int) []rehearse.ProbeFinding {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -38,11 +40,16 @@ func Search(ctx context.Context, b rehearse.ExplainBegin, probe Probe) (*rehears
 		},
 	}
 	err := s.run(ctx)
-	over := errors.Is(err, ErrOver)
-	s.conclude(over)
-	if over {
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrOver):
+		s.remark(s.unfinished(fmt.Sprintf("The budget of %v was used up", time.Duration(b.Budget))) + " A longer --budget finds more.")
 		err = nil
+	default:
+		why, _, _ := strings.Cut(err.Error(), "\n")
+		s.remark(s.unfinished("The search ended before its end (" + why + ")"))
 	}
+	s.conclude()
 	return s.out, err
 }
 
@@ -52,18 +59,24 @@ func Replay(records []rehearse.ExplainRecord) (*rehearse.Explanation, error) {
 		return nil, errors.New("explain.jsonl does not start with a beginning")
 	}
 	var probes []rehearse.ExplainProbe
-	end := rehearse.ExplainEnd{Error: "the search was cut short"}
+	end := rehearse.ExplainEnd{Error: "it was cut short"}
 	for _, r := range records[1:] {
 		if r.Probe != nil {
 			probes = append(probes, *r.Probe)
+			end.Elapsed += r.Probe.Elapsed
 		}
 		if r.End != nil {
 			end = *r.End
 		}
 	}
+	cut := errors.New(end.Error)
 	next := 0
 	x, err := Search(context.Background(), *records[0].Begin, func(_ context.Context, a Ask) (rehearse.ExplainProbe, error) {
-		if next == len(probes) {
+		switch {
+		case next < len(probes):
+		case end.Error != "":
+			return rehearse.ExplainProbe{}, cut
+		default:
 			return rehearse.ExplainProbe{}, ErrOver
 		}
 		p := probes[next]
@@ -73,13 +86,10 @@ func Replay(records []rehearse.ExplainRecord) (*rehearse.Explanation, error) {
 		}
 		return p, nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, cut) {
 		return nil, err
 	}
 	x.Elapsed = end.Elapsed
-	if end.Error != "" {
-		x.Remarks = append(x.Remarks, "The search ended before its end: "+end.Error+".")
-	}
 	return x, nil
 }
 

@@ -188,6 +188,36 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// A search whose process was killed has no end written down: what is said of it again
+// blames no budget, and knows how long it took.
+func TestReplayOfWhatWasCutShort(t *testing.T) {
+	w := newWorld(t, "network:app:db.rtt traffic:peak.rate")
+	w.search(t)
+	const kept = 3
+	told := append([]rehearse.ExplainRecord{{Begin: &w.begin}}, w.told[:kept]...)
+	for i := range told[1:] {
+		p := *told[i+1].Probe
+		p.Elapsed = rehearse.Duration(time.Second)
+		told[i+1].Probe = &p
+	}
+	for end, want := range map[string]string{"": "The search ended before its end (it was cut short): ", "interrupted": "The search ended before its end (interrupted): "} {
+		records := told
+		if end != "" {
+			records = append(slices.Clone(told), rehearse.ExplainRecord{End: &rehearse.ExplainEnd{Elapsed: rehearse.Duration(kept * time.Second), Error: end}})
+		}
+		x, err := Replay(records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(x.Remarks, " "); !strings.HasPrefix(got, want) || strings.Contains(got, "budget") {
+			t.Errorf("%q: it remarks %q, want %q and what was not found", end, got, want)
+		}
+		if got := time.Duration(x.Elapsed); got != kept*time.Second {
+			t.Errorf("%q: it took %v", end, got)
+		}
+	}
+}
+
 // Any smallest set is found, whatever it is made of.
 func TestSearchFindsAnyCause(t *testing.T) {
 	all := suspects(t)

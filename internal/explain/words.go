@@ -4,17 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rehearse-dev/rehearse"
 )
 
-// conclude puts what was found into words. over says that the time was over first.
-func (s *search) conclude(over bool) {
+// conclude puts what was found into words.
+func (s *search) conclude() {
 	x := s.out
-	if over {
-		s.remark(s.unfinished())
-	}
 	switch x.Outcome {
 	case rehearse.ExplainedNothing:
 		x.Sentence, x.Short = "There is nothing to explain: nothing fails.", "nothing to explain"
@@ -53,7 +49,7 @@ func (s *search) concludeCause() {
 		x.Minimal = false
 	}
 	if len(s.cause) == len(s.b.Suspects) && !s.proven {
-		clauses, short = []string{"all of production's conditions are in force"}, []string{inForce(parts)}
+		at, clauses, short = "", []string{"all of production's conditions are in force"}, []string{inForce(parts)}
 	}
 	x.Sentence = "It fails when " + at + joined(clauses) + "."
 	x.Short = strings.Join(short, " + ")
@@ -92,8 +88,8 @@ func (s *search) thresholdOf(i int) *rehearse.PartThreshold {
 	return &s.out.Thresholds[at]
 }
 
-// unfinished says how far the search had come.
-func (s *search) unfinished() string {
+// unfinished says how far the search had come when something ended it.
+func (s *search) unfinished(ended string) string {
 	left := "the threshold was not measured to the end"
 	switch {
 	case s.out.Outcome == rehearse.ExplainedOpen:
@@ -103,7 +99,7 @@ func (s *search) unfinished() string {
 	case s.unmeasured() == 0:
 		left = "whether there is another cause was not asked"
 	}
-	return fmt.Sprintf("The budget of %v was used up: %s. A longer --budget goes on.", time.Duration(s.b.Budget), left)
+	return ended + ": " + left + "."
 }
 
 // unmeasured counts the axes of the cause whose threshold is not known.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -65,6 +67,7 @@ type explaining struct {
 	deadline time.Time
 	took     map[float64]time.Duration // the longest probe so far, by its share
 	over     bool
+	asked    bool // a probe has asked something that had failed
 }
 
 // probe rehearses one leg, and keeps of it no more than what it showed. A probe
@@ -90,6 +93,9 @@ func (e *explaining) probe(ctx context.Context, a explain.Ask) (p rehearse.Expla
 	}
 	p = rehearse.ExplainProbe{Parts: a.Parts, Share: a.Share, Elapsed: rehearse.Duration(time.Since(started))}
 	p.Outcome, p.Findings, p.Note = explain.JudgeProbe(e.failed, e.kinds, l.Verdict, l.Evidence)
+	if e.asked = e.asked || slices.ContainsFunc(p.Findings, explain.Asked); !e.asked {
+		return p, &rehearse.Error{Kind: rehearse.Invalid, Msg: "what failed in the run is not asked any more: " + strings.Join(e.o.Begin.Checks, "; "), Hint: "The project's files have changed since. Rehearse once more, and explain that."}
+	}
 	e.took[a.Share] = max(e.took[a.Share], time.Duration(p.Elapsed))
 	if e.o.OnProbe != nil {
 		e.o.OnProbe(p)
@@ -101,7 +107,7 @@ func (e *explaining) probe(ctx context.Context, a explain.Ask) (p rehearse.Expla
 // directory.
 func (e *explaining) leg(ctx context.Context, plan *rehearse.Plan) (_ *rehearse.LegReport, err error) {
 	o := e.o.Probe
-	if o.Root, err = os.MkdirTemp(e.o.Dir, "probe-"); err != nil {
+	if o.Root, err = e.out.Probe(); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.Root)) }()

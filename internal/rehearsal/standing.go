@@ -41,7 +41,7 @@ func Standing(ctx context.Context, o StandingOptions) (dir string, err error) {
 		return o.Telemetry == nil || c.Kind == rehearse.CheckPlanRegression
 	})
 	run, err := evidence.Create(o.Root, o.Run, evidence.Meta{
-		Run: o.Run, Project: plan.Project, Version: o.Version, Kind: evidence.KindRun, Started: started, Legs: []string{plan.Leg.Name},
+		Run: o.Run, Project: plan.Project, Version: o.Version, Kind: evidence.KindExperiment, Started: started, Legs: []string{plan.Leg.Name},
 	})
 	if err != nil {
 		return "", err

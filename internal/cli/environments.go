@@ -468,6 +468,10 @@ func (a *app) downCommand() *cobra.Command {
 	return c
 }
 
+// downTime is how long an environment is waited for: longer than its own process waits
+// for an engine that does not answer.
+const downTime = 2 * time.Minute
+
 // takeDown asks an environment to go and waits until it has gone.
 func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
 	begun := time.Now()
@@ -492,8 +496,11 @@ func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
 			}
 			break
 		}
-		if time.Since(begun) > time.Minute {
-			return fmt.Errorf("%s has not gone after a minute; look at process %d", e.ID, e.PID)
+		if time.Since(begun) > downTime {
+			return &rehearse.Error{
+				Kind: rehearse.Unavailable, Msg: fmt.Sprintf("%s has not gone after %v", e.ID, downTime),
+				Hint: fmt.Sprintf("Its process %d goes on, and may wait for services that do not end or an engine that does not answer. Once it has ended, rehearse gc removes what it has left.", e.PID),
+			}
 		}
 	}
 	_, err = fmt.Fprintf(a.stderr, "%s is down after %v\n", e.ID, rehearse.Round(time.Since(begun)))
@@ -526,10 +533,10 @@ of a living environment, unless its lease is over: then it is asked to go.`,
 			for _, r := range removed {
 				fmt.Fprintln(a.stdout, "removed", r)
 			}
-			if len(removed) == 0 {
+			if err = errors.Join(append(errs, err)...); err == nil && len(removed) == 0 {
 				fmt.Fprintln(a.stderr, "nothing was left")
 			}
-			return errors.Join(append(errs, err)...)
+			return err
 		},
 	}
 }

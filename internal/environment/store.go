@@ -83,6 +83,7 @@ func (s *Store) now() time.Time {
 const (
 	lockName    = "lock"
 	journalName = "journal.jsonl"
+	metaName    = "meta.json"
 )
 
 // Record is a living environment's own entry.
@@ -91,9 +92,10 @@ type Record struct {
 	path string
 	lock *os.File
 
-	mu      sync.Mutex
-	journal *os.File
-	expires time.Time // since Extend; zero: as in Meta
+	mu       sync.Mutex
+	journal  *os.File
+	standing map[driver.Remnant]bool // what is known to exist
+	expires  time.Time               // since Extend; zero: as in Meta
 }
 
 var _ driver.Journal = (*Record)(nil)
@@ -153,7 +155,7 @@ func newID(base string) rehearse.EnvironmentID {
 }
 
 func openRecord(m Meta, path string) (*Record, error) {
-	r := &Record{Meta: m, path: path}
+	r := &Record{Meta: m, path: path, standing: map[driver.Remnant]bool{}}
 	var err error
 	if r.lock, err = os.OpenFile(filepath.Join(path, lockName), os.O_CREATE|os.O_RDWR, 0o644); err != nil {
 		return nil, err
@@ -215,11 +217,11 @@ func (r *Record) write() error {
 	if err != nil {
 		return err
 	}
-	temporary := filepath.Join(r.path, "meta.json.new")
+	temporary := filepath.Join(r.path, metaName+".new")
 	if err := os.WriteFile(temporary, append(data, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.Rename(temporary, filepath.Join(r.path, "meta.json"))
+	return os.Rename(temporary, filepath.Join(r.path, metaName))
 }
 
 // Place is the driver's directory.
@@ -258,6 +260,13 @@ func (r *Record) Intend(x driver.Remnant) error {
 
 // Confirm writes down that it exists, or is gone.
 func (r *Record) Confirm(x driver.Remnant, exists bool) error {
+	r.mu.Lock()
+	if exists {
+		r.standing[x] = true
+	} else {
+		delete(r.standing, x)
+	}
+	r.mu.Unlock()
 	return r.log(entry{Exists: exists, Remnant: x})
 }
 
@@ -280,25 +289,43 @@ func (r *Record) log(e entry) error {
 	return nil
 }
 
-// Close removes the entry, after everything else of the environment is gone.
+// Close removes the entry, after everything else of the environment is gone. Where
+// something could not be removed, the entry stays as that of a dead environment, with
+// nothing but what a collector needs.
 func (r *Record) Close() error {
-	err := errors.Join(r.journal.Close(), remove(r.path))
+	r.mu.Lock()
+	left := len(r.standing) > 0
+	r.mu.Unlock()
+	err := r.journal.Close()
+	if left {
+		err = errors.Join(err, empty(r.path, lockName, journalName, metaName))
+	} else {
+		err = errors.Join(err, remove(r.path))
+	}
 	return errors.Join(err, r.lock.Close()) // last: until then the directory is ours
 }
 
 // remove removes an entry whose lock the caller holds. The lock file goes last:
 // what is left when we are killed in between is seen to be dead.
 func remove(path string) error {
-	files, err := os.ReadDir(path)
-	for _, f := range files {
-		if f.Name() != lockName {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(path, f.Name())))
-		}
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := empty(path, lockName); err != nil {
 		return err
 	}
 	return os.RemoveAll(path)
+}
+
+// empty removes all of a directory but some files. That it is not there is no error.
+func empty(path string, keep ...string) error {
+	files, err := os.ReadDir(path)
+	for _, f := range files {
+		if !slices.Contains(keep, f.Name()) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(path, f.Name())))
+		}
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // List reads every entry. An entry that is being made or removed may be missing.
@@ -316,7 +343,7 @@ func (s *Store) List() ([]Entry, error) {
 			continue
 		}
 		e := Entry{Path: filepath.Join(s.Root, d.Name())}
-		if data, err := os.ReadFile(filepath.Join(e.Path, "meta.json")); err == nil {
+		if data, err := os.ReadFile(filepath.Join(e.Path, metaName)); err == nil {
 			if err := json.Unmarshal(data, &e.Meta); err != nil {
 				e.Meta = Meta{} // cut short by a crash: its name still tells who it is
 			}
@@ -419,10 +446,23 @@ func collectEntry(ctx context.Context, e Entry, drivers []driver.Driver) error {
 			}
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
+	if err := errors.Join(distinct(problems)...); err != nil {
 		return err
 	}
 	return remove(e.Path)
+}
+
+// distinct are errors without those that say the same again, as an engine that does
+// not answer has for each thing.
+func distinct(errs []error) []error {
+	said := map[string]bool{}
+	return slices.DeleteFunc(errs, func(err error) bool {
+		if err == nil || said[err.Error()] {
+			return true
+		}
+		said[err.Error()] = true
+		return false
+	})
 }
 
 // collectUnborn removes the directories of processes that died while they made

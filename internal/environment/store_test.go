@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -137,6 +138,41 @@ func TestStore(t *testing.T) {
 	storeIsEmpty(t, s)
 }
 
+// TestCloseKeepsWhatIsLeft closes the record of an environment that could not be
+// taken down wholly.
+func TestCloseKeepsWhatIsLeft(t *testing.T) {
+	s := newStore(t)
+	record, err := s.Create(environment.Meta{Project: "shop", Driver: "host"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stuck, gone := remnant(string(record.ID), "container", "stuck"), remnant(string(record.ID), "container", "gone")
+	for _, r := range []driver.Remnant{stuck, gone} {
+		if err := errors.Join(record.Intend(r), record.Confirm(r, true)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	secret := filepath.Join(record.Place(), "secret")
+	if err := errors.Join(os.WriteFile(secret, nil, 0o600), record.Confirm(gone, false), record.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(secret); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the environment's own files are there still (%v)", err)
+	}
+	entries, err := s.List()
+	if err != nil || len(entries) != 1 || entries[0].Alive || entries[0].Project != "shop" {
+		t.Fatalf("the store has %+v (%v), want a dead environment", entries, err)
+	}
+	d := &hostDriver{name: "host"}
+	if _, err := s.Collect(t.Context(), d); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]driver.Remnant{stuck}, d.removed); diff != "" {
+		t.Errorf("the driver removed (-want +got):\n%s", diff)
+	}
+	storeIsEmpty(t, s)
+}
+
 func TestCollect(t *testing.T) {
 	s := newStore(t)
 	living, err := s.Create(environment.Meta{Project: "living", Driver: "host"})
@@ -213,16 +249,16 @@ func TestCollect(t *testing.T) {
 func TestCollectTriesAgain(t *testing.T) {
 	s := newStore(t)
 	r := remnant("shop-dead1", "container", "web")
-	dead(t, s, "shop-dead1", `{"driver":"host"}`, journalLine(t, true, true, r))
+	dead(t, s, "shop-dead1", `{"driver":"host"}`, journalLine(t, true, true, r)+journalLine(t, true, true, remnant("shop-dead1", "container", "db")))
 	d := &hostDriver{name: "host", fail: errors.New("busy")}
-	if removed, err := s.Collect(t.Context(), d); !errors.Is(err, d.fail) || len(removed) > 0 {
-		t.Errorf("Collect removed %v (%v), want %v", removed, err, d.fail)
+	if removed, err := s.Collect(t.Context(), d); !errors.Is(err, d.fail) || len(removed) > 0 || strings.Count(err.Error(), "busy") != 1 {
+		t.Errorf("Collect removed %v (%v), want %v, said once", removed, err, d.fail)
 	}
 	d.fail = nil
 	if removed, err := s.Collect(t.Context(), d); err != nil || len(removed) > 0 {
 		t.Errorf("then Collect removed %v (%v)", removed, err)
 	}
-	if diff := cmp.Diff([]driver.Remnant{r}, d.removed); diff != "" {
+	if diff := cmp.Diff([]driver.Remnant{remnant("shop-dead1", "container", "db"), r}, d.removed); diff != "" {
 		t.Errorf("the driver removed (-want +got):\n%s", diff)
 	}
 	storeIsEmpty(t, s)

@@ -163,10 +163,9 @@ func (e *environment) removed(r driver.Remnant, err error) error {
 
 // remains are what could not be removed.
 type remains struct {
-	mu     sync.Mutex
-	names  []string // with their kinds
-	errs   []error
-	silent bool // the engine did not answer
+	mu       sync.Mutex
+	silent   []string // of which the engine said nothing, with their kinds
+	problems []error  // why the others are there
 }
 
 func (l *remains) add(r driver.Remnant, err error) {
@@ -175,18 +174,22 @@ func (l *remains) add(r driver.Remnant, err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.names, l.errs = append(l.names, r.Kind+" "+r.Name), append(l.errs, err)
-	l.silent = l.silent || isSilence(err)
+	if isSilence(err) {
+		l.silent = append(l.silent, r.Kind+" "+r.Name)
+	} else {
+		l.problems = append(l.problems, err)
+	}
 }
 
 // error says what may still be there, and who removes it.
 func (l *remains) error(id rehearse.EnvironmentID) error {
-	if !l.silent {
-		return errors.Join(l.errs...)
+	other := errors.Join(l.problems...)
+	if len(l.silent) == 0 {
+		return other
 	}
-	slices.Sort(l.names)
-	return &rehearse.Error{
-		Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the engine did not answer when %s was taken down, and may still have its %s", id, strings.Join(l.names, ", ")),
+	slices.Sort(l.silent)
+	return errors.Join(&rehearse.Error{
+		Kind: rehearse.Unavailable, Msg: fmt.Sprintf("the engine did not answer when %s was taken down, and may still have its %s", id, strings.Join(l.silent, ", ")),
 		Hint: fmt.Sprintf("A process of ours goes on removing it for up to %v, if the engine answers again. `rehearse gc` removes what is left after that.", reapings*(reapTime+reapingWait)),
-	}
+	}, other)
 }

@@ -34,6 +34,7 @@ type environment struct {
 	services map[rehearse.ServiceName]*service
 	gone     bool           // nothing new may be started
 	starting sync.WaitGroup // calls of Start
+	groups   sync.Map       // the control groups that were made, as driver.Remnant
 	close    sync.Once
 	closed   chan struct{} // when gone is set
 

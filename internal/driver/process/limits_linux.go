@@ -111,6 +111,7 @@ func (g *controlGroup) apply(version int, service string, set setting) error {
 		if err := g.env.spec.Journal.Confirm(remnant, true); err != nil {
 			return err
 		}
+		g.env.groups.Store(remnant, true)
 		if version == 2 {
 			// A group's controllers are those that its parent passes on.
 			if err := os.WriteFile(filepath.Join(filepath.Dir(d), "cgroup.subtree_control"), []byte("+"+set.resource), 0o644); err != nil {
@@ -198,6 +199,12 @@ func (g *controlGroup) remove() {
 func (e *environment) removeGroups() {
 	for _, dir := range groupsOf(e.o.Label, string(e.spec.ID)) {
 		_ = removeGroup(dir) // List finds what could not be removed
+	}
+	for r := range e.groups.Range {
+		made := r.(driver.Remnant)
+		if _, err := os.Stat(made.Name); errors.Is(err, os.ErrNotExist) {
+			_ = e.spec.Journal.Confirm(made, false) // who collects looks again
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func (e *environment) container(s *service, i *instance, m mounts) (client.Conta
 	}
 	config := &container.Config{
 		Image:    s.image.ID,
-		Hostname: cmp.Or(s.spec.Hostname, string(s.spec.Name)), Domainname: c.Domainname,
+		Hostname: cmp.Or(s.spec.Hostname, i.hostname(s)), Domainname: c.Domainname,
 		User: s.spec.User, WorkingDir: s.spec.WorkingDir,
 		Entrypoint: s.spec.Entrypoint, Cmd: s.spec.Command,
 		Env:    environ(s.spec.Env),
@@ -58,6 +58,15 @@ func (e *environment) container(s *service, i *instance, m mounts) (client.Conta
 	}
 	q := client.ContainerCreateOptions{Name: i.name, Config: config, HostConfig: host, Platform: platform(c.Platform)}
 	return q, e.attach(&q, s, i, c)
+}
+
+// hostname is what an instance calls itself where the service does not say: no two
+// of a service's are the same, as what forms a cluster wants it.
+func (i *instance) hostname(s *service) string {
+	if replicas(s.spec) == 1 {
+		return string(s.spec.Name)
+	}
+	return fmt.Sprintf("%s-%d", s.spec.Name, i.number)
 }
 
 // mode is a namespace mode, in which "service:NAME" stands for a container of ours.
@@ -117,6 +126,9 @@ func (e *environment) attach(q *client.ContainerCreateOptions, s *service, i *in
 	i.address = at
 	q.HostConfig.NetworkMode = container.NetworkMode(e.name(""))
 	q.HostConfig.DNS = []netip.Addr{e.addresses.gateway}
+	if own := string(s.spec.Name); q.Config.Hostname != own { // else the engine does
+		q.HostConfig.ExtraHosts = append(q.HostConfig.ExtraHosts, own+":"+at.String())
+	}
 	for _, h := range e.hosts[s.spec.Name] {
 		for _, name := range h.names {
 			q.HostConfig.ExtraHosts = append(q.HostConfig.ExtraHosts, name+":"+h.address.String())

@@ -2,8 +2,10 @@ package docker_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,15 +126,19 @@ func TestCompose(t *testing.T) {
 	p.say("alone", map[string]string{"ls /sys/class/net": "lo"})
 
 	p.start("many")
+	named := map[string]string{} // by address
 	instances := func(connections int) map[string]bool {
 		seen := map[string]bool{}
 		for range connections {
 			c := p.dial("many", 8080)
-			seen[c.RemoteAddr().String()] = true
-			if got := questioned(t, c, "hostname"); got != "many" {
-				t.Errorf("an instance is called %q, want many", got)
-			}
+			at := c.RemoteAddr().String()
+			seen[at] = true
+			name := questioned(t, c, "hostname")
 			c.Close()
+			if !slices.Contains([]string{"many-1", "many-2", "many-3"}, name) || named[at] != "" && named[at] != name {
+				t.Errorf("the instance at %s is called %q, want many-1, -2 or -3, always the same", at, name)
+			}
+			named[at] = name
 		}
 		return seen
 	}
@@ -141,6 +147,12 @@ func TestCompose(t *testing.T) {
 	}
 	if seen := instances(3); len(seen) != 3 {
 		t.Errorf("three connections went to %v, want one to each instance", seen)
+	}
+	if len(slices.Compact(slices.Sorted(maps.Values(named)))) != 3 {
+		t.Errorf("the instances are called %v, want each something else", named)
+	}
+	if got := p.ask("many", "dial many 8080"); !strings.HasPrefix(got, "many-") {
+		t.Errorf("by the service's own name an instance reaches %q, want itself", got)
 	}
 
 	for name, want := range map[rehearse.ServiceName]string{"terminal": "terminal\r\n", "job": "done\n"} {

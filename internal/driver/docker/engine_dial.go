@@ -63,7 +63,7 @@ func dial(ctx context.Context, o endpoint, c candidate) (*client.Client, error) 
 // one that is registered for docker.
 func (c candidate) url() (*url.URL, error) {
 	host := c.host
-	if !strings.Contains(host, "://") {
+	if !strings.Contains(host, "://") && !strings.HasPrefix(host, "/") {
 		host = "tcp://" + host
 	}
 	u, err := url.Parse(host)
@@ -157,8 +157,12 @@ func (c candidate) unanswered(ctx context.Context, err error) error {
 	var untrusted *tls.CertificateVerificationError
 	switch text := err.Error(); {
 	case errors.As(err, &failed):
-		e.Msg = "ssh to " + failed.target + " failed"
-		e.Hint = fmt.Sprintf("`ssh %s docker version` must work without a question.", failed.target)
+		e.Msg, e.Err = "ssh to "+failed.target+" failed", failed
+		way := failed.target
+		if u, err := c.url(); err == nil && u.Port() != "" {
+			way = "-p " + u.Port() + " " + way
+		}
+		e.Hint = fmt.Sprintf("`ssh %s docker version` must work without a question.", way)
 	case errors.As(err, &untrusted):
 		e.Msg = "the engine at " + c.host + " shows a certificate that is not trusted"
 		e.Hint = "Put the certificate of its authority as ca.pem into DOCKER_CERT_PATH, or make the context again with the right `--docker ca=…`."

@@ -292,7 +292,7 @@ func TestConnectThroughSSH(t *testing.T) {
 	at := endpoint{Host: "ssh://user@far.test:2222", Path: "/nowhere:" + dir}
 
 	_, err := connect(t.Context(), at)
-	wantError(t, err, rehearse.Unavailable, "ssh to user@far.test failed", "Permission denied (publickey)", "`ssh user@far.test docker version`")
+	wantError(t, err, rehearse.Unavailable, "ssh to user@far.test failed", "Permission denied (publickey)", "`ssh -p 2222 user@far.test docker version`")
 
 	socket := onSocket(t, fakeEngine("1.45", "linux"))
 	if err := os.WriteFile(filepath.Join(dir, "socket"), []byte(socket), 0o600); err != nil {

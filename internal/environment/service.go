@@ -278,6 +278,9 @@ func (s *service) exitError(exit driver.Exit) error {
 	} else {
 		e.Hint = "It wrote nothing."
 	}
+	if exit.OutOfMemory {
+		e.Hint = "Give it more in the Compose file, under mem_limit or deploy.resources.limits.memory, or have it need less. " + e.Hint
+	}
 	return e
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse"
@@ -34,6 +35,16 @@ func explain(err error) error {
 			Kind: rehearse.Invalid, Msg: "its program cannot be started: " + unstartable.FindStringSubmatch(text)[1],
 			Hint: "Correct the service's command or entrypoint in the Compose file, or its image.",
 		}
+	case unknownUser.MatchString(text):
+		return &rehearse.Error{
+			Kind: rehearse.Invalid, Msg: unknownUser.FindString(text) + ", which its image does not have",
+			Hint: "Correct the service's user or group_add in the Compose file, or use the number.",
+		}
+	case strings.Contains(text, "error gathering device information"):
+		return &rehearse.Error{
+			Kind: rehearse.Unavailable, Msg: "the engine's host does not have a device that it asks for", Err: said,
+			Hint: "Leave the device out of the rehearsal, with an override file.",
+		}
 	case strings.Contains(strings.ToLower(text), "no command"):
 		return &rehearse.Error{
 			Kind: rehearse.Invalid, Msg: "its image has no command", Err: said,
@@ -47,6 +58,29 @@ func explain(err error) error {
 	}
 	return said
 }
+
+// refused is why an engine does not make a container.
+func refused(err error) error {
+	said := explain(err)
+	var known *rehearse.Error
+	if errors.As(said, &known) || !errdefs.IsInvalidArgument(err) {
+		return said
+	}
+	e := &rehearse.Error{
+		Kind: rehearse.Invalid, Msg: "the engine refuses what it asks for", Err: said,
+		Hint: "Correct the service in the Compose file.",
+	}
+	if lacking.MatchString(err.Error()) {
+		e.Kind, e.Hint = rehearse.Unavailable, "Ask for no more than this engine has, with an override file, or use another engine."
+	}
+	return e
+}
+
+// lacking is how an engine says that it has not what a container asks for.
+var lacking = regexp.MustCompile(`(?i)only \d+ CPUs available|unknown (or invalid )?runtime`)
+
+// unknownUser is how engines say that an image does not know a user or group.
+var unknownUser = regexp.MustCompile(`(?i)unable to find (?:user|group) [^:]+`)
 
 // answerTime is how long an engine may take to say what it has, or to remove a thing.
 const answerTime = 30 * time.Second

@@ -124,7 +124,7 @@ func (e *environment) openNetwork(ctx context.Context) error {
 		if !ok {
 			return &rehearse.Error{
 				Kind: rehearse.Unavailable, Msg: fmt.Sprintf("no network of %d addresses is left in %s", 1<<(32-bits), pool),
-				Hint: "Take environments down that nobody needs: rehearse ls lists them.",
+				Hint: roomHint(all),
 			}
 		}
 		a := newAddresses(subnet)
@@ -139,6 +139,19 @@ func (e *environment) openNetwork(ctx context.Context) error {
 		taken = append(taken, subnet) // another environment was quicker
 	}
 	return fmt.Errorf("make the environment's network: %w", explain(err))
+}
+
+// roomHint says what makes room for another network.
+func roomHint(all []network.Summary) string {
+	hint := "Take environments down that nobody needs: rehearse ls lists them."
+	for _, n := range all {
+		for _, s := range subnets([]network.Summary{n}) {
+			if n.Labels[labelEnvironment] == "" && s.Overlaps(pool) {
+				hint += fmt.Sprintf(" The network %s, which is none of them, has %s.", n.Name, s)
+			}
+		}
+	}
+	return hint
 }
 
 // createNetwork makes an environment's network. Podman would ignore the options: its

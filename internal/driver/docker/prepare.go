@@ -155,7 +155,7 @@ func (e *environment) makeInstance(ctx context.Context, s *service, i *instance,
 	s.instances = append(s.instances, i)
 	made, err := e.create(ctx, q)
 	if err != nil {
-		return explain(err)
+		return refused(err)
 	}
 	i.id = made.ID
 	for _, w := range made.Warnings {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/control"
+	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/environment"
 	"github.com/rehearse-dev/rehearse/internal/report"
 	"github.com/rehearse-dev/rehearse/internal/stand"
@@ -514,7 +515,8 @@ func (a *app) gcCommand() *cobra.Command {
 		Long: `Remove what was left by a rehearse that was killed: its processes, control groups
 and directories. What is there is asked of the host and compared with the
 journals, in both directions. Only what carries our label is touched, and nothing
-of a living environment, unless its lease is over: then it is asked to go.`,
+of a living environment, unless its lease is over: then it is asked to go. So do
+images of link containers that an older rehearse made more than an hour ago.`,
 		Example: "  rehearse gc",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -530,10 +532,17 @@ of a living environment, unless its lease is over: then it is asked to go.`,
 				}
 			}
 			removed, err := store.Collect(cmd.Context(), a.Drivers()...)
+			errs = append(errs, err)
+			for _, d := range a.Drivers() {
+				if s, ok := d.(driver.Sweeper); ok {
+					kept, err := s.Sweep(cmd.Context())
+					removed, errs = append(removed, kept...), append(errs, err)
+				}
+			}
 			for _, r := range removed {
 				fmt.Fprintln(a.stdout, "removed", r)
 			}
-			if err = errors.Join(append(errs, err)...); err == nil && len(removed) == 0 {
+			if err = errors.Join(errs...); err == nil && len(removed) == 0 {
 				fmt.Fprintln(a.stderr, "nothing was left")
 			}
 			return err

@@ -49,6 +49,13 @@ type Imager interface {
 	Exposed(ctx context.Context, service rehearse.Service, pull io.Writer) (ports []int, ok bool)
 }
 
+// Sweeper is a driver that keeps what it has made once for all environments.
+type Sweeper interface {
+	// Sweep removes what other programs of ours have kept so, as those before an
+	// update, and nobody uses. It says what, a line for each.
+	Sweep(ctx context.Context) (removed []string, err error)
+}
+
 // Capabilities is what a driver can do on this host.
 type Capabilities struct {
 	// Available is false when no environment can be made here; Why says why,

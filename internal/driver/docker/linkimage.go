@@ -25,6 +25,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/driver"
 )
 
 // linkProgram is what the link container's program is called inside its image. Our
@@ -37,19 +38,10 @@ const labelLink = "dev.rehearse.link"
 // a program makes it: no registry is asked, as the engine takes it from us. find
 // gives the program for a platform, in Go's words.
 func (e *engine) linkImage(ctx context.Context, find func(goos, goarch string) (path string, err error)) (ref string, err error) {
-	program, err := find(e.os, e.arch)
+	ref, program, files, err := e.linkFiles(ctx, find)
 	if err != nil {
 		return "", err
 	}
-	files, err := closure(ctx, program)
-	if err != nil {
-		return "", err
-	}
-	sum, err := hashOf(files)
-	if err != nil {
-		return "", fmt.Errorf("read the link container's program: %w", err)
-	}
-	ref = linkProgram + ":" + sum
 	unlock, err := e.pulls.lock(ctx, ref)
 	if err != nil {
 		return "", err
@@ -58,7 +50,7 @@ func (e *engine) linkImage(ctx context.Context, find func(goos, goarch string) (
 	_, err = e.api.ImageInspect(ctx, ref)
 	if errdefs.IsNotFound(err) {
 		if err = e.importFiles(ctx, files, ref); err == nil {
-			e.removeOldLinks(ctx, ref)
+			_, _ = e.removeOldLinks(ctx, ref) // what cannot be removed now is tried again
 		}
 	}
 	if err != nil {
@@ -72,6 +64,21 @@ func (e *engine) linkImage(ctx context.Context, find func(goos, goarch string) (
 	e.link = fmt.Sprintf("%s, of %s, %s", ref, program, kind)
 	e.mu.Unlock()
 	return ref, nil
+}
+
+// linkFiles are what the link container's image consists of, and what it is called.
+func (e *engine) linkFiles(ctx context.Context, find func(goos, goarch string) (path string, err error)) (ref, program string, files []file, err error) {
+	if program, err = find(e.os, e.arch); err != nil {
+		return "", "", nil, err
+	}
+	if files, err = closure(ctx, program); err != nil {
+		return "", "", nil, err
+	}
+	sum, err := hashOf(files)
+	if err != nil {
+		return "", "", nil, fmt.Errorf("read the link container's program: %w", err)
+	}
+	return linkProgram + ":" + sum, program, files, nil
 }
 
 // findLink looks for the link container's program beside our executable exe:
@@ -200,30 +207,61 @@ func (e *engine) importFiles(ctx context.Context, files []file, ref string) erro
 // about to start a container of it.
 const linkLife = time.Hour
 
-// removeOldLinks removes what older programs of ours have left behind, but for
-// images that a container has. What cannot be removed now is tried again beside
-// the next program.
-func (e *engine) removeOldLinks(ctx context.Context, current string) {
-	all, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: make(client.Filters).Add("label", labelLink)})
+var _ driver.Sweeper = (*Driver)(nil)
+
+// Sweep removes the images of link containers that other programs of ours have made,
+// as those before an update, but for those that a container has and the latest. An
+// engine that does not answer has none.
+func (d *Driver) Sweep(ctx context.Context) ([]string, error) {
+	e, err := d.connect(ctx)
 	if err != nil {
-		return
+		return nil, nil
 	}
-	for _, id := range outdated(all.Items, current, time.Now()) {
-		// Without force: the engine refuses where a container has it.
-		_, _ = e.api.ImageRemove(ctx, id, client.ImageRemoveOptions{PruneChildren: true})
+	asking, cancel := context.WithTimeoutCause(ctx, answerTime, errSilent)
+	defer cancel()
+	current, _, _, err := e.linkFiles(asking, findLink(d.o.Exe))
+	if err != nil {
+		current = "" // we make none on this engine
 	}
+	removed, err := e.removeOldLinks(asking, current)
+	return removed, inTime(asking, err)
 }
 
-// outdated are the IDs of images that were made long ago and are not the current
-// one.
-func outdated(all []engineimage.Summary, current string, now time.Time) []string {
-	var ids []string
+// removeOldLinks removes what older programs of ours have left behind, but for
+// images that a container has. It says what, a line for each.
+func (e *engine) removeOldLinks(ctx context.Context, current string) (removed []string, err error) {
+	all, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: make(client.Filters).Add("label", labelLink)})
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", explain(err))
+	}
+	return e.removeLinks(ctx, outdated(all.Items, current, time.Now()))
+}
+
+// removeLinks removes images of link containers that no container has.
+func (e *engine) removeLinks(ctx context.Context, all []engineimage.Summary) (removed []string, err error) {
+	var problems []error
 	for _, i := range all {
-		if !slices.Contains(i.RepoTags, current) && now.Sub(time.Unix(i.Created, 0)) > linkLife {
-			ids = append(ids, i.ID)
+		name := i.ID
+		if len(i.RepoTags) > 0 {
+			name = i.RepoTags[0]
+		}
+		// Without force: the engine refuses where a container has it.
+		_, err := e.api.ImageRemove(ctx, i.ID, client.ImageRemoveOptions{PruneChildren: true})
+		switch {
+		case err == nil:
+			removed = append(removed, "image "+name)
+		case !errdefs.IsConflict(err) && !isGone(err):
+			problems = append(problems, fmt.Errorf("remove the image %s: %w", name, explain(err)))
 		}
 	}
-	return ids
+	return removed, errors.Join(problems...)
+}
+
+// outdated are the images that were made long ago and are not the current one.
+func outdated(all []engineimage.Summary, current string, now time.Time) []engineimage.Summary {
+	return slices.DeleteFunc(all, func(i engineimage.Summary) bool {
+		return slices.Contains(i.RepoTags, current) || now.Sub(time.Unix(i.Created, 0)) <= linkLife
+	})
 }
 
 // writeFiles writes files as a tar archive that depends on nothing but their

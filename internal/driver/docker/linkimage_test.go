@@ -2,6 +2,7 @@ package docker
 
 import (
 	"bytes"
+	"crypto/rand"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
@@ -117,6 +119,43 @@ func TestLinkImage(t *testing.T) {
 	}
 }
 
+// TestRemoveLinks has an image of another program than ours, which a container has at
+// first.
+func TestRemoveLinks(t *testing.T) {
+	e := testEngine(t)
+	program := filepath.Join(t.TempDir(), linkProgram)
+	if err := os.WriteFile(program, []byte(rand.Text()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const ref = linkProgram + ":test-of-removal"
+	if err := e.importFiles(t.Context(), []file{{program, "/" + linkProgram}}, ref); err != nil {
+		t.Fatal(err)
+	}
+	removeImage(t, e, ref)
+	all, err := e.api.ImageList(t.Context(), client.ImageListOptions{Filters: make(client.Filters).Add("reference", ref)})
+	if err != nil || len(all.Items) != 1 {
+		t.Fatalf("got %v (%v), want the image", all.Items, err)
+	}
+	made, err := e.api.ContainerCreate(t.Context(), client.ContainerCreateOptions{Name: "rehearse-test-remove-links", Config: &container.Config{Image: ref}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	removed, err := e.removeLinks(t.Context(), all.Items)
+	if err != nil || len(removed) > 0 {
+		t.Errorf("with an image that a container has went %v (%v)", removed, err)
+	}
+	if err := e.removeContainer(t.Context(), made.ID); err != nil {
+		t.Fatal(err)
+	}
+	removed, err = e.removeLinks(t.Context(), all.Items)
+	if diff := cmp.Diff([]string{"image " + ref}, removed); diff != "" || err != nil {
+		t.Errorf("%v, (-want +got)\n%s", err, diff)
+	}
+	if _, err := e.inspect(t.Context(), ref, ""); !errdefs.IsNotFound(err) {
+		t.Errorf("the image is there still (%v)", err)
+	}
+}
+
 // A program that is linked dynamically brings its libraries along.
 func TestLinkImageOfDynamicProgram(t *testing.T) {
 	e := testEngine(t)
@@ -189,12 +228,15 @@ func TestOutdated(t *testing.T) {
 	made := func(id string, ago time.Duration, tags ...string) engineimage.Summary {
 		return engineimage.Summary{ID: id, Created: now.Add(-ago).Unix(), RepoTags: tags}
 	}
-	got := outdated([]engineimage.Summary{
+	var got []string
+	for _, i := range outdated([]engineimage.Summary{
 		made("current", 2*linkLife, "rehearse-link:now"),
 		made("older", 2*linkLife, "rehearse-link:before"),
 		made("untagged", 2*linkLife),
 		made("another's", linkLife/2, "rehearse-link:another"),
-	}, "rehearse-link:now", now)
+	}, "rehearse-link:now", now) {
+		got = append(got, i.ID)
+	}
 	if diff := cmp.Diff([]string{"older", "untagged"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

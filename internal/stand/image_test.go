@@ -1,6 +1,7 @@
 package stand
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/testdocker"
@@ -22,14 +24,19 @@ func TestImagesSayTheirPorts(t *testing.T) {
 	exposing := engine.Go(t, "../testdocker/program", "exposing", container.Config{ExposedPorts: network.PortSet{
 		network.MustParsePort("9090/tcp"): {}, network.MustParsePort("8080/tcp"): {}, network.MustParsePort("53/udp"): {},
 	}})
+	registry := engine.Registry(t)
 	dir := t.TempDir()
 	text := fmt.Sprintf(`
 name: shop
 services:
-  client: {image: %[1]s, depends_on: [here, elsewhere]}
+  client:
+    image: %[1]s
+    depends_on: {here: {condition: service_started}, elsewhere: {condition: service_started}, far: {condition: service_started}, job: {condition: service_completed_successfully}}
   here: {image: %[1]s, expose: ["9090"]}
+  job: {image: %[1]s}
+  far: {image: "%[2]s/app:1"}
   elsewhere: {image: "rehearse.test/nowhere:1"}
-`, exposing)
+`, exposing, registry.Host)
 	if err := os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -58,14 +65,28 @@ services:
 	if d := cmp.Diff([]rehearse.Probe{{Port: 9090}}, here.Ready.Probes); d != "" {
 		t.Errorf("it is ready when: (-want +got)\n%s", d)
 	}
-	if _, ok := made.Link("client:elsewhere"); ok {
-		t.Error("there is a link to a service whose image nobody has")
+	for _, name := range []rehearse.LinkID{"client:elsewhere", "client:far"} {
+		if _, ok := made.Link(name); ok {
+			t.Errorf("there is a link %s to a service whose image the engine does not have", name)
+		}
+	}
+	// That something could listen does not keep it from being done when it has ended.
+	if job, _ := made.Service("job"); !job.Job || len(job.Ready.Probes) > 0 {
+		t.Errorf("the job is %+v, want it to be one, and no port to be asked", job)
 	}
 	if got := fmt.Sprint(made.Notes); !strings.Contains(got, "services.elsewhere.ports in rehearse.yaml. What its image exposes is known when the image is on the engine.") {
 		t.Errorf("it notes %s, want what to write for elsewhere", got)
 	}
 	var said strings.Builder
-	plan(newPlace(t, engine), Source{Pull: &said}) // what it cannot pull, the start of the environment says
+	made = plan(newPlace(t, engine), Source{Pull: &said}) // what it cannot pull, the start of the environment says
+	t.Cleanup(func() {
+		if _, err := engine.Client().ImageRemove(context.Background(), registry.Host+"/app:1", client.ImageRemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	if link, _ := made.Link("client:far"); !cmp.Equal(link.Ports, []int{80}) || registry.Pulls() == 0 {
+		t.Errorf("after a pull the link to what it brought has the ports %v (%s), want 80", link.Ports, &said)
+	}
 	without := newPlace(t, engine)
 	without.Env = []string{"DOCKER_HOST=unix:///nowhere/docker.sock"}
 	if _, ok := plan(without, Source{}).Link("client:here"); !ok {

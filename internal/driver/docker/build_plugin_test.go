@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
 func TestPluginArgs(t *testing.T) {
@@ -35,8 +36,8 @@ func TestPluginArgs(t *testing.T) {
 // A stand-in for the plugin: buildx itself needs an engine of its own age.
 func TestBuildByPlugin(t *testing.T) {
 	e := testEngine(t)
-	r := newRegistry(t)
-	ready := rehearse.Service{Name: "web", Image: r.host + "/app:1"}
+	r := testdocker.Start(t).Registry(t)
+	ready := rehearse.Service{Name: "web", Image: r.Host + "/app:1"}
 	removeImage(t, e, ready.Image)
 	of, err := e.image(t.Context(), ready, "", &lines{})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
 // toolProgram is what the steps of tests' builds run.
@@ -210,7 +211,7 @@ func TestBuildFails(t *testing.T) {
 	_, err = e.build(t.Context(), testProject, s, nil, &progress)
 	wantError(t, err, rehearse.Invalid, filepath.Join(s.Build.Context, "Dockerfile")+":4", "RUNN")
 
-	base := newRegistry(t).host + "/absent:1"
+	base := testdocker.Start(t).Registry(t).Host + "/absent:1"
 	write(t, "FROM "+base+" AS base\n", s.Build.Context, "Dockerfile")
 	_, err = e.build(t.Context(), testProject, s, nil, &progress)
 	wantError(t, err, rehearse.Invalid, "the image "+base+` of "testbuildfails" does not exist`)

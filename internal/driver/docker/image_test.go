@@ -15,12 +15,13 @@ import (
 	"github.com/moby/moby/api/types/registry"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
 func TestImageIsPulledOnce(t *testing.T) {
 	e := testEngine(t)
-	r := newRegistry(t)
-	s := rehearse.Service{Name: "web", Image: r.host + "/app:1"}
+	r := testdocker.Start(t).Registry(t)
+	s := rehearse.Service{Name: "web", Image: r.Host + "/app:1"}
 	removeImage(t, e, s.Image)
 	var progress lines
 	var all sync.WaitGroup
@@ -37,11 +38,11 @@ func TestImageIsPulledOnce(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	if r.pulls != 1 {
-		t.Errorf("the registry gave the image %d times, want once", r.pulls)
+	if r.Pulls() != 1 {
+		t.Errorf("the registry gave the image %d times, want once", r.Pulls())
 	}
 	want := image{
-		ID: got[0].ID, Ref: s.Image, Digest: r.digest, Size: 26,
+		ID: got[0].ID, Ref: s.Image, Digest: r.Digest, Size: 26,
 		Config: imageConfig{
 			Entrypoint: []string{"/content"}, Cmd: []string{"x"}, Env: []string{"A=1"}, User: "7", WorkingDir: "/w", StopSignal: "SIGINT",
 			Ports: []int{80}, Volumes: []string{"/data"},
@@ -66,14 +67,14 @@ func TestImageIsPulledOnce(t *testing.T) {
 	if _, err := fresh.image(t.Context(), s, pullAlways, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	if r.pulls > 2 { // the engine may know without the manifest that nothing changed
-		t.Errorf("the registry gave the image %d times, want at most twice", r.pulls)
+	if r.Pulls() > 2 { // the engine may know without the manifest that nothing changed
+		t.Errorf("the registry gave the image %d times, want at most twice", r.Pulls())
 	}
 
 	// By its digest, it is the same.
-	s.Image = r.host + "/app@" + r.digest
+	s.Image = r.Host + "/app@" + r.Digest
 	pinned, err := e.image(t.Context(), s, pullNever, io.Discard)
-	if err != nil || pinned.ID != got[0].ID || pinned.Digest != r.digest {
+	if err != nil || pinned.ID != got[0].ID || pinned.Digest != r.Digest {
 		t.Errorf("by digest: got %+v, %v", pinned, err)
 	}
 	// By its ID too.
@@ -85,10 +86,10 @@ func TestImageIsPulledOnce(t *testing.T) {
 
 func TestImageErrors(t *testing.T) {
 	e := testEngine(t)
-	open, private, limited, gone := newRegistry(t), newRegistry(t), newRegistry(t), "127.0.0.1:1"
-	private.user, private.password = "me", "secret"
-	limited.limited = true
-	local := open.host + "/app:1"
+	open, private, limited, gone := testdocker.Start(t).Registry(t), testdocker.Start(t).Registry(t), testdocker.Start(t).Registry(t), "127.0.0.1:1"
+	private.User, private.Password = "me", "secret"
+	limited.Limited = true
+	local := open.Host + "/app:1"
 	removeImage(t, e, local)
 	if _, err := e.image(t.Context(), rehearse.Service{Name: "web", Image: local}, "", io.Discard); err != nil {
 		t.Fatal(err)
@@ -98,11 +99,11 @@ func TestImageErrors(t *testing.T) {
 		kind              rehearse.Kind
 		words             []string
 	}{
-		{"never", open.host + "/other:1", pullNever, rehearse.Unavailable, []string{"pull_policy", "is not on the engine"}},
-		{"never, another tag", open.host + "/app:2", pullNever, rehearse.Unavailable, []string{"Did you mean " + local}},
-		{"no such tag", open.host + "/app:2", "", rehearse.Invalid, []string{"does not exist", "Did you mean " + local}},
-		{"a login", private.host + "/app:1", "", rehearse.Unavailable, []string{"needs a login", "`docker login " + private.host + "`"}},
-		{"a limit", limited.host + "/app:1", "", rehearse.Unavailable, []string{"allows no more pulls", "docker login"}},
+		{"never", open.Host + "/other:1", pullNever, rehearse.Unavailable, []string{"pull_policy", "is not on the engine"}},
+		{"never, another tag", open.Host + "/app:2", pullNever, rehearse.Unavailable, []string{"Did you mean " + local}},
+		{"no such tag", open.Host + "/app:2", "", rehearse.Invalid, []string{"does not exist", "Did you mean " + local}},
+		{"a login", private.Host + "/app:1", "", rehearse.Unavailable, []string{"needs a login", "`docker login " + private.Host + "`"}},
+		{"a limit", limited.Host + "/app:1", "", rehearse.Unavailable, []string{"allows no more pulls", "docker login"}},
 		{"no registry", gone + "/app:1", "", rehearse.Unavailable, []string{"cannot be reached", gone}},
 		{"no name", "Not A Name", "", rehearse.Invalid, []string{"no image's name"}},
 	} {
@@ -113,7 +114,7 @@ func TestImageErrors(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := e.image(cancelled, rehearse.Service{Name: "web", Image: open.host + "/app:3"}, "", io.Discard); rehearse.KindOf(err) != rehearse.Internal || cancelled.Err() == nil {
+	if _, err := e.image(cancelled, rehearse.Service{Name: "web", Image: open.Host + "/app:3"}, "", io.Discard); rehearse.KindOf(err) != rehearse.Internal || cancelled.Err() == nil {
 		t.Errorf("cancelled: got %v", err)
 	}
 }
@@ -147,18 +148,18 @@ func (e *saidError) Error() string { return "Error response from daemon: " + e.t
 
 func TestPullWithCredentials(t *testing.T) {
 	e := testEngine(t)
-	r := newRegistry(t)
-	r.user, r.password = "me", "secret"
-	s := rehearse.Service{Name: "web", Image: r.host + "/app:1"}
+	r := testdocker.Start(t).Registry(t)
+	r.User, r.Password = "me", "secret"
+	s := rehearse.Service{Name: "web", Image: r.Host + "/app:1"}
 	removeImage(t, e, s.Image)
 	e.at.Config = t.TempDir()
 	set := func(user, password string) {
 		auth := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
-		write(t, `{"auths":{"http://`+r.host+`/v2/":{"auth":"`+auth+`"}}}`, e.at.Config, "config.json")
+		write(t, `{"auths":{"http://`+r.Host+`/v2/":{"auth":"`+auth+`"}}}`, e.at.Config, "config.json")
 	}
 	set("me", "wrong")
 	_, err := e.image(t.Context(), s, "", io.Discard)
-	wantError(t, err, rehearse.Unavailable, "are not enough", "docker login "+r.host)
+	wantError(t, err, rehearse.Unavailable, "are not enough", "docker login "+r.Host)
 	set("me", "secret")
 	if _, err := e.image(t.Context(), s, "", io.Discard); err != nil {
 		t.Error(err)
@@ -242,8 +243,8 @@ func setOf(all []string) map[string]bool {
 // An image for another platform than is asked for is not there.
 func TestImageOfAnotherPlatform(t *testing.T) {
 	e := testEngine(t)
-	r := newRegistry(t)
-	s := rehearse.Service{Name: "web", Image: r.host + "/app:1"}
+	r := testdocker.Start(t).Registry(t)
+	s := rehearse.Service{Name: "web", Image: r.Host + "/app:1"}
 	removeImage(t, e, s.Image)
 	if _, err := e.image(t.Context(), s, "", io.Discard); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package docker
+package testdocker
 
 import (
 	"archive/tar"
@@ -14,32 +14,33 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/rehearse-dev/rehearse/internal/testdocker"
 )
 
-// testRegistry is an image registry on loopback, which engines speak to without TLS.
-// It has one image, app:1, and refuses in the ways of real ones.
-type testRegistry struct {
-	host   string // "127.0.0.1:PORT"
-	digest string // of app:1
+// Registry is an image registry on the engine's loopback, which engines speak to
+// without TLS. It has one image, app:1, which no engine has from an earlier test, and
+// refuses in the ways of real ones.
+type Registry struct {
+	Host   string // "127.0.0.1:PORT"
+	Digest string // of app:1
 
-	user, password string // empty: nobody is asked
-	limited        bool   // no pull is allowed
+	User, Password string // empty: nobody is asked
+	Limited        bool   // no pull is allowed
 
 	mu    sync.Mutex
 	blobs map[string][]byte
-	pulls int // manifests given
+	pulls int
 }
 
 const manifestType = "application/vnd.docker.distribution.manifest.v2+json"
 
-func newRegistry(t *testing.T) *testRegistry {
+// Registry starts a registry, which ends with the test. Its image exposes the TCP port
+// 80 and the UDP port 53.
+func (e *Engine) Registry(t testing.TB) *Registry {
 	t.Helper()
-	r := &testRegistry{blobs: map[string][]byte{}}
+	r := &Registry{blobs: map[string][]byte{}}
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
-	content := []byte(rand.Text()) // no engine has this image from an earlier test
+	content := []byte(rand.Text())
 	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "content", Mode: 0o644, Size: int64(len(content))}); err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +61,8 @@ func newRegistry(t *testing.T) *testRegistry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.digest = r.add(manifest)
-	listener, err := testdocker.Start(t).Listen()
+	r.Digest = r.add(manifest)
+	listener, err := e.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,18 +71,26 @@ func newRegistry(t *testing.T) *testRegistry {
 	s.Listener = listener
 	s.Start()
 	t.Cleanup(s.Close)
-	r.host = s.Listener.Addr().String()
+	r.Host = s.Listener.Addr().String()
 	return r
 }
 
-func (r *testRegistry) add(b []byte) (digest string) {
+// Pulls is how many manifests it has given.
+func (r *Registry) Pulls() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pulls
+}
+
+func (r *Registry) add(b []byte) (digest string) {
 	sum := sha256.Sum256(b)
 	digest = "sha256:" + hex.EncodeToString(sum[:])
 	r.blobs[digest] = b
 	return digest
 }
 
-func (r *testRegistry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+// ServeHTTP answers as the registry's API does.
+func (r *Registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	fail := func(status int, code, message string) {
@@ -89,7 +98,7 @@ func (r *testRegistry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		w.WriteHeader(status)
 		fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
 	}
-	if user, password, _ := q.BasicAuth(); user != r.user || password != r.password {
+	if user, password, _ := q.BasicAuth(); user != r.User || password != r.Password {
 		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 		fail(http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
 		return
@@ -98,15 +107,15 @@ func (r *testRegistry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	name := path[strings.LastIndex(path, "/")+1:]
 	switch {
 	case path == "":
-	case r.limited:
+	case r.Limited:
 		fail(http.StatusTooManyRequests, "TOOMANYREQUESTS", "You have reached your pull rate limit.")
-	case strings.HasPrefix(path, "app/manifests/") && (name == "1" || name == r.digest):
+	case strings.HasPrefix(path, "app/manifests/") && (name == "1" || name == r.Digest):
 		if q.Method == http.MethodGet {
 			r.pulls++
 		}
 		w.Header().Set("Content-Type", manifestType)
-		w.Header().Set("Docker-Content-Digest", r.digest)
-		_, _ = w.Write(r.blobs[r.digest])
+		w.Header().Set("Docker-Content-Digest", r.Digest)
+		_, _ = w.Write(r.blobs[r.Digest])
 	case strings.HasPrefix(path, "app/blobs/") && r.blobs[name] != nil:
 		_, _ = w.Write(r.blobs[name])
 	default:

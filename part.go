@@ -208,6 +208,22 @@ func words[T ~string](names []T) []string {
 	return out
 }
 
+// mostRate is how many requests a second a traffic profile may ask for.
+const mostRate = 100_000
+
+// most is the largest value that the part's aspect may have.
+func (p Part) most() (v float64, bounded bool) {
+	switch u, _ := p.unit(); {
+	case u == perSecond:
+		return mostRate, true
+	case p.Aspect == AspectRTT: // half of it each way
+		return 2 * LongestDelay.Seconds(), true
+	case p.Aspect == AspectJitter, p.Aspect == AspectDelay:
+		return LongestDelay.Seconds(), true
+	}
+	return 0, false
+}
+
 func (p Part) parseValue(text string) (v float64, err error) {
 	u, _ := p.unit()
 	switch u {
@@ -227,6 +243,9 @@ func (p Part) parseValue(text string) (v float64, err error) {
 		if v, err = strconv.ParseFloat(strings.TrimSuffix(text, "/s"), 64); err != nil {
 			return 0, fmt.Errorf("%q is not a rate of requests; write a number, as in 22/s", text)
 		}
+	}
+	if most, bounded := p.most(); err == nil && bounded && v > most {
+		return 0, fmt.Errorf("%s is above %s, the most there may be", text, p.FormatValue(most))
 	}
 	if err == nil && !(v > 0 && v < math.MaxInt32*1e6) {
 		return 0, fmt.Errorf("%s is not above 0; leave the part out where it should not be in force", text)

@@ -71,9 +71,12 @@ func interruptible(talk io.Writer) (context.Context, func()) {
 	return ctx, func() { signal.Stop(signals); cancel(nil) }
 }
 
+// usageHint is what helps with every command line that makes no sense.
+const usageHint = "Run with --help for how it is used."
+
 // usageError is a command line that makes no sense.
 func usageError(format string, args ...any) error {
-	return &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf(format, args...), Hint: "Run with --help for how it is used."}
+	return &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf(format, args...), Hint: usageHint}
 }
 
 // terminal reports whether a stream is one, and how wide it is.
@@ -112,7 +115,7 @@ with evidence. Then it tears everything down.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &rehearse.Error{Kind: rehearse.Invalid, Msg: err.Error(), Hint: "Run with --help for how it is used."}
+		return &rehearse.Error{Kind: rehearse.Invalid, Msg: err.Error(), Hint: usageHint}
 	})
 	root.AddGroup(
 		&cobra.Group{ID: "rehearse", Title: "Rehearse:"},
@@ -156,7 +159,11 @@ func printError(w io.Writer, err error) {
 
 func printOne(w io.Writer, err error) {
 	fmt.Fprintf(w, "rehearse: %v\n", err)
-	for _, hint := range rehearse.Hints(err) {
+	hints := rehearse.Hints(err)
+	if len(hints) == 0 && isCobraUsage(err) {
+		hints = append(hints, usageHint)
+	}
+	for _, hint := range hints {
 		fmt.Fprintf(w, "  hint: %s\n", hint)
 	}
 }

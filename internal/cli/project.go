@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,16 +48,8 @@ func (f *legFlags) add(c *cobra.Command) {
 }
 
 func (f *legFlags) make() (rehearse.Leg, error) {
-	if len(f.only) > 0 {
-		var parts []rehearse.Part
-		for _, text := range f.only {
-			p, err := rehearse.ParsePart(text)
-			if err != nil {
-				return rehearse.Leg{}, err
-			}
-			parts = append(parts, p)
-		}
-		return rehearse.OnlyParts(parts...), nil
+	if f.only != nil {
+		return onlyLeg(f.only)
 	}
 	switch f.leg {
 	case "staging":
@@ -65,4 +58,28 @@ func (f *legFlags) make() (rehearse.Leg, error) {
 		return rehearse.Production(), nil
 	}
 	return rehearse.Leg{}, usageError("there is no leg %q; the legs are staging and production", f.leg)
+}
+
+// onlyLeg is the leg that --only asks for.
+func onlyLeg(texts []string) (rehearse.Leg, error) {
+	if len(texts) == 0 {
+		return rehearse.Leg{}, &rehearse.Error{Kind: rehearse.Invalid, Msg: "--only names nothing", Hint: "Leave it out for all of production's facets; --leg staging has none of them in force."}
+	}
+	var parts []rehearse.Part
+	var wrong rehearse.Problems
+	for _, text := range texts {
+		p, err := rehearse.ParsePart(text)
+		var problem *rehearse.Error
+		switch {
+		case errors.As(err, &problem):
+			wrong = append(wrong, problem)
+		case err != nil:
+			return rehearse.Leg{}, err
+		}
+		parts = append(parts, p)
+	}
+	if len(wrong) > 0 {
+		return rehearse.Leg{}, wrong
+	}
+	return rehearse.OnlyParts(parts...), nil
 }

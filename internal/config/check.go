@@ -222,12 +222,36 @@ func (c *checker) entries(path string, n *yaml.Node, k kind) {
 	c.duplicates(path, n)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, v := n.Content[i], n.Content[i+1]
+		if problem := wrongEntry(k.entry, name.Value); problem != "" {
+			c.add(name, path, problem, "")
+		}
 		if v.ShortTag() == "!!null" && k.elem.keys != nil {
 			// "db:" alone is an empty mapping, which may still lack a key.
 			v = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: name.Line}
 		}
 		c.value(join(path, name.Value), v, *k.elem)
 	}
+}
+
+// wrongEntry says what is wrong with a name that is given in the file; the names of
+// services and variables are given elsewhere.
+func wrongEntry(entry, name string) string {
+	switch entry {
+	case "traffic", "suite", "dataset", "experiment":
+	default:
+		return ""
+	}
+	apart := ",=" // what --only tells parts apart by
+	if entry == "experiment" {
+		apart += "/"
+	}
+	switch {
+	case strings.TrimSpace(name) == "":
+		return "a name is empty"
+	case strings.ContainsAny(name, apart):
+		return fmt.Sprintf("%q cannot be a name: --only tells parts apart by %s", name, strings.Join(strings.Split(apart, ""), " and "))
+	}
+	return ""
 }
 
 func (c *checker) duplicates(path string, n *yaml.Node) {

@@ -296,6 +296,17 @@ func TestProblems(t *testing.T) {
 			"f:17: experiments.a.method[13]: fault delay: it needs delay or jitter, or nothing would happen",
 			`f:18: experiments.a.method[14].status: "999" is not a whole number from 100 to 599`,
 		}},
+		{"names that cannot be spoken of", `traffic:
+  "a,b": {profile: p.yaml, target: a}
+suites:
+  " ": {command: ["true"]}
+experiments:
+  a/b: {method: [{link: "a:b", fault: reset}]}
+`, []string{
+			`f:2: traffic: "a,b" cannot be a name: --only tells parts apart by , and =`,
+			"f:4: suites: a name is empty",
+			`f:6: experiments: "a/b" cannot be a name: --only tells parts apart by , and = and /`,
+		}},
 		{"self alias", "x-a: &a [*a]\n", []string{"f:1: the alias a contains itself"}},
 	}
 	for _, tt := range tests {

@@ -9,9 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
@@ -139,6 +141,9 @@ func Call(ctx context.Context, path string, q Request, out any, files ...*os.Fil
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+			return &rehearse.Error{Kind: rehearse.Unavailable, Msg: "the environment has ended without an answer", Hint: "See with rehearse ls whether it still stands; rehearse gc removes what a dead one has left."}
 		}
 		return fmt.Errorf("hear the environment's answer: %w", err)
 	}

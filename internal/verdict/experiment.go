@@ -195,10 +195,12 @@ func (t *trial) tookHold() rehearse.Finding {
 	f := t.finding("took hold")
 	f.Evidence = []string{"evidence.jsonl"}
 	var idle, touched []string
+	quiet := false // something was broken, and nobody came
 	for _, d := range t.actions {
 		effect, why := t.effect(d)
 		if why != "" {
 			idle = append(idle, d.Title+" "+why)
+			quiet = quiet || d.begun != nil && d.begun.Error == "" && d.over != nil
 		} else {
 			touched = append(touched, d.Title+" "+effect)
 		}
@@ -209,7 +211,9 @@ func (t *trial) tookHold() rehearse.Finding {
 	if len(idle) > 0 || len(t.actions) == 0 {
 		f.Outcome = rehearse.Unverified
 		f.Detail = sentence(list(idle, 10))
-		f.Hint = "Is there traffic on what is broken? rehearse plan shows the links of each action, and the report how busy they are."
+		if quiet {
+			f.Hint = "Is there traffic on what is broken? rehearse plan shows the links of each action, and the report how busy they are."
+		}
 	}
 	return f
 }

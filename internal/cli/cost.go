@@ -40,7 +40,10 @@ different currencies are not added; what had no price when it ran has none here.
 			if err != nil {
 				return err
 			}
-			if skipped > 0 {
+			switch {
+			case skipped == 1:
+				fmt.Fprintln(a.stderr, "rehearse: one line of the ledger cannot be read and is left out")
+			case skipped > 1:
 				fmt.Fprintf(a.stderr, "rehearse: %d lines of the ledger cannot be read and are left out\n", skipped)
 			}
 			sums := ledger.By(by, entries)

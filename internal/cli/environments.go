@@ -75,7 +75,7 @@ func (f *envFlag) find(a *app) (environment.Entry, error) {
 			return e, nil
 		}
 		standing = append(standing, e)
-		if cwd == e.Dir || strings.HasPrefix(cwd, e.Dir+string(filepath.Separator)) {
+		if cwd == e.Dir || e.Dir != "" && strings.HasPrefix(cwd, e.Dir+string(filepath.Separator)) {
 			here = append(here, e)
 		}
 	}

@@ -227,10 +227,10 @@ func (a *app) explain(ctx context.Context, f projectFlags, x explainFlags, resul
 		},
 	})
 	if spent.Elapsed > 0 {
-		failed = errors.Join(failed, a.Ledger().Add(ledger.Entry{
+		a.account(ledger.Entry{
 			Ended: time.Now(), Project: now.Project, Purpose: "explain", Run: result.Report.Run, Change: cmp.Or(a.job.Change(), stand.Change(a.Resource(context.WithoutCancel(ctx), p.Dir))),
 			Spent: spent, Prices: now.Prices,
-		}))
+		})
 	}
 	if explanation == nil {
 		return nil, failed

@@ -126,7 +126,8 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 	o.Run = evidence.NewRunID(time.Now(), rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	o.Resource, o.Forward, o.Observe = a.Resource(ctx, p.Dir), to, watch.observer()
 	result, err := rehearsal.Run(ctx, o)
-	return result, errors.Join(err, a.enter(result, kind, cmp.Or(a.job.Change(), stand.Change(o.Resource))))
+	a.enter(result, kind, cmp.Or(a.job.Change(), stand.Change(o.Resource)))
+	return result, err
 }
 
 // rehearsalOptions are those that do not depend on what is rehearsed.
@@ -138,18 +139,24 @@ func (a *app) rehearsalOptions(p *stand.Project, d driver.Driver, watch *progres
 }
 
 // enter writes down in the ledger what a rehearsal has cost, as far as it came.
-func (a *app) enter(result *rehearsal.Result, purpose, change string) error {
+func (a *app) enter(result *rehearsal.Result, purpose, change string) {
 	if result == nil {
-		return nil
+		return
 	}
 	r := result.Report
-	spent, prices, ok := r.Spent()
-	if !ok {
-		return nil
+	if spent, prices, ok := r.Spent(); ok {
+		a.account(ledger.Entry{
+			Ended: time.Now(), Project: r.Project, Purpose: purpose, Run: r.Run, Outcome: report.Overall(r), Change: change, Spent: spent, Prices: prices,
+		})
 	}
-	return a.Ledger().Add(ledger.Entry{
-		Ended: time.Now(), Project: r.Project, Purpose: purpose, Run: r.Run, Outcome: report.Overall(r), Change: change, Spent: spent, Prices: prices,
-	})
+}
+
+// account adds to the ledger. A verdict is one all the same where that cannot be
+// written.
+func (a *app) account(e ledger.Entry) {
+	if err := a.Ledger().Add(e); err != nil {
+		a.warn("what this has cost is not written down", err)
+	}
 }
 
 // sweepBeside takes away what dead environments have left, while something else

@@ -328,6 +328,19 @@ func empty(path string, keep ...string) error {
 	return err
 }
 
+// damagedMeta is what an entry tells whose meta.json cannot be read: when its
+// directory was last changed, and by its socket, that it stands and can be taken down.
+func damagedMeta(e Entry) Meta {
+	var m Meta
+	if st, err := os.Stat(e.Path); err == nil {
+		m.Created = st.ModTime()
+	}
+	if st, err := os.Lstat(e.Socket()); err == nil && st.Mode()&os.ModeSocket != 0 {
+		m.Purpose = PurposeUp
+	}
+	return m
+}
+
 // List reads every entry. An entry that is being made or removed may be missing.
 func (s *Store) List() ([]Entry, error) {
 	dirs, err := os.ReadDir(s.Root)
@@ -345,7 +358,7 @@ func (s *Store) List() ([]Entry, error) {
 		e := Entry{Path: filepath.Join(s.Root, d.Name())}
 		if data, err := os.ReadFile(filepath.Join(e.Path, metaName)); err == nil {
 			if err := json.Unmarshal(data, &e.Meta); err != nil {
-				e.Meta = Meta{} // cut short by a crash: its name still tells who it is
+				e.Meta = damagedMeta(e) // cut short by a crash: its name still tells who it is
 			}
 		}
 		e.ID = rehearse.EnvironmentID(d.Name())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,6 +88,34 @@ func storeIsEmpty(t *testing.T, s *environment.Store) {
 	t.Helper()
 	if files, err := os.ReadDir(s.Root); err != nil || len(files) > 0 {
 		t.Errorf("the store has left %v (%v)", files, err)
+	}
+}
+
+// An environment whose meta.json was damaged can still be taken down: its socket
+// tells that it stands.
+func TestDamagedMeta(t *testing.T) {
+	s := newStore(t)
+	r, err := s.Create(environment.Meta{Project: "docgen", Purpose: environment.PurposeUp})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", r.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dead(t, s, "dead-x", "{", "")
+	if err := os.WriteFile(filepath.Join(s.Root, string(r.ID), "meta.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := s.List()
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("got %v, %v", entries, err)
+	}
+	for _, e := range entries {
+		if living := e.ID == r.ID; e.Alive != living || e.Stands() != living || e.Created.IsZero() {
+			t.Errorf("got %+v", e)
+		}
 	}
 }
 

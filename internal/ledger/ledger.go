@@ -6,8 +6,10 @@ package ledger
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -87,17 +89,22 @@ func (l Ledger) Read(since time.Time) (entries []Entry, skipped int, err error) 
 		return nil, 0, err
 	}
 	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
+	lines := bufio.NewReader(f)
+	for {
+		line, err := lines.ReadBytes('\n')
 		var e Entry
-		switch err := json.Unmarshal(lines.Bytes(), &e); {
-		case len(lines.Bytes()) == 0:
-		case err != nil || e.Ended.IsZero():
+		switch damage := json.Unmarshal(line, &e); {
+		case len(bytes.TrimSpace(line)) == 0:
+		case damage != nil || e.Ended.IsZero() || e.Spent.Elapsed < 0 || e.Spent.CPU() < 0 || e.Spent.Memory() < 0:
 			skipped++
 		case !e.Ended.Before(since):
 			entries = append(entries, e)
 		}
+		if errors.Is(err, io.EOF) {
+			return entries, skipped, nil
+		}
+		if err != nil {
+			return entries, skipped, err
+		}
 	}
-	return entries, skipped, lines.Err()
 }

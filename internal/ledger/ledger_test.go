@@ -104,3 +104,27 @@ func TestBy(t *testing.T) {
 		t.Errorf("sums (-want +got):\n%s", diff)
 	}
 }
+
+// Whatever a crash or a person has done to the file, what can be read of it counts.
+func TestDamagedLinesAreLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	l := ledger.In(dir)
+	long := make([]byte, 5<<20)
+	for _, damage := range [][]byte{[]byte("garbage\n"), append(long, '\n'), []byte(`{"ended":"2026-11-20T12:00:00Z","spent":{"elapsed":"-3h"}}` + "\n"), []byte("\n"), []byte(`{"ended":"2026-11-20T1`)} {
+		if err := l.Add(entry("a", noon, time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(filepath.Join(dir, "ledger.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
+		if err == nil {
+			_, err = f.Write(damage)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	got, skipped, err := l.Read(time.Time{})
+	if err != nil || len(got) != 5 || skipped != 4 {
+		t.Errorf("got %d entries, %d skipped, %v; want 5 and 4", len(got), skipped, err)
+	}
+}

@@ -50,6 +50,9 @@ commit as cancelled.`,
 		Example: "  rehearse ci\n  rehearse ci --run services/shop\n  rehearse ci post verdict",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkPatience(f.patience); err != nil {
+				return err
+			}
 			job, err := forge.Detect(a.Getenv, os.ReadFile)
 			if err != nil {
 				return err
@@ -74,6 +77,13 @@ func addPatience(c *cobra.Command, patience *time.Duration) {
 	c.Flags().DurationVar(patience, "patience", 2*time.Minute, "how long a forge that is down or busy is tried again")
 }
 
+func checkPatience(patience time.Duration) error {
+	if patience <= 0 {
+		return usageError("--patience must be above 0, not %v", patience)
+	}
+	return nil
+}
+
 // ci rehearses, says so in the CI, and decides the exit code by the verdict alone.
 func (a *app) ci(ctx context.Context, f ciFlags, job *forge.Job, args []string) error {
 	a.job, a.secrets = job, a.Secrets(nil)
@@ -91,7 +101,7 @@ func (a *app) ci(ctx context.Context, f ciFlags, job *forge.Job, args []string) 
 	} else {
 		s := a.saying(f, job, args, result, failed)
 		if err := s.write(a); err != nil {
-			fmt.Fprintf(a.stderr, "warning: %s\n", a.secrets.String(err.Error()))
+			a.warn("the job does not show everything", err)
 		}
 		a.say(ctx, job, s, f.patience)
 	}
@@ -287,6 +297,9 @@ made harmless. Its verdict is the word of the fork's own run.`,
 		Example: "  rehearse ci post verdict",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkPatience(patience); err != nil {
+				return err
+			}
 			job, err := forge.Detect(a.Getenv, os.ReadFile)
 			if err != nil {
 				return err

@@ -70,7 +70,11 @@ func (w Waiting) again(ctx context.Context, f func(ctx context.Context, before i
 			return err
 		}
 		if w.Now().Add(wait).After(end) {
-			return fmt.Errorf("given up after %s and %d attempts: %w", w.Patience, before+1, err)
+			attempts := "one attempt"
+			if before > 0 {
+				attempts = fmt.Sprintf("%d attempts", before+1)
+			}
+			return fmt.Errorf("given up after %s and %s: %w", w.Patience, attempts, err)
 		}
 		if w.Sleep(ctx, wait) != nil {
 			return err

@@ -195,6 +195,9 @@ func (a *app) runExperiment(ctx context.Context, name string, o experimentRun) e
 		return err
 	}
 	a.secrets = a.Secrets(p, made)
+	if broken := brokenLinks(now.Links); len(broken) > 0 {
+		fmt.Fprintf(a.stderr, "rehearse: warning: something is broken before the experiment begins: %s\n  hint: rehearse link reset takes away what was set by hand.\n", strings.Join(broken, "; "))
+	}
 	watch := a.newProgress()
 	observe := watch.observer()
 	step := *made.Steps[0].Experiment
@@ -218,6 +221,9 @@ func (a *app) runExperiment(ctx context.Context, name string, o experimentRun) e
 		return &rehearse.Error{Kind: rehearse.Interrupted, Msg: "interrupted", Err: context.Cause(ctx)}
 	}
 	if dir == "" {
+		if at := filepath.Join(x.Root, "runs", string(x.Run)); isDir(at) {
+			fmt.Fprintf(a.stderr, "evidence so far: %s\n", shortPath(at))
+		}
 		return failed
 	}
 	result, err := rehearsal.Judge(dir)
@@ -225,6 +231,19 @@ func (a *app) runExperiment(ctx context.Context, name string, o experimentRun) e
 		return errors.Join(failed, err)
 	}
 	return a.conclude(result, errors.Join(failed, rehearsal.WriteReports(result)), o.asJSON)
+}
+
+// brokenLinks are the links that have faults now, with these.
+func brokenLinks(links []rehearse.LinkStats) []string {
+	var out []string
+	for _, l := range links {
+		for _, d := range l.Doses {
+			if !d.Gone {
+				out = append(out, string(l.ID)+": "+d.Fault.ID())
+			}
+		}
+	}
+	return out
 }
 
 // experimentPlan plans an experiment for an environment: in its leg, with faults in

@@ -38,10 +38,7 @@ func TestEnds(t *testing.T) {
 	if got := p.ended(proc); got != (driver.Exit{Code: 7, Reason: "exit 7"}) {
 		t.Errorf("it ends with %+v, want 7", got)
 	}
-	proc, err := p.Start(t.Context(), "seven", driver.Output{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	proc, _ = p.start("taken")
 	if err := proc.Kill(); err != nil {
 		t.Error(err)
 	}
@@ -79,7 +76,7 @@ func TestEnds(t *testing.T) {
 	if _, err := p.Dial(t.Context(), "taken", 8080); err == nil {
 		t.Error("a service that is gone was dialled")
 	}
-	_, err = p.Start(t.Context(), "taken", driver.Output{})
+	_, err := p.Start(t.Context(), "taken", driver.Output{})
 	if rehearse.KindOf(err) != rehearse.Unavailable {
 		t.Errorf("it is started again: %v, want an error of the kind Unavailable", err)
 	}

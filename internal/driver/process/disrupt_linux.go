@@ -38,7 +38,7 @@ func (e *environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d 
 	}
 	switch d.Kind {
 	case rehearse.DisruptPause:
-		if err := p.signalAll(unix.SIGSTOP); err != nil {
+		if err := e.pause(ctx, p); err != nil {
 			return nil, wrong(err)
 		}
 		return func(context.Context) error { return p.signalAll(unix.SIGCONT) }, nil

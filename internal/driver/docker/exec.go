@@ -131,6 +131,14 @@ func (e *environment) killExec(ctx context.Context, id string) {
 	ctx, stop := e.forRequest(ctx)
 	defer stop()
 	got, err := e.engine.api.ExecInspect(ctx, id, client.ExecInspectOptions{})
+	for err == nil && got.Running && got.PID == 0 { // it may have spoken before the engine knows its number
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+		got, err = e.engine.api.ExecInspect(ctx, id, client.ExecInspectOptions{})
+	}
 	if err != nil || !got.Running || got.PID <= 1 || !e.engine.local {
 		return
 	}

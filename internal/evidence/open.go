@@ -27,7 +27,13 @@ type Archive struct {
 
 // Report is the archive as reports take it; its legs lack their verdicts.
 func (a *Archive) Report() rehearse.Report {
-	return rehearse.Report{Run: a.Meta.Run, Project: a.Meta.Project, Version: a.Meta.Version, Legs: a.Legs}
+	project := a.Meta.Project
+	for _, l := range a.Legs { // where run.json is gone, the plans still say it
+		if p := l.Evidence.Plan(); p != nil && project == "" {
+			project = p.Project
+		}
+	}
+	return rehearse.Report{Run: a.Meta.Run, Project: project, Version: a.Meta.Version, Legs: a.Legs}
 }
 
 // Open reads a run directory. It is an error only when the directory is no run

@@ -49,7 +49,7 @@ func (s *search) concludeCause() {
 		x.Minimal = false
 	}
 	if len(s.cause) == len(s.b.Suspects) && !s.proven {
-		at, clauses, short = "", []string{"all of production's conditions are in force"}, []string{inForce(parts)}
+		at, clauses, short = "", []string{"all of production's conditions are in force; fewer may be enough"}, []string{inForce(parts)}
 	}
 	x.Sentence = "It fails when " + at + joined(clauses) + "."
 	x.Short = strings.Join(short, " + ")

@@ -163,11 +163,12 @@ func (a *app) psCommand() *cobra.Command {
 	var f envFlag
 	var asJSON bool
 	c := &cobra.Command{
-		Use:     "ps",
-		Short:   "List the services of an environment",
-		Long:    "List an environment's services: their states, where they are reached, and what they use.",
-		Example: "  rehearse ps\n  rehearse ps --env docgen-4f9k2",
-		Args:    cobra.NoArgs,
+		Use:        "ps",
+		SuggestFor: []string{"stats", "top"}, // as others call what it shows of use
+		Short:      "List the services of an environment",
+		Long:       "List an environment's services: their states, where they are reached, and what they use.",
+		Example:    "  rehearse ps\n  rehearse ps --env docgen-4f9k2",
+		Args:       cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, s, err := f.ask(cmd.Context(), a)
 			if err != nil {

@@ -249,3 +249,16 @@ experiments:
 		}
 	}
 }
+
+func TestLoadThatIsTooLarge(t *testing.T) {
+	in := docgen(t, rehearse.Production())
+	in.Config.Experiments = parse(t, `
+experiments:
+  ages: {method: [{link: "docgen:db", fault: reset, for: 999999h}]}
+`).Experiments
+	in.Config.Rehearsal = []config.Step{{Experiment: config.Ref{Name: "ages", Line: 3}}}
+	_, err := Make(in)
+	if rehearse.KindOf(err) != rehearse.Invalid || !strings.Contains(err.Error(), "requests, and may have 20000000") || len(rehearse.Hints(err)) != 1 {
+		t.Errorf("got %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -144,9 +145,16 @@ func (m *maker) suiteStep(e config.Entry[config.Suite]) *rehearse.SuiteStep {
 	}
 }
 
+// mostRequests is how many requests one load may have: each is planned before the
+// first is sent, and its sample kept.
+const mostRequests = 20_000_000
+
 func (m *maker) loadStep(l load, s config.Step) *rehearse.LoadStep {
 	t := l.file.Over(time.Duration(s.For))
 	t = m.partOfTraffic(l.name, t)
+	if n := t.Total(); n > mostRequests {
+		m.problem(cmp.Or(s.Load.Line, s.Experiment.Line), fmt.Sprintf("in %v the load %s has %.0f requests, and may have %d", t.Duration, l.name, n, mostRequests), "Let it go on for less time, or at a lower rate.")
+	}
 	if len(t.Origins) == 0 {
 		t.Origins = []rehearse.Origin{{Weight: 1}}
 	}

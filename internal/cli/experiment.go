@@ -174,8 +174,8 @@ be run or could not show what it should.`,
 	}
 	o.env.add(a, c)
 	f := c.Flags()
-	f.StringArrayVarP(&o.source.Files, "file", "f", nil, "a Compose file, as rehearse up was given it")
-	f.StringVar(&o.source.Config, "config", stand.DefaultConfig, "the file that says what production is like")
+	f.StringArrayVarP(&o.source.Files, "file", "f", nil, "a Compose file (default: those of rehearse up)")
+	f.StringVar(&o.source.Config, "config", "", "the file that says what production is like (default: that of rehearse up)")
 	f.StringVar(&o.load, "load", "", "the traffic profile that goes on meanwhile (default: the only one)")
 	f.StringVar(&o.target.Link.Name, "link", "", "break this link, with an experiment of the library")
 	f.StringVar(&o.target.Service.Name, "service", "", "break this service, with an experiment of the library")
@@ -253,6 +253,7 @@ func (a *app) experimentPlan(ctx context.Context, name string, now stand.Standin
 	if err != nil {
 		return nil, nil, err
 	}
+	o.source.Source = readAs(o.source.Source, now.Source)
 	o.source.Driver = now.Driver
 	p, err := a.load(ctx, o.source, []string{now.Dir})
 	if err != nil {

@@ -253,20 +253,8 @@ func conditions(parts []rehearse.Part) string {
 // sourceOf is how the project of a run is to be read: as it was then, but for what
 // the command line says now.
 func sourceOf(f projectFlags, was evidence.Source, plan *rehearse.Plan) stand.Source {
-	s := f.Source
+	s := readAs(f.Source, was)
 	s.Dir = plan.Dir
-	if len(s.Files) == 0 {
-		s.Files = was.Files
-	}
-	if len(s.Profiles) == 0 {
-		s.Profiles = was.Profiles
-	}
-	if len(s.EnvFiles) == 0 {
-		s.EnvFiles = was.EnvFiles
-	}
-	if s.Config == stand.DefaultConfig && was.Config != "" {
-		s.Config = was.Config
-	}
 	if s.Driver == "" {
 		s.Driver = plan.Driver
 	}
@@ -276,9 +264,22 @@ func sourceOf(f projectFlags, was evidence.Source, plan *rehearse.Plan) stand.So
 	return s
 }
 
-// recorded is a project's source as run directories keep it.
-func recorded(s stand.Source) evidence.Source {
-	return evidence.Source{Files: s.Files, Profiles: s.Profiles, EnvFiles: s.EnvFiles, Config: s.Config, Driver: s.Driver, Seed: s.Seed}
+// readAs has a project read from the files from which it was read before, where the
+// command line names none.
+func readAs(s stand.Source, was evidence.Source) stand.Source {
+	if len(s.Files) == 0 {
+		s.Files = was.Files
+	}
+	if len(s.Profiles) == 0 {
+		s.Profiles = was.Profiles
+	}
+	if len(s.EnvFiles) == 0 {
+		s.EnvFiles = was.EnvFiles
+	}
+	if (s.Config == "" || s.Config == stand.DefaultConfig) && was.Config != "" {
+		s.Config = was.Config
+	}
+	return s
 }
 
 // commandOf is the command that rehearses a project again, up to what is in force.

@@ -133,7 +133,7 @@ func (a *app) rehearse(ctx context.Context, f projectFlags, forward forwardFlag,
 // rehearsalOptions are those that do not depend on what is rehearsed.
 func (a *app) rehearsalOptions(p *stand.Project, d driver.Driver, watch *progress) rehearsal.Options {
 	return rehearsal.Options{
-		Driver: d, Store: a.Store(), Lease: lease, Version: version(), Env: a.Env, Label: a.Label(), Source: recorded(p.Source()), Secrets: a.secrets, Change: a.job.Change(), Base: a.job.Slug(),
+		Driver: d, Store: a.Store(), Lease: lease, Version: version(), Env: a.Env, Label: a.Label(), Source: p.Source().Recorded(), Secrets: a.secrets, Change: a.job.Change(), Base: a.job.Slug(),
 		Fill: dataset.Filler(watch.talk()), FillKey: dataset.FillKey, Migrate: database.Migrator(watch.talk()), Churn: database.Churn, ComparePlans: database.Plans,
 	}
 }

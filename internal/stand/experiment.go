@@ -93,7 +93,7 @@ func (a *answers) experiment(ctx context.Context, q control.Request, files []*os
 	case a.busy <- struct{}{}:
 		defer func() { <-a.busy }()
 	default:
-		return "", &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("an experiment is under way in %s", a.env.ID()), Hint: "Wait until it is over, or start another environment."}
+		return "", &rehearse.Error{Kind: rehearse.Unavailable, Msg: fmt.Sprintf("an experiment is under way in %s", a.env.ID()), Hint: "Wait until it is over, or start another environment."}
 	}
 	w, err := until(ctx, files[0])
 	if err != nil {

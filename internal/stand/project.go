@@ -17,6 +17,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/config"
 	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/evidence"
 	"github.com/rehearse-dev/rehearse/internal/plan"
 	"github.com/rehearse-dev/rehearse/internal/profile"
 )
@@ -214,6 +215,11 @@ func (p *Project) plan(in plan.Input) (*rehearse.Plan, error) {
 		return nil, problems
 	}
 	return made, err
+}
+
+// Recorded is the source as it is written down.
+func (s Source) Recorded() evidence.Source {
+	return evidence.Source{Files: s.Files, Profiles: s.Profiles, EnvFiles: s.EnvFiles, Config: s.Config, Driver: s.Driver, Seed: s.Seed}
 }
 
 // Source says how the project was read.

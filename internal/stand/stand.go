@@ -49,6 +49,7 @@ type Standing struct {
 	Services []environment.Status `json:"services"`
 	Links    []rehearse.LinkStats `json:"links"`
 	Facts    []rehearse.Fact      `json:"facts"`
+	Source   evidence.Source      `json:"source"` // how its project was read
 	API      string               `json:"api"` // its own below /v1, and that of the links as Toxiproxy's clients speak it
 	// Token is asked for by the API. Only Ready is told it; else it lies in the
 	// environment's directory.
@@ -167,7 +168,7 @@ func (h *Host) Stand(ctx context.Context, o Options) (err error) {
 	var asked atomic.Int64 // how often the environment was asked to do something
 	go lease.follow(end, func() int64 { return asked.Load() + arrivals(env) })
 	standing := func(services []environment.Status) Standing {
-		return standingWithout(Standing{Meta: record.Now(), Services: services, Links: env.Links(), Facts: env.Facts(), API: env.API()}, secrets)
+		return standingWithout(Standing{Meta: record.Now(), Services: services, Links: env.Links(), Facts: env.Facts(), Source: o.Project.Source().Recorded(), API: env.API()}, secrets)
 	}
 	describe := func(ctx context.Context) Standing { return standing(env.Status(ctx)) }
 	listener, err := control.Listen(record.Socket())

@@ -86,16 +86,37 @@ func (l *leg) stands(ctx context.Context, told *telemetry.Store) (err error) {
 			err = errors.Join(err, l.keptTelemetry())
 		}()
 	}
+	before := l.env.Links()
 	for _, step := range l.plan.Steps {
 		if l.o.Observe.Step != nil {
 			l.o.Observe.Step(step)
 		}
 		if err := l.step(ctx, step); err != nil {
-			return errors.Join(err, l.links())
+			return errors.Join(err, l.linksSince(before))
 		}
 	}
 	l.hush(ctx)
-	return errors.Join(l.links(), l.states())
+	return errors.Join(l.linksSince(before), l.states())
+}
+
+// linksSince writes down what links have counted since. Their distributions of times
+// are those since the environment's start, which cannot be taken apart.
+func (l *leg) linksSince(before []rehearse.LinkStats) error {
+	now := l.env.Links()
+	for i := range now {
+		at := slices.IndexFunc(before, func(b rehearse.LinkStats) bool { return b.ID == now[i].ID })
+		if at < 0 {
+			continue
+		}
+		n, b := &now[i], before[at]
+		n.Connections -= b.Connections - b.Active // those that were open count, too
+		n.RoundTrips -= b.RoundTrips
+		n.BytesUp -= b.BytesUp
+		n.BytesDown -= b.BytesDown
+		n.Refused -= b.Refused
+		n.Resets -= b.Resets
+	}
+	return l.out.Append(rehearse.Record{Links: &rehearse.LinksResult{Links: now}})
 }
 
 // states writes down where every service is.

@@ -30,7 +30,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Show the case study: a bug that staging cannot see",
 		Long: `Compare examples/docgen, a document service whose connection pool drains only
 under production's network and traffic, and then its fixed twin: four legs, in
-under two minutes. It must be run in a checkout of rehearse. The exit status is 0
+some two minutes. It must be run in a checkout of rehearse. The exit status is 0
 when the demonstration showed what it should.`,
 		Example: "  go run ./cmd/rehearse demo",
 		Args:    cobra.NoArgs,

@@ -50,7 +50,7 @@ type Standing struct {
 	Links    []rehearse.LinkStats `json:"links"`
 	Facts    []rehearse.Fact      `json:"facts"`
 	Source   evidence.Source      `json:"source"` // how its project was read
-	API      string               `json:"api"` // its own below /v1, and that of the links as Toxiproxy's clients speak it
+	API      string               `json:"api"`    // its own below /v1, and that of the links as Toxiproxy's clients speak it
 	// Token is asked for by the API. Only Ready is told it; else it lies in the
 	// environment's directory.
 	Token string `json:"apiToken,omitempty"`

@@ -255,18 +255,22 @@ func (c cell) live(t *testing.T) {
 func (c cell) suffer(ctx context.Context, t *testing.T, operation func(context.Context) error) {
 	t.Helper()
 	id := c.under.fault.ID()
+	dosed := func() bool {
+		d := c.over.dose(t, id)
+		return d.Connections > 0 && (c.under.dose == ofConnections || d.Bytes > 0)
+	}
+	patient, stop := context.WithCancel(ctx)
+	defer stop()
 	done := make(chan error, 1)
-	go func() {
-		if c.under.want != changed || c.peer.checked {
-			done <- operation(ctx)
-			return
-		}
+	go func() { done <- operation(patient) }()
+	if c.under.want == changed && !c.peer.checked {
 		// A length that was changed has the other side wait for what does not
 		// come, as on a real network: a client needs a patience of its own.
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		done <- operation(ctx)
-	}()
+		for !dosed() && len(done) == 0 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		defer time.AfterFunc(time.Second, stop).Stop()
+	}
 	if c.under.held {
 		if c.under.dose != unseen {
 			eventually(t, "the fault touches the client", func() bool { return c.over.dose(t, id).Connections > 0 })
@@ -284,10 +288,7 @@ func (c cell) suffer(ctx context.Context, t *testing.T, operation func(context.C
 	}
 	c.check(t, err)
 	if c.under.dose != nothing && c.under.dose != unseen {
-		eventually(t, "the fault has a dose", func() bool {
-			d := c.over.dose(t, id)
-			return d.Connections > 0 && (c.under.dose == ofConnections || d.Bytes > 0)
-		})
+		eventually(t, "the fault has a dose", dosed)
 	}
 	c.over.set(t)
 }

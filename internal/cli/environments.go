@@ -472,7 +472,7 @@ func (a *app) downCommand() *cobra.Command {
 
 // downTime is how long an environment is waited for: longer than its own process waits
 // for an engine that does not answer.
-const downTime = 2 * time.Minute
+const downTime = 6 * time.Minute
 
 // takeDown asks an environment to go and waits until it has gone.
 func (a *app) takeDown(ctx context.Context, e environment.Entry) error {

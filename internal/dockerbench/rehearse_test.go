@@ -17,8 +17,9 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/stand"
 )
 
-// cleanTime is how long it may take to remove what a failed round has left.
-const cleanTime = 2 * time.Minute
+// cleanTime is how long it may take to remove what a failed round has left, or many
+// environments at once.
+const cleanTime = 10 * time.Minute
 
 // rehearse is one environment, up and down.
 func (b *bench) rehearse(v variant) func(context.Context) (taken, error) {

@@ -19,9 +19,11 @@ import (
 // How long an engine is waited for by whoever ends something: one that has gone
 // without a word, as over a connection to another host, may never answer.
 const (
-	// closeTime is for all that an environment consists of. Forty containers took
-	// less on a host with thirty programs for each processor.
-	closeTime = time.Minute
+	// closeTime is for all that an environment consists of, and as much again, at most
+	// closeTimes in all, while the engine still answers: it may have many
+	// environments to end.
+	closeTime  = time.Minute
+	closeTimes = 5
 	// requestTime is for one request. An engine itself gives a process twelve
 	// seconds to end of SIGKILL.
 	requestTime = 15 * time.Second
@@ -79,8 +81,9 @@ func (e *environment) Close(ctx context.Context) error {
 		e.gone = true
 		e.mu.Unlock()
 		close(e.closed)
-		late := time.AfterFunc(e.limits.close, e.abandon)
-		defer late.Stop()
+		waiting, done := context.WithCancel(context.Background())
+		defer done()
+		go e.abandonLate(waiting)
 		ctx, stop := until(ctx, e.abandoned)
 		defer stop()
 		e.making.Wait() // what is being made stands, and is found below
@@ -91,6 +94,25 @@ func (e *environment) Close(ctx context.Context) error {
 		}
 	})
 	return e.closeErr
+}
+
+// abandonLate abandons the engine when it has been waited for long enough, unless ctx
+// ends before.
+func (e *environment) abandonLate(ctx context.Context) {
+	for range closeTimes {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(e.limits.close):
+		}
+		asking, cancel := context.WithTimeout(ctx, e.limits.request)
+		_, err := e.engine.api.Ping(asking, client.PingOptions{})
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			break
+		}
+	}
+	e.abandon()
 }
 
 func (e *environment) remove(ctx context.Context) error {

@@ -19,9 +19,9 @@ import (
 // How long an engine is waited for by whoever ends something: one that has gone
 // without a word, as over a connection to another host, may never answer.
 const (
-	// closeTime is for all that an environment consists of, and as much again, at most
-	// closeTimes in all, while the engine still answers: it may have many
-	// environments to end.
+	// closeTime is for all that an environment consists of, and as much again for the
+	// question whether the engine still answers. Where it does, it may have many
+	// environments to end, and has closeTimes as long.
 	closeTime  = time.Minute
 	closeTimes = 5
 	// requestTime is for one request. An engine itself gives a process twelve
@@ -105,7 +105,7 @@ func (e *environment) abandonLate(ctx context.Context) {
 			return
 		case <-time.After(e.limits.close):
 		}
-		asking, cancel := context.WithTimeout(ctx, e.limits.request)
+		asking, cancel := context.WithTimeout(ctx, e.limits.close)
 		_, err := e.engine.api.Ping(asking, client.PingOptions{})
 		cancel()
 		if err != nil && ctx.Err() == nil {

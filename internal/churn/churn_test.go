@@ -40,7 +40,7 @@ func TestZabbix(t *testing.T) {
 		}
 		p.Tables = append(p.Tables, profile.DataTable{Name: table.QName(), Churn: profile.DataChurn{Inserts: 30, Updates: 60, Deletes: 10}})
 	}
-	const operations = 6000
+	const operations = 4000
 	r := run(t, url, s, p, churn.Options{Seed: 7, Speed: 1e6, Operations: operations})
 	t.Logf("%+v", r)
 	if got := r.Inserts + r.Updates + r.Deletes; got < operations*9/10 {

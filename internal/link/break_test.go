@@ -34,7 +34,7 @@ func noLeaks(t *testing.T) {
 			left, still = working(), openFiles(t)
 			return left <= before && still <= open
 		}
-		for deadline := time.Now().Add(10 * time.Second); !ok(); {
+		for deadline := time.Now().Add(time.Minute); !ok(); {
 			if time.Now().After(deadline) {
 				t.Errorf("goroutines: %d before, %d after; descriptors: %d before, %d after\n%s", before, left, open, still, stacks())
 				return

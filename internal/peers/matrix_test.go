@@ -255,6 +255,7 @@ func (c cell) live(t *testing.T) {
 func (c cell) suffer(ctx context.Context, t *testing.T, operation func(context.Context) error) {
 	t.Helper()
 	id := c.under.fault.ID()
+	seen := c.under.dose != nothing && c.under.dose != unseen
 	dosed := func() bool {
 		d := c.over.dose(t, id)
 		return d.Connections > 0 && (c.under.dose == ofConnections || d.Bytes > 0)
@@ -266,7 +267,7 @@ func (c cell) suffer(ctx context.Context, t *testing.T, operation func(context.C
 	if c.under.want == changed && !c.peer.checked {
 		// A length that was changed has the other side wait for what does not
 		// come, as on a real network: a client needs a patience of its own.
-		for !dosed() && len(done) == 0 && ctx.Err() == nil {
+		for seen && !dosed() && len(done) == 0 && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
 		defer time.AfterFunc(time.Second, stop).Stop()
@@ -287,7 +288,7 @@ func (c cell) suffer(ctx context.Context, t *testing.T, operation func(context.C
 		t.Fatalf("it hangs: %v; %+v", err, c.over.dose(t, id))
 	}
 	c.check(t, err)
-	if c.under.dose != nothing && c.under.dose != unseen {
+	if seen {
 		eventually(t, "the fault has a dose", dosed)
 	}
 	c.over.set(t)

@@ -91,7 +91,7 @@ func run(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Run(); err != nil {
-		return nil, errors.Join(ctx.Err(), fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, talk.Bytes()))
+		return nil, errors.Join(ctx.Err(), fmt.Errorf("%s %s: %w\n%s", filepath.Base(cmd.Path), cmd.Args[1], err, talk.Bytes()))
 	}
 	return out.Bytes(), nil
 }

@@ -72,10 +72,15 @@ func (k FaultKind) Takes(parameter string) bool {
 	})
 }
 
-// Idle reports whether a valid fault changes nothing: a delay of no time. Toxiproxy's
-// clients make such a one and change it later; a person who writes one has left the
-// time out.
-func (f Fault) Idle() bool { return f.Kind == FaultDelay && f.Delay == 0 && f.Jitter == 0 }
+// ValidateWritten is Validate for a fault that a person has written, who has left the
+// time of a delay out where it has none. Toxiproxy's clients make such a one, and
+// change it later.
+func (f Fault) ValidateWritten() error {
+	if err := f.Validate(); err != nil || f.Kind != FaultDelay || f.Delay != 0 || f.Jitter != 0 {
+		return err
+	}
+	return &Error{Kind: Invalid, Msg: fmt.Sprintf("fault %s: it needs delay or jitter, or nothing would happen", f.ID()), Hint: "Say how long, as in delay=300ms."}
+}
 
 // Validate reports everything that is wrong with a fault, as one error of kind
 // Invalid, or nil.

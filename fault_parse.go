@@ -51,7 +51,7 @@ var faultWords = map[string]func(f *Fault, value string) error{
 //
 // A value with spaces stands in double quotes, as in Go. The names are those of
 // Fault's and Schedule's JSON; the match's are method, path, with (its header),
-// statement, command and key. The fault is validated, and is not idle.
+// statement, command and key. The fault is validated as one that a person has written.
 func ParseFault(line string) (Fault, error) {
 	words, err := splitWords(line)
 	if err != nil {
@@ -76,13 +76,7 @@ func ParseFault(line string) (Fault, error) {
 			Hint: `Write a kind and parameters, as in "delay delay=300ms probability=10%".`,
 		}
 	}
-	if err := f.Validate(); err != nil {
-		return f, err
-	}
-	if f.Idle() {
-		return f, &Error{Kind: Invalid, Msg: fmt.Sprintf("fault %s: it needs delay or jitter, or nothing would happen", f.ID()), Hint: "Say how long, as in delay=300ms."}
-	}
-	return f, nil
+	return f, f.ValidateWritten()
 }
 
 // SetParameter sets one parameter by the name and in the form that [ParseFault]

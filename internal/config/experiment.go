@@ -101,10 +101,7 @@ func (a Action) MakeFault() (rehearse.Fault, error) {
 			f.Schedule.For = a.Every / 2
 		}
 	}
-	if err := errors.Join(append(wrong, f.Validate())...); err != nil || !f.Idle() {
-		return f, err
-	}
-	return f, fmt.Errorf("fault %s: it needs delay or jitter, or nothing would happen", f.Kind)
+	return f, errors.Join(append(wrong, f.ValidateWritten())...)
 }
 
 // MakeDisruption is the disruption of an action that befalls services.

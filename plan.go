@@ -1,5 +1,10 @@
 package rehearse
 
+import (
+	"path"
+	"strings"
+)
+
 // Plan is what will be done: canonical, deterministic, printable. Two plans made
 // from the same files for the same leg are equal, byte for byte, in JSON.
 type Plan struct {
@@ -158,6 +163,16 @@ type Mount struct {
 	// Options are a tmpfs's in the short syntax, as mount(8) takes them, Size and
 	// Mode among them: "size=64m,mode=1777,noexec".
 	Options string `json:"options,omitempty"`
+}
+
+// VolumeAt is the volume in which a path of the service lies: of several the deepest.
+func (s Service) VolumeAt(at string) (volume Mount, ok bool) {
+	for _, w := range s.Mounts {
+		if w.Type == "volume" && strings.HasPrefix(path.Clean(at)+"/", path.Clean(w.Target)+"/") && len(w.Target) > len(volume.Target) {
+			volume, ok = w, true
+		}
+	}
+	return volume, ok
 }
 
 // Need is one line of depends_on.

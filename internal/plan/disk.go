@@ -2,9 +2,7 @@ package plan
 
 import (
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/rehearse-dev/rehearse"
 )
@@ -15,7 +13,7 @@ import (
 func (m *maker) fills(a rehearse.Action, line int) bool {
 	ok := true
 	for _, name := range a.Services {
-		sources, there := filled(m.services[name].Mounts, a.Disruption.Path)
+		sources, there := filled(m.services[name], a.Disruption.Path)
 		if len(sources) == 0 && m.in.Driver == "docker" {
 			ok = false
 			m.problem(line, fmt.Sprintf("%s has no volume%s to fill", name, at(a.Disruption.Path)), hintOfVolumes(there))
@@ -31,18 +29,15 @@ func (m *maker) fills(a rehearse.Action, line int) bool {
 
 // filled are the sources of the volumes that filling a path befalls, every one where
 // there is none, and where volumes are mounted.
-func filled(mounts []rehearse.Mount, at string) (sources, there []string) {
-	deepest := ""
-	for _, w := range mounts {
+func filled(s *rehearse.Service, path string) (sources, there []string) {
+	at, _ := s.VolumeAt(path)
+	for _, w := range s.Mounts {
 		if w.Type != "volume" {
 			continue
 		}
 		there = append(there, w.Target)
-		switch {
-		case at == "":
+		if path == "" || w.Target == at.Target {
 			sources = append(sources, w.Source)
-		case strings.HasPrefix(path.Clean(at)+"/", path.Clean(w.Target)+"/") && len(w.Target) > len(deepest):
-			sources, deepest = []string{w.Source}, w.Target
 		}
 	}
 	return sources, there

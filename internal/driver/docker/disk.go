@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
+	"slices"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
@@ -66,18 +66,17 @@ func (e *environment) awaitDisks(ctx context.Context, s *service) error {
 // fillDisk fills the volume that a service sees at a path, or gives it room again.
 // The empty path is its only volume with a file system of its own.
 func (e *environment) fillDisk(ctx context.Context, s *service, at string, full bool) error {
-	var found *rehearse.Mount
 	var there []string
-	for i, w := range s.spec.Mounts {
-		if w.Type != "volume" || !w.OwnDisk || s.data.covers(w.Target) {
-			continue
-		}
-		there = append(there, w.Target)
-		if at == "" || strings.HasPrefix(path.Clean(at)+"/", path.Clean(w.Target)+"/") && (found == nil || len(w.Target) > len(found.Target)) {
-			found = &s.spec.Mounts[i]
+	for _, w := range s.spec.Mounts {
+		if w.Type == "volume" && w.OwnDisk && !s.data.covers(w.Target) {
+			there = append(there, w.Target)
 		}
 	}
-	if found == nil || at == "" && len(there) > 1 {
+	if at == "" && len(there) == 1 {
+		at = there[0]
+	}
+	volume, _ := s.spec.VolumeAt(at)
+	if !slices.Contains(there, volume.Target) {
 		where := "and nowhere else"
 		if len(there) > 0 {
 			where = "only at " + strings.Join(there, ", ")
@@ -87,7 +86,7 @@ func (e *environment) fillDisk(ctx context.Context, s *service, at string, full 
 			Hint: "A volume has one if an experiment of rehearse.yaml fills it, unless it holds the data of a database with generated rows; say as path which is to be full.",
 		}
 	}
-	return e.remount(ctx, e.name("volume-"+found.Source), full)
+	return e.remount(ctx, e.name("volume-"+volume.Source), full)
 }
 
 // diskName is the container's that changes a volume's file system.

@@ -267,8 +267,8 @@ func (c cell) suffer(ctx context.Context, t *testing.T, operation func(context.C
 	if c.under.want == changed && !c.peer.checked {
 		// A length that was changed has the other side wait for what does not
 		// come, as on a real network: a client needs a patience of its own.
-		for seen && !dosed() && len(done) == 0 && ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
+		if seen {
+			eventually(t, "the fault touches the client, or it ends", func() bool { return dosed() || len(done) > 0 })
 		}
 		defer time.AfterFunc(time.Second, stop).Stop()
 	}

@@ -513,11 +513,12 @@ func (a *app) gcCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "gc",
 		Short: "Remove what dead environments have left",
-		Long: `Remove what was left by a rehearse that was killed: its processes, control groups
-and directories. What is there is asked of the host and compared with the
-journals, in both directions. Only what carries our label is touched, and nothing
-of a living environment, unless its lease is over: then it is asked to go. So do
-images of link containers that an older rehearse made more than an hour ago.`,
+		Long: `Remove what was left by a rehearse that was killed: its processes, containers,
+networks, volumes, control groups and directories. What is there is asked of the
+host and the engine and compared with the journals, in both directions. Only what
+carries our label is touched, and nothing of a living environment, unless its
+lease is over: then it is asked to go. Images of link containers go too, if
+another version of rehearse made them over an hour ago and no container has them.`,
 		Example: "  rehearse gc",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

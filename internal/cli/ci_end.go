@@ -113,7 +113,7 @@ func (a *app) endChange(ctx context.Context, job *forge.Job, args []string, pati
 	waiting, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()
 	for _, e := range ended {
-		awaitEnd(waiting, e)
+		_ = e.AwaitEnd(waiting) // what is not over by then is said by whoever looks for it
 	}
 	removed, err := a.Store().Collect(ctx, a.Drivers()...)
 	for _, r := range removed {
@@ -132,17 +132,4 @@ func (a *app) endChange(ctx context.Context, job *forge.Job, args []string, pati
 	}
 	a.reportMarked(posted, why)
 	return errors.Join(append(errs, err)...)
-}
-
-// awaitEnd waits until an environment's process has gone, or ctx has ended.
-func awaitEnd(ctx context.Context, e environment.Entry) {
-	beat := time.NewTicker(20 * time.Millisecond)
-	defer beat.Stop()
-	for e.StillAlive() {
-		select {
-		case <-beat.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

@@ -486,23 +486,17 @@ func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
 	if err != nil && isDir(e.Path) {
 		return err
 	}
-	for isDir(e.Path) {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(5 * time.Millisecond):
-		}
-		if !e.StillAlive() && isDir(e.Path) { // it was killed on its way
-			if _, err := a.Store().Collect(ctx, a.Drivers()...); err != nil {
-				return err
-			}
-			break
-		}
-		if time.Since(begun) > downTime {
-			return &rehearse.Error{
-				Kind: rehearse.Unavailable, Msg: fmt.Sprintf("%s has not gone after %v", e.ID, downTime),
-				Hint: fmt.Sprintf("Its process %d goes on, and may wait for services that do not end or an engine that does not answer. Once it has ended, rehearse gc removes what it has left.", e.PID),
-			}
+	waiting, cancel := context.WithTimeoutCause(ctx, downTime, &rehearse.Error{
+		Kind: rehearse.Unavailable, Msg: fmt.Sprintf("%s has not gone after %v", e.ID, downTime),
+		Hint: fmt.Sprintf("Its process %d goes on, and may wait for services that do not end or an engine that does not answer. Once it has ended, rehearse gc removes what it has left.", e.PID),
+	})
+	defer cancel()
+	if err := e.AwaitEnd(waiting); err != nil {
+		return err
+	}
+	if isDir(e.Path) { // it was killed on its way, or could not remove something
+		if _, err := a.Store().CollectOne(ctx, e.ID, a.Drivers()...); err != nil {
+			return err
 		}
 	}
 	_, err = fmt.Fprintf(a.stderr, "%s is down after %v\n", e.ID, rehearse.Round(time.Since(begun)))

@@ -142,8 +142,12 @@ func (s *Store) Create(m Meta) (*Record, error) {
 	}
 }
 
-// unbornPrefix begins the name of a directory that is not an entry yet.
-const unbornPrefix = ".new-"
+// What begins the name of a directory that is not an entry yet, or not any more. No
+// environment's ID begins with a dot.
+const (
+	unbornPrefix = ".new-"
+	gonePrefix   = ".gone-"
+)
 
 func newID(base string) rehearse.EnvironmentID {
 	const letters = "0123456789abcdefghjkmnpqrstvwxyz" // without those that look like others
@@ -246,6 +250,35 @@ func (e Entry) StillAlive() bool {
 	return err == nil
 }
 
+// AwaitEnd waits until the environment's process has let it go, having removed the
+// entry, or has died. The kernel tells of it: nobody asks again and again.
+func (e Entry) AwaitEnd(ctx context.Context) error {
+	f, err := os.OpenFile(filepath.Join(e.Path, lockName), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it is gone
+	}
+	if err != nil {
+		return fmt.Errorf("wait for the environment's end: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { // as long as the environment's process, or as ours
+		defer f.Close()
+		for {
+			err := unix.Flock(int(f.Fd()), unix.LOCK_EX)
+			if !errors.Is(err, unix.EINTR) {
+				ended <- err
+				return
+			}
+		}
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // entry is one line of the journal.
 type entry struct {
 	Intent  bool           `json:"intent"` // before, as against after
@@ -305,13 +338,18 @@ func (r *Record) Close() error {
 	return errors.Join(err, r.lock.Close()) // last: until then the directory is ours
 }
 
-// remove removes an entry whose lock the caller holds. The lock file goes last:
-// what is left when we are killed in between is seen to be dead.
+// remove removes an entry whose lock the caller holds. The lock file goes last: what is
+// left when we are killed in between is seen to be dead. And it goes together with the
+// entry: to see a directory without its lock is not to see a dead environment.
 func remove(path string) error {
 	if err := empty(path, lockName); err != nil {
 		return err
 	}
-	return os.RemoveAll(path)
+	gone := filepath.Join(filepath.Dir(path), gonePrefix+filepath.Base(path))
+	if err := os.Rename(path, gone); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(gone)
 }
 
 // empty removes all of a directory but some files. That it is not there is no error.
@@ -352,7 +390,7 @@ func (s *Store) List() ([]Entry, error) {
 	}
 	var out []Entry
 	for _, d := range dirs {
-		if !d.IsDir() || strings.HasPrefix(d.Name(), unbornPrefix) {
+		if !d.IsDir() || strings.HasPrefix(d.Name(), ".") {
 			continue
 		}
 		e := Entry{Path: filepath.Join(s.Root, d.Name())}
@@ -398,6 +436,16 @@ func tryLock(path string) (unlock func(), free bool) {
 // their directories. It returns what it removed, a line for each, without the
 // records of environments of which nothing else was left.
 func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed []string, err error) {
+	return s.collect(ctx, drivers, func(rehearse.EnvironmentID) bool { return true })
+}
+
+// CollectOne is Collect for one environment: of others it neither removes anything
+// nor says that it could not.
+func (s *Store) CollectOne(ctx context.Context, id rehearse.EnvironmentID, drivers ...driver.Driver) (removed []string, err error) {
+	return s.collect(ctx, drivers, func(of rehearse.EnvironmentID) bool { return of == id })
+}
+
+func (s *Store) collect(ctx context.Context, drivers []driver.Driver, wanted func(rehearse.EnvironmentID) bool) (removed []string, err error) {
 	entries, err := s.List()
 	if err != nil {
 		return nil, err
@@ -418,6 +466,9 @@ func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed 
 		}
 		asked[d.Name()] = true
 		for _, r := range found {
+			if !wanted(r.Environment) {
+				continue
+			}
 			left[r.Environment] = true
 			if live, known := alive[r.Environment]; live || !known && s.justMade(r.Environment) {
 				continue
@@ -430,7 +481,7 @@ func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed 
 		}
 	}
 	for _, e := range entries {
-		if e.Alive {
+		if e.Alive || !wanted(e.ID) {
 			continue
 		}
 		unlock, free := tryLock(e.Path)
@@ -444,7 +495,7 @@ func (s *Store) Collect(ctx context.Context, drivers ...driver.Driver) (removed 
 		}
 		unlock()
 	}
-	problems = append(problems, s.collectUnborn())
+	problems = append(problems, s.collectHalves())
 	return removed, errors.Join(problems...)
 }
 
@@ -478,21 +529,22 @@ func distinct(errs []error) []error {
 	})
 }
 
-// collectUnborn removes the directories of processes that died while they made
-// an entry, which takes far less than the two seconds that they are given.
-func (s *Store) collectUnborn() error {
-	dirs, err := filepath.Glob(filepath.Join(s.Root, unbornPrefix+"*"))
-	if err != nil {
-		return err
-	}
+// collectHalves removes the directories of processes that died while they removed an
+// entry, or made one, which takes far less than the two seconds that they are given.
+func (s *Store) collectHalves() error {
 	var problems []error
-	for _, dir := range dirs {
-		if st, err := os.Stat(dir); err != nil || s.now().Sub(st.ModTime()) < 2*time.Second {
-			continue
-		}
-		if unlock, free := tryLock(dir); free {
-			problems = append(problems, os.RemoveAll(dir))
-			unlock()
+	for _, prefix := range []string{unbornPrefix, gonePrefix} {
+		dirs, err := filepath.Glob(filepath.Join(s.Root, prefix+"*"))
+		problems = append(problems, err)
+		for _, dir := range dirs {
+			st, err := os.Stat(dir)
+			if err != nil || prefix == unbornPrefix && s.now().Sub(st.ModTime()) < 2*time.Second {
+				continue
+			}
+			if unlock, free := tryLock(dir); free {
+				problems = append(problems, os.RemoveAll(dir))
+				unlock()
+			}
 		}
 	}
 	return errors.Join(problems...)

@@ -293,11 +293,11 @@ func TestCollectTriesAgain(t *testing.T) {
 	storeIsEmpty(t, s)
 }
 
-// TestUnborn has processes that died while they made an entry, long ago and just
-// now; the second may as well be alive.
-func TestUnborn(t *testing.T) {
+// TestHalves has processes that died while they made an entry, long ago and just
+// now, of which the second may as well be alive, and one that died while it removed one.
+func TestHalves(t *testing.T) {
 	s := newStore(t)
-	for _, name := range []string{".new-old", ".new-young"} {
+	for _, name := range []string{".new-old", ".new-young", ".gone-young"} {
 		if err := os.MkdirAll(filepath.Join(s.Root, name, "place"), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -316,6 +316,60 @@ func TestUnborn(t *testing.T) {
 	if err != nil || len(files) != 1 || files[0].Name() != ".new-young" {
 		t.Errorf("there is left %v (%v), want .new-young", files, err)
 	}
+}
+
+func TestCollectOne(t *testing.T) {
+	s := newStore(t)
+	for _, id := range []string{"shop-dead1", "shop-dead2"} {
+		dead(t, s, id, `{"driver":"host"}`, journalLine(t, true, true, remnant(id, "container", "web")))
+	}
+	other := remnant("shop-dead2", "process", "2@2")
+	d := &hostDriver{name: "host", found: []driver.Remnant{remnant("shop-dead1", "process", "1@1"), other}}
+	removed, err := s.CollectOne(t.Context(), "shop-dead1", d)
+	if diff := cmp.Diff([]string{"process 1@1 of shop-dead1", "environment shop-dead1"}, removed); err != nil || diff != "" {
+		t.Errorf("CollectOne (-want +got): %s (%v)", diff, err)
+	}
+	if diff := cmp.Diff([]driver.Remnant{other}, d.found); diff != "" {
+		t.Errorf("there is left (-want +got):\n%s", diff)
+	}
+	entries, err := s.List()
+	if err != nil || len(entries) != 1 || entries[0].ID != "shop-dead2" {
+		t.Errorf("the store has %v (%v), want shop-dead2 alone", entries, err)
+	}
+}
+
+// TestAwaitEnd waits for the end of an environment, and sees it neither before it has
+// come nor, half removed, as that of a killed one.
+func TestAwaitEnd(t *testing.T) {
+	s := newStore(t)
+	var all sync.WaitGroup
+	for range 20 {
+		record, err := s.Create(environment.Meta{Project: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := environment.Entry{Meta: record.Meta, Path: filepath.Join(s.Root, string(record.ID)), Alive: true}
+		impatient, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := e.AwaitEnd(impatient); !errors.Is(err, context.Canceled) {
+			t.Errorf("of one that lives: %v, want %v", err, context.Canceled)
+		}
+		all.Go(func() {
+			if err := e.AwaitEnd(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(e.Path); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("it has ended, and its directory is there (%v)", err)
+			}
+		})
+		all.Go(func() {
+			if err := record.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	storeIsEmpty(t, s)
 }
 
 // TestCollectorsAndCreators has environments come and go, and many of them dead,

@@ -77,8 +77,8 @@ func goneRow(name string, got samples[taken]) row {
 	return r
 }
 
-// environments is how many stand at once.
-const environments = 10
+// ten is how many of docgen stand at once.
+const ten = 10
 
 // measureTen starts as many environments at once, and when the last is ready takes
 // all down at once.
@@ -94,8 +94,8 @@ func measureTen(ctx context.Context, b *bench) ([]row, error) {
 }
 
 func (b *bench) tenRehearse(ctx context.Context) (taken, error) {
-	var ids [environments]string
-	return atOnce(environments, func(i int) (err error) {
+	var ids [ten]string
+	return atOnce(ten, func(i int) (err error) {
 		ids[i], err = b.rehearseUp(ctx, b.cache, patient)
 		return err
 	}, func() {}, func(i int) error {
@@ -107,11 +107,11 @@ func (b *bench) tenRehearse(ctx context.Context) (taken, error) {
 }
 
 func (b *bench) tenCompose(ctx context.Context) (taken, error) {
-	var names [environments]string
+	var names [ten]string
 	for i := range names {
 		names[i] = b.nextProject()
 	}
-	return atOnce(environments,
+	return atOnce(ten,
 		func(i int) error { return b.composeUp(ctx, names[i], patient) }, func() {},
 		func(i int) error { return b.composeDown(ctx, names[i], patient) })
 }

@@ -84,7 +84,9 @@ func TestDemo(t *testing.T) {
 // build builds rehearse.
 func build(t *testing.T, root, binary string) {
 	t.Helper()
-	if out, err := exec.Command("go", "build", "-o", binary, root+"/cmd/rehearse").CombinedOutput(); err != nil {
+	cmd := exec.Command("go", "build", "-o", binary, root+"/cmd/rehearse")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 }

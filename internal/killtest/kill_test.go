@@ -47,6 +47,7 @@ func run(m *testing.M) int {
 	built.binary, built.cache = filepath.Join(dir, "rehearse"), filepath.Join(dir, "cache")
 	if err == nil {
 		build := exec.Command("go", "build", "-o", built.binary, "../../cmd/rehearse")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		build.Stdout, build.Stderr = os.Stderr, os.Stderr
 		err = build.Run()
 	}

@@ -28,7 +28,7 @@ var built string
 var rehearse = sync.OnceValues(func() (string, error) {
 	program := filepath.Join(built, "rehearse")
 	build := exec.Command("go", "build", "-o", program, "./cmd/rehearse")
-	build.Dir = filepath.Join("..", "..", "..")
+	build.Dir, build.Env = filepath.Join("..", "..", ".."), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build rehearse: %w\n%s", err, out)
 	}

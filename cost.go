@@ -14,6 +14,9 @@ type Spent struct {
 	// Own is the processor's time that rehearse itself took meanwhile: links, load,
 	// telemetry. It is 0 where several environments share a process.
 	Own Duration `json:"own,omitempty"`
+	// AtLeast says that a service could not be asked to the end, as when the engine
+	// has gone: what it took from then on is not in here.
+	AtLeast bool `json:"atLeast,omitempty"`
 }
 
 // ServiceSpent is what one service took, over all its starts.
@@ -51,6 +54,7 @@ func (s Spent) GiBHours() float64 { return s.Memory() / (1 << 30) / 3600 }
 func (s Spent) Plus(o Spent) Spent {
 	s.Elapsed += o.Elapsed
 	s.Own += o.Own
+	s.AtLeast = s.AtLeast || o.AtLeast
 	s.Services = append(append([]ServiceSpent{}, s.Services...), o.Services...)
 	return s
 }
@@ -60,6 +64,7 @@ func (s Spent) Plus(o Spent) Spent {
 func (s Spent) Then(o Spent) Spent {
 	s.Elapsed += o.Elapsed
 	s.Own += o.Own
+	s.AtLeast = s.AtLeast || o.AtLeast
 	s.Services = append([]ServiceSpent{}, s.Services...)
 	for _, x := range o.Services {
 		i := slices.IndexFunc(s.Services, func(y ServiceSpent) bool { return y.Service == x.Service })
@@ -136,12 +141,17 @@ func (r Report) Spent() (s Spent, p Prices, ok bool) {
 	return s, p, ok
 }
 
-// String is "12.4s of CPU, 0.031 GiB·h, 41s"; of little memory, it is GiB·s.
+// String is "12.4s of CPU, 0.031 GiB·h, 41s"; of little memory, it is GiB·s. It begins
+// with "at least" where not everything is known.
 func (s Spent) String() string {
 	const little = 0.001
 	memory, unit := s.GiBHours(), "GiB·h"
 	if memory < little {
 		memory, unit = memory*3600, "GiB·s"
 	}
-	return fmt.Sprintf("%v of CPU, %.3g %s, %v", Round(s.CPU()), memory, unit, Round(time.Duration(s.Elapsed)))
+	text := ""
+	if s.AtLeast {
+		text = "at least "
+	}
+	return text + fmt.Sprintf("%v of CPU, %.3g %s, %v", Round(s.CPU()), memory, unit, Round(time.Duration(s.Elapsed)))
 }

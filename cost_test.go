@@ -22,6 +22,12 @@ func TestCost(t *testing.T) {
 	if got, want := s.String(), "2h0m0s of CPU, 3 GiB·h, 30m0s"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	part := rehearse.Spent{AtLeast: true}
+	for _, got := range []rehearse.Spent{s.Plus(part), part.Then(s)} {
+		if got, want := got.String(), "at least 2h0m0s of CPU, 3 GiB·h, 30m0s"; got != want {
+			t.Errorf("with what is not wholly known: %q, want %q", got, want)
+		}
+	}
 	if got := p.Cost(s.Plus(s)); got < 2*p.Cost(s)-1e-9 || got > 2*p.Cost(s)+1e-9 {
 		t.Errorf("twice of it costs %v, once %v", got, p.Cost(s))
 	}

@@ -165,6 +165,7 @@ func (e *Environment) watchKeeper(life context.Context) {
 	}
 	select {
 	case why := <-k.Lost():
+		e.meter.miss()
 		for _, name := range e.order {
 			e.services[name].enter(rehearse.ServiceEvent{State: rehearse.Stopped, Lost: true, Detail: why.Error()})
 		}

@@ -20,6 +20,7 @@ type meter struct {
 
 	mu       sync.Mutex
 	services map[rehearse.ServiceName]*metered
+	unseen   bool // something could not be looked at
 }
 
 // metered is what has been seen of one service.
@@ -53,16 +54,38 @@ func (m *meter) note(name rehearse.ServiceName, at time.Time, u driver.Usage) {
 	s.at, s.last = at, u
 }
 
-// look has a look at every service.
+// miss notes that a service could not be looked at.
+func (m *meter) miss() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unseen = true
+}
+
+// look has a look at every service, at all at once: some drivers take a second to say
+// what one uses.
 func (e *Environment) look(ctx context.Context) {
-	for _, st := range e.Status(ctx) {
-		if ctx.Err() != nil {
-			return
+	var looking sync.WaitGroup
+	for _, s := range e.services {
+		if !s.runs() {
+			continue
 		}
-		if st.State == rehearse.Starting || st.State == rehearse.Ready {
-			e.meter.note(st.Service, time.Now(), st.Usage)
-		}
+		looking.Go(func() {
+			u, err := e.inner.Usage(ctx, s.spec.Name)
+			switch {
+			case err == nil:
+				e.meter.note(s.spec.Name, time.Now(), u)
+			case ctx.Err() == nil && s.runs(): // it has not just ended
+				e.meter.miss()
+			}
+		})
 	}
+	looking.Wait()
+}
+
+// runs says that a service is there to be looked at.
+func (s *service) runs() bool {
+	state := s.status().State
+	return state == rehearse.Starting || state == rehearse.Ready
 }
 
 // meterUntil looks at every service now and then.
@@ -85,7 +108,7 @@ func (e *Environment) Spent(ctx context.Context) rehearse.Spent {
 	e.look(ctx)
 	e.meter.mu.Lock()
 	defer e.meter.mu.Unlock()
-	s := rehearse.Spent{Elapsed: rehearse.Duration(time.Since(e.meter.began)), Services: []rehearse.ServiceSpent{}}
+	s := rehearse.Spent{Elapsed: rehearse.Duration(time.Since(e.meter.began)), Services: []rehearse.ServiceSpent{}, AtLeast: e.meter.unseen}
 	for _, name := range e.order {
 		if m := e.meter.services[name]; m != nil {
 			s.Services = append(s.Services, m.spent)

@@ -251,6 +251,11 @@ func (e *environment) Usage(ctx context.Context, name rehearse.ServiceName) (dri
 	if err != nil {
 		return driver.Usage{}, err
 	}
+	if f := e.driver.Options.FailUsage; f != nil {
+		if err := f(name); err != nil {
+			return driver.Usage{}, err
+		}
+	}
 	e.mu.Lock()
 	p := s.process
 	e.mu.Unlock()

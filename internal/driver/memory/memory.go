@@ -46,6 +46,8 @@ type Options struct {
 	FailPrepare func(service rehearse.ServiceName) error
 	// FailStart is called before the service's program is.
 	FailStart func(service rehearse.ServiceName) error
+	// FailUsage is called before it is told what the service uses.
+	FailUsage func(service rehearse.ServiceName) error
 	// FailClose is called after everything in the environment has ended. With
 	// an error the environment stays in the driver's list until Close or
 	// Remove succeeds.

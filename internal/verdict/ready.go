@@ -79,7 +79,7 @@ func judgeReady(plan *rehearse.Plan, ev *rehearse.Evidence) rehearse.Finding {
 	switch {
 	case len(details) > 0:
 		f.Outcome = rehearse.Fail
-		f.Detail = strings.Join(details, " ")
+		f.Detail = strings.Join(details, between)
 		f.Hint = hint
 	case len(absent) > 0:
 		f.Outcome = rehearse.Unverified
@@ -110,7 +110,7 @@ func judgeStayedUp(ev *rehearse.Evidence, ready rehearse.Finding) rehearse.Findi
 	case fell > 0:
 		f.Outcome = rehearse.Fail
 		f.Got = count(fell, "service") + " failed"
-		f.Detail = strings.Join(details, " ")
+		f.Detail = strings.Join(details, between)
 	case ready.Outcome != rehearse.Pass:
 		f.Outcome = rehearse.Unverified
 		f.Got = "was not up"
@@ -120,6 +120,10 @@ func judgeStayedUp(ev *rehearse.Evidence, ready rehearse.Finding) rehearse.Findi
 	}
 	return f
 }
+
+// between stands between what is told of one service, which may end with lines of its
+// log, and of the next.
+const between = " · "
 
 // failure tells how a service failed, with its last words.
 func failure(e rehearse.ServiceEvent, how string) string {

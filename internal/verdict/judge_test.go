@@ -154,7 +154,7 @@ func TestFindings(t *testing.T) {
 				{Service: "kv", State: rehearse.Failed, ExitCode: code(2)},
 			}
 			s.end.Error = "db is not ready"
-		}, "ready", rehearse.Fail, "0 of 3 services", "Its last lines: FATAL: no · Service kv did not become ready (exit code 2).", rehearse.Fail},
+		}, "ready", rehearse.Fail, "0 of 4 services", "Its last lines: FATAL: no · Service kv did not become ready (exit code 2).", rehearse.Fail},
 		{"service failed, then came back", func(s *scene) {
 			s.services = slices.Insert(s.services, 0, rehearse.ServiceEvent{Service: "db", State: rehearse.Failed})
 		}, "ready", rehearse.Pass, "3 of 3 services", "", rehearse.Pass},

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/moby/moby/client"
 
+	"github.com/rehearse-dev/rehearse/internal/contest"
 	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
@@ -104,7 +104,7 @@ func newCheck(values []float64, of string, g figures.Goal) check {
 }
 
 func newReport(ctx context.Context, b *bench) (*report, error) {
-	r := &report{Rounds: b.rounds, Machine: fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())}
+	r := &report{Rounds: b.rounds, Machine: contest.Machine()}
 	version, err := b.engine.Client().ServerVersion(ctx, client.ServerVersionOptions{})
 	if err != nil {
 		return nil, err

@@ -125,10 +125,10 @@ func (c *contestant) transfer(conns int, size int64, push bool) (transfer, error
 
 // used is the processor time of the contestant's process, if it has one.
 func (c *contestant) used() (time.Duration, error) {
-	if c.process == nil {
+	if c.Process == nil {
 		return 0, nil
 	}
-	return c.cpu()
+	return c.CPU()
 }
 
 var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}

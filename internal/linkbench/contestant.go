@@ -7,6 +7,8 @@ import (
 	"net"
 	"path/filepath"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/contest"
 )
 
 // kind is what is measured.
@@ -29,18 +31,18 @@ const (
 type contestant struct {
 	kind kind
 	to   targets
-	*process
+	*contest.Process
 	*api
 }
 
 // startPeer starts the upstream of all that is measured.
-func (b *bench) startPeer(ctx context.Context) (*process, error) {
-	p, err := startProcess(ctx, nil, b.self, "peer")
+func (b *bench) startPeer(ctx context.Context) (*contest.Process, error) {
+	p, err := contest.Start(ctx, nil, b.self, "peer")
 	if err != nil {
 		return nil, err
 	}
-	if err := p.greeting(&b.upstream); err != nil {
-		p.stop()
+	if err := p.Greeting(&b.upstream); err != nil {
+		p.Stop()
 		return nil, err
 	}
 	return p, nil
@@ -77,16 +79,16 @@ func (b *bench) startOne(ctx context.Context, k kind) (*contestant, error) {
 			b.profiles++
 			args = append(args, "-profile="+filepath.Join(b.profile, fmt.Sprintf("%02d-%s.pprof", b.profiles, k)))
 		}
-		p, err := startProcess(ctx, nil, b.self, args...)
+		p, err := contest.Start(ctx, nil, b.self, args...)
 		if err != nil {
 			return nil, err
 		}
 		var address string
-		if err := p.greeting(&address); err != nil {
-			p.stop()
+		if err := p.Greeting(&address); err != nil {
+			p.Stop()
 			return nil, err
 		}
-		c.process, c.api = p, newAPI(address)
+		c.Process, c.api = p, newAPI(address)
 		return c, nil
 	default:
 		return c, b.startToxiproxy(ctx, c)
@@ -110,12 +112,12 @@ func (b *bench) startToxiproxy(ctx context.Context, c *contestant) error {
 	if c.kind == quiet {
 		env = []string{"LOG_LEVEL=error"}
 	}
-	p, err := startProcess(ctx, env, b.toxiproxy, "-host", "127.0.0.1", "-port", port)
+	p, err := contest.Start(ctx, env, b.toxiproxy, "-host", "127.0.0.1", "-port", port)
 	if err != nil {
 		return err
 	}
-	go p.discard()
-	c.process, c.api = p, newAPI(address)
+	go p.Discard()
+	c.Process, c.api = p, newAPI(address)
 	for range 100 {
 		if err = c.call(ctx, "GET", "/version", nil, nil); err == nil {
 			return nil
@@ -129,9 +131,9 @@ func (b *bench) startToxiproxy(ctx context.Context, c *contestant) error {
 }
 
 func (c *contestant) stop() {
-	if c.process != nil {
+	if c.Process != nil {
 		c.api.close()
-		c.process.stop()
+		c.Process.Stop()
 	}
 }
 

@@ -33,7 +33,7 @@ func TestContestants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer peer.stop()
+	defer peer.Stop()
 	all, stop, err := b.startOpen(ctx, direct, plain, watched, copied)
 	if err != nil {
 		t.Fatal(err)
@@ -91,8 +91,8 @@ func TestProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer peer.stop()
-	before, err := peer.descriptors()
+	defer peer.Stop()
+	before, err := peer.Descriptors()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,17 +101,17 @@ func TestProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := peer.descriptors()
+	after, err := peer.Descriptors()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if after-before != 10 {
 		t.Errorf("10 connections are %v descriptors", after-before)
 	}
-	if rss, err := peer.rss(); err != nil || rss < 1<<20 {
+	if rss, err := peer.Resident(); err != nil || rss < 1<<20 {
 		t.Errorf("the peer's memory is %v bytes, %v", rss, err)
 	}
-	if _, err := peer.cpu(); err != nil {
+	if _, err := peer.CPU(); err != nil {
 		t.Error(err)
 	}
 }

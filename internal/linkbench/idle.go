@@ -49,11 +49,11 @@ func (b *bench) idle(ctx context.Context, k kind, conns int) (idleness, error) {
 	}
 	defer stop()
 	c := all[0]
-	memoryBefore, err := c.rss()
+	memoryBefore, err := c.Resident()
 	if err != nil {
 		return idleness{}, err
 	}
-	filesBefore, err := c.descriptors()
+	filesBefore, err := c.Descriptors()
 	if err != nil {
 		return idleness{}, err
 	}
@@ -64,20 +64,20 @@ func (b *bench) idle(ctx context.Context, k kind, conns int) (idleness, error) {
 	}
 	// What was under way settles.
 	pause(ctx, 500*time.Millisecond)
-	memory, err := c.rss()
+	memory, err := c.Resident()
 	if err != nil {
 		return idleness{}, err
 	}
-	files, err := c.descriptors()
+	files, err := c.Descriptors()
 	if err != nil {
 		return idleness{}, err
 	}
-	cpuBefore, err := c.cpu()
+	cpuBefore, err := c.CPU()
 	if err != nil {
 		return idleness{}, err
 	}
 	pause(ctx, time.Second)
-	cpu, err := c.cpu()
+	cpu, err := c.CPU()
 	return idleness{
 		memory:      (memory - memoryBefore) / 1024 / float64(conns),
 		descriptors: (files - filesBefore) / float64(conns),

@@ -47,7 +47,7 @@ func (b *bench) fleet(ctx context.Context, k kind, links int) (fleet, error) {
 	}
 	defer stop()
 	c := all[0]
-	memoryBefore, err := c.rss()
+	memoryBefore, err := c.Resident()
 	if err != nil {
 		return fleet{}, err
 	}
@@ -58,7 +58,7 @@ func (b *bench) fleet(ctx context.Context, k kind, links int) (fleet, error) {
 		}
 	}
 	f := fleet{create: float64(time.Since(start).Milliseconds())}
-	memory, err := c.rss()
+	memory, err := c.Resident()
 	if err != nil {
 		return fleet{}, err
 	}

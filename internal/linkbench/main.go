@@ -32,6 +32,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rehearse-dev/rehearse/internal/contest"
 	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
@@ -101,12 +102,12 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 // measure fills a report with the cases that were chosen, and says which one it
 // has come to.
 func (b *bench) measure(ctx context.Context, chosen *regexp.Regexp, r *report, progress io.Writer) error {
-	started, before := time.Now(), readAccount()
+	started, before := time.Now(), contest.ReadAccount()
 	peer, err := b.startPeer(ctx)
 	if err != nil {
 		return err
 	}
-	defer peer.stop()
+	defer peer.Stop()
 	for _, c := range cases {
 		if !chosen.MatchString(c.name) {
 			continue
@@ -121,8 +122,8 @@ func (b *bench) measure(ctx context.Context, chosen *regexp.Regexp, r *report, p
 			r.Failed = append(r.Failed, figures.Failure{Case: c.name, Why: err.Error()})
 		}
 	}
-	peer.stop() // its time counts once it has ended
-	r.Seconds, r.Others = time.Since(started).Seconds(), readAccount().others(before)
+	peer.Stop() // its time counts once it has ended
+	r.Seconds, r.Others = time.Since(started).Seconds(), contest.ReadAccount().Others(before)
 	return nil
 }
 

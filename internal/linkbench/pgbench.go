@@ -88,7 +88,7 @@ func (p *postgres) measure(ctx context.Context, c *contestant, clients, port str
 		t.rate, _, err = p.transactions(ctx, clients, port)
 		return t, err
 	}
-	before, err := c.cpu()
+	before, err := c.CPU()
 	if err != nil {
 		return t, err
 	}
@@ -96,7 +96,7 @@ func (p *postgres) measure(ctx context.Context, c *contestant, clients, port str
 	if t.rate, count, err = p.transactions(ctx, clients, port); err != nil {
 		return t, err
 	}
-	after, err := c.cpu()
+	after, err := c.CPU()
 	t.cpu = micros(after-before) / count
 	return t, err
 }

@@ -4,9 +4,9 @@ import (
 	"debug/buildinfo"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 
+	"github.com/rehearse-dev/rehearse/internal/contest"
 	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
@@ -50,7 +50,7 @@ func newReport(toxiproxy string) (*report, error) {
 		return nil, fmt.Errorf("find Toxiproxy's server: %w", err)
 	}
 	return &report{
-		Machine:   fmt.Sprintf("%d processors, %s/%s, kernel %s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, line("/proc/sys/kernel/osrelease"), runtime.Version()),
+		Machine:   contest.Machine(),
 		Toxiproxy: info.Main.Version,
 	}, nil
 }

@@ -9,12 +9,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"runtime/pprof"
 	"sync"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/contest"
 	"github.com/rehearse-dev/rehearse/internal/link"
 	"github.com/rehearse-dev/rehearse/internal/spans"
 	"github.com/rehearse-dev/rehearse/internal/telemetry"
@@ -23,7 +22,7 @@ import (
 // runServe runs links until its standard input ends. It answers as much of
 // Toxiproxy's API as the benchmark asks for, and nothing stands between that
 // and the link.
-func runServe(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
+func runServe(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
@@ -33,17 +32,11 @@ func runServe(ctx context.Context, args []string, stdin io.Reader, stdout io.Wri
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *profile != "" {
-		f, err := os.Create(*profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+	stop, err := contest.Profile(*profile)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -127,10 +127,11 @@ var house = []room{
 
 	// Only tests and measurements.
 	{pkg: "internal/figures"},
+	{pkg: "internal/contest"},
 	{pkg: "internal/lint"},
 	{pkg: "internal/bench"},
-	{pkg: "internal/linkbench", imports: in("figures link spans telemetry")},
-	{pkg: "internal/telemetrybench", imports: in("figures otlp telemetry")},
+	{pkg: "internal/linkbench", imports: in("contest figures link spans telemetry")},
+	{pkg: "internal/telemetrybench", imports: in("contest figures otlp telemetry")},
 	{pkg: "internal/dockerbench"},
 	{pkg: "internal/zoo", imports: in("figures")},
 	{pkg: "internal/killtest"},

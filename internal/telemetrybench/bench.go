@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/rehearse-dev/rehearse/internal/contest"
 )
 
 // kind is what is measured.
@@ -72,7 +74,7 @@ func (b *bench) measure(ctx context.Context, progress io.Writer) (*report, error
 	}
 	r.SpanBytes = len(b.prepared[0][0].bytes) / spansOfRequest
 	kinds := r.kinds()
-	started, before := time.Now(), readAccount()
+	started, before := time.Now(), contest.ReadAccount()
 	for _, protocol := range []string{"OTLP/gRPC", "OTLP/HTTP"} {
 		got := samples{}
 		for round := range b.rounds {
@@ -88,7 +90,7 @@ func (b *bench) measure(ctx context.Context, progress io.Writer) (*report, error
 		}
 		r.Rows = append(r.Rows, rows(protocol, got)...)
 	}
-	r.Seconds, r.Others = time.Since(started).Seconds(), readAccount().others(before)
+	r.Seconds, r.Others = time.Since(started).Seconds(), contest.ReadAccount().Others(before)
 	return r, nil
 }
 
@@ -99,7 +101,7 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	if err != nil {
 		return s, err
 	}
-	defer p.stop()
+	defer p.Stop()
 	var clients []*client
 	for i := range connections {
 		clients = append(clients, newClient(address, grpc, b.prepared[i]))
@@ -115,7 +117,7 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	if !pause(ctx, settle) {
 		return s, ctx.Err()
 	}
-	if s.idle, err = p.rss(); err != nil {
+	if s.idle, err = p.Resident(); err != nil {
 		return s, err
 	}
 
@@ -124,7 +126,7 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	if _, err := saturate(ctx, clients, 0, warm); err != nil {
 		return s, err
 	}
-	before, err := p.cpu()
+	before, err := p.CPU()
 	if err != nil {
 		return s, err
 	}
@@ -132,7 +134,7 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	if err != nil {
 		return s, err
 	}
-	after, err := p.cpu()
+	after, err := p.CPU()
 	if err != nil {
 		return s, err
 	}
@@ -148,24 +150,24 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	}
 	slices.Sort(waits)
 	s.p99 = waits[len(waits)*99/100]
-	if s.loaded, err = p.rss(); err != nil {
+	if s.loaded, err = p.Resident(); err != nil {
 		return s, err
 	}
 	requests := warm + b.requests + paced
 	s.sent = int64(requests) * spansOfRequest
 	switch k {
 	case forget:
-		return s, p.end()
+		return s, p.End()
 	case nop, debug:
 		return s, nil
 	case jaeger:
 		s.held.Spans = s.sent
 		return s, b.jaegerHolds(ctx, query, requests)
 	}
-	if _, err := fmt.Fprintln(p.stdin); err != nil {
+	if _, err := fmt.Fprintln(p.Stdin); err != nil {
 		return s, err
 	}
-	line, err := p.stdout.ReadBytes('\n')
+	line, err := p.Stdout.ReadBytes('\n')
 	if err != nil {
 		return s, err
 	}
@@ -175,11 +177,11 @@ func (b *bench) one(ctx context.Context, k kind, grpc bool) (s sample, err error
 	if s.held.Spans != s.sent || s.held.Lost != 0 || int64(s.held.Queryable) != s.sent {
 		return s, fmt.Errorf("%d spans were sent: %d came, %d are lost, and %d can be found", s.sent, s.held.Spans, s.held.Lost, s.held.Queryable)
 	}
-	return s, p.end()
+	return s, p.End()
 }
 
 // start starts a contestant, on an address to send to and, of Jaeger, one to ask at.
-func (b *bench) start(ctx context.Context, k kind, grpc bool) (p *process, address, query string, err error) {
+func (b *bench) start(ctx context.Context, k kind, grpc bool) (p *contest.Process, address, query string, err error) {
 	b.started++
 	if address, query, err = free(); err != nil {
 		return nil, "", "", err
@@ -190,7 +192,7 @@ func (b *bench) start(ctx context.Context, k kind, grpc bool) (p *process, addre
 		if b.profile != "" {
 			args = append(args, "-profile", filepath.Join(b.profile, fmt.Sprintf("%03d-%s.pprof", b.started, k)))
 		}
-		p, err = startProcess(ctx, b.self, args...)
+		p, err = contest.Start(ctx, nil, b.self, args...)
 		return p, address, "", err
 	}
 	protocol := "http"
@@ -209,7 +211,7 @@ func (b *bench) start(ctx context.Context, k kind, grpc bool) (p *process, addre
 	if err := os.WriteFile(name+".yaml", []byte(config), 0o600); err != nil {
 		return nil, "", "", err
 	}
-	p, err = startProcess(ctx, program, "--config", "file:"+name+".yaml")
+	p, err = contest.Start(ctx, nil, program, "--config", "file:"+name+".yaml")
 	return p, address, query, err
 }
 

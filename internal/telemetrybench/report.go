@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/rehearse-dev/rehearse/internal/contest"
 	"github.com/rehearse-dev/rehearse/internal/figures"
 )
 
@@ -143,7 +143,7 @@ func newReport(otelcol, jaeger string) (*report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find OpenTelemetry's Collector: %w", err)
 	}
-	r := &report{Machine: fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())}
+	r := &report{Machine: contest.Machine()}
 	for _, m := range info.Deps {
 		if m.Path == "go.opentelemetry.io/collector/otelcol" {
 			r.Collector = m.Version

@@ -3,14 +3,14 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"net"
-	"os"
-	"runtime/pprof"
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/contest"
 	"github.com/rehearse-dev/rehearse/internal/otlp"
 	"github.com/rehearse-dev/rehearse/internal/telemetry"
 )
@@ -25,7 +25,7 @@ type held struct {
 
 // runServe takes telemetry as an environment does, with its budgets, until its
 // standard input ends. It answers each line of that with what it holds.
-func runServe(args []string, stdin io.Reader, stdout io.Writer) error {
+func runServe(args []string, stdin io.Reader, stdout io.Writer) (err error) {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	address := flags.String("listen", "127.0.0.1:0", "where to listen")
 	dir := flags.String("dir", "", "where files go")
@@ -34,17 +34,11 @@ func runServe(args []string, stdin io.Reader, stdout io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *profile != "" {
-		f, err := os.Create(*profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+	stop, err := contest.Profile(*profile)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	store, err := telemetry.New(telemetry.Options{Dir: *dir, Services: []rehearse.ServiceName{"shop"}})
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package contest
 
 import (
 	"fmt"
@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// account is a reading of the machine's processor time and of ours in it.
-type account struct {
+// Account is a reading of the machine's processor time and of ours in it. The zero
+// value is that of a system that does not say.
+type Account struct {
 	all  time.Duration // of all processors, whoever used it or nobody
 	busy time.Duration
 	ours time.Duration // of this process and of its children that have ended
 }
 
-// readAccount returns the zero account where the system does not say.
-func readAccount() account {
-	var a account
+// ReadAccount reads it now.
+func ReadAccount() Account {
+	var a Account
 	data, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return a
@@ -31,16 +32,16 @@ func readAccount() account {
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var u syscall.Rusage
 		if err := syscall.Getrusage(who, &u); err != nil {
-			return account{}
+			return Account{}
 		}
 		a.ours += time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
 	return a
 }
 
-// others is the share of the machine's processors that others have used since an
-// earlier account. It is what the benchmark's figures have to be forgiven.
-func (a account) others(since account) float64 {
+// Others is the share of the machine's processors that others have used since an
+// earlier account. It is what a benchmark's figures have to be forgiven.
+func (a Account) Others(since Account) float64 {
 	if a.all == since.all {
 		return 0
 	}

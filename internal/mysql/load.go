@@ -281,16 +281,8 @@ func (l *loader) run(ctx context.Context, control *session, p plan, sequences []
 	return p.finish(ctx, control)
 }
 
-// phase runs f and writes down how long it took.
 func (l *loader) phase(name Phase, total int64, f func() error) error {
-	start := time.Now()
-	l.progress.Begin(name, total)
-	if err := f(); err != nil {
-		return err
-	}
-	l.progress.End()
-	l.report.Phases = append(l.report.Phases, PhaseReport{Phase: name, Took: time.Since(start)})
-	return nil
+	return l.progress.Phase(&l.report, name, total, f)
 }
 
 // parallel takes steps over all sessions.

@@ -141,7 +141,7 @@ func (e *encoder) value(dst []byte, c int, v *rows.Vector, i int) ([]byte, error
 		if v.Ints[i] == rows.NaN {
 			return dst, e.unfit(c, "NaN")
 		}
-		return appendDecimal(dst, v.Ints[i], column.Scale), nil
+		return rows.AppendDecimal(dst, v.Ints[i], column.Scale), nil
 	case rows.Date:
 		days := v.Ints[i]
 		if days != rows.NegInfinity && (days < firstDay || days > lastDay) {
@@ -199,27 +199,6 @@ func appendEscaped(dst, text []byte, end byte) []byte {
 		from = i + 1
 	}
 	return append(dst, text[from:]...)
-}
-
-func appendDecimal(dst []byte, n int64, scale int) []byte {
-	u := uint64(n)
-	if n < 0 {
-		dst, u = append(dst, '-'), -u
-	}
-	if scale == 0 {
-		return strconv.AppendUint(dst, u, 10)
-	}
-	var digits [20]byte
-	d := strconv.AppendUint(digits[:0], u, 10)
-	if len(d) <= scale {
-		dst = append(dst, '0', '.')
-		for range scale - len(d) {
-			dst = append(dst, '0')
-		}
-		return append(dst, d...)
-	}
-	point := len(d) - scale
-	return append(append(append(dst, d[:point]...), '.'), d[point:]...)
 }
 
 const microsOfDay = 86400 * 1_000_000

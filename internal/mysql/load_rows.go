@@ -32,6 +32,8 @@ type chunk struct {
 	from, to int64
 }
 
+func (c chunk) part() rows.Part { return rows.Part{Table: c.table.rows, From: c.from, To: c.to} }
+
 // bySize are the tables that have rows, the biggest first, lest the last one is
 // alone at work.
 func (l *loader) bySize() []int {
@@ -52,10 +54,10 @@ func (l *loader) loadAll(ctx context.Context, sessions []*session) error {
 		loaded[i].Table = t.name
 	}
 	order := l.bySize()
-	memory := make([]*buffers, len(sessions))
+	memory := make([]*rows.Buffers, len(sessions))
 	err := rows.Share(ctx, len(sessions), len(order), func(ctx context.Context, worker, i int) error {
 		if memory[worker] == nil {
-			memory[worker] = newBuffers()
+			memory[worker] = rows.NewBuffers()
 		}
 		t := l.tables[order[i]]
 		total := t.rows.Rows()
@@ -85,7 +87,7 @@ func (l *loader) loadAll(ctx context.Context, sessions []*session) error {
 var readers atomic.Int64
 
 // loadChunk loads a chunk, and makes sure that every row of it is there.
-func (l *loader) loadChunk(ctx context.Context, s *session, c chunk, memory *buffers) (bytes int64, err error) {
+func (l *loader) loadChunk(ctx context.Context, s *session, c chunk, memory *rows.Buffers) (bytes int64, err error) {
 	t := c.table
 	doing := fmt.Sprintf("load table %q", t.name)
 	told := func(rows, bytes int64) { l.progress.Add(t.name, rows, bytes) }
@@ -101,12 +103,12 @@ func (l *loader) loadChunk(ctx context.Context, s *session, c chunk, memory *buf
 	if !l.infile {
 		return l.insertChunk(ctx, s, c, memory, told)
 	}
-	lines := startStream(ctx, c, memory, told)
+	lines := c.part().Stream(ctx, rows.Encoding{Row: t.encoder.line}, memory, told)
 	name := "rehearse-load-" + strconv.FormatInt(readers.Add(1), 10)
 	driver.RegisterReaderHandler(name, func() io.Reader { return lines })
 	result, err := s.conn.ExecContext(ctx, t.encoder.loadData(name, t.name))
 	driver.DeregisterReaderHandler(name)
-	if err := lines.close(); err != nil {
+	if err := lines.Close(); err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
 	if err != nil {
@@ -118,7 +120,7 @@ func (l *loader) loadChunk(ctx context.Context, s *session, c chunk, memory *buf
 	if n, err := result.RowsAffected(); err != nil || n != c.to-c.from {
 		return 0, fmt.Errorf("%s: the server took %d of %d rows and does not say why", doing, n, c.to-c.from)
 	}
-	return lines.bytes.Load(), nil
+	return lines.Bytes(), nil
 }
 
 // warned is the error that the last LOAD DATA LOCAL has made a warning of.
@@ -149,10 +151,10 @@ func (s *session) warned(ctx context.Context, doing string) error {
 }
 
 // insertChunk loads a chunk where LOAD DATA LOCAL is not allowed.
-func (l *loader) insertChunk(ctx context.Context, s *session, c chunk, memory *buffers, told func(rows, bytes int64)) (bytes int64, err error) {
+func (l *loader) insertChunk(ctx context.Context, s *session, c chunk, memory *rows.Buffers, told func(rows, bytes int64)) (bytes int64, err error) {
 	t := c.table
 	head := t.encoder.insert(t.name)
-	statement := append(memory.free[0][:0], head...)
+	statement := []byte(head)
 	limit := min(insertBytes, l.packet/2)
 	flush := func() error {
 		if len(statement) == len(head) {
@@ -163,13 +165,13 @@ func (l *loader) insertChunk(ctx context.Context, s *session, c chunk, memory *b
 		statement = append(statement[:0], head...)
 		return err
 	}
-	err = c.batches(ctx, &memory.batch, func(i int) (int, error) {
+	err = c.part().Batches(ctx, &memory.Batch, func(i int) (int, error) {
 		before := len(statement)
 		if before > len(head) {
 			statement = append(statement, ',')
 		}
 		var err error
-		if statement, err = t.encoder.tuple(statement, &memory.batch, i); err != nil {
+		if statement, err = t.encoder.tuple(statement, &memory.Batch, i); err != nil {
 			return 0, err
 		}
 		size := len(statement) - before
@@ -181,7 +183,6 @@ func (l *loader) insertChunk(ctx context.Context, s *session, c chunk, memory *b
 	if err == nil {
 		err = flush()
 	}
-	memory.free[0] = statement[:0]
 	if err != nil {
 		return 0, failed(fmt.Sprintf("load table %q", t.name), err)
 	}

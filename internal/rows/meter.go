@@ -23,16 +23,27 @@ type Meter struct {
 // second and at the start and the end of each phase, from one goroutine at a time.
 func NewMeter(report func(Progress)) *Meter { return &Meter{report: report} }
 
-// Begin begins a phase of so many rows or steps.
-func (m *Meter) Begin(p Phase, total int64) {
+// Phase runs a phase of so many rows or steps, and writes down how long it took where
+// it does not fail.
+func (m *Meter) Phase(r *Report, name Phase, total int64, run func() error) error {
+	start := time.Now()
+	m.begin(name, total)
+	if err := run(); err != nil {
+		return err
+	}
+	m.end()
+	r.Phases = append(r.Phases, PhaseReport{Phase: name, Took: time.Since(start)})
+	return nil
+}
+
+func (m *Meter) begin(p Phase, total int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now = Progress{Phase: p, Total: total, Bytes: m.now.Bytes}
 	m.tell()
 }
 
-// End ends the phase.
-func (m *Meter) End() {
+func (m *Meter) end() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now.Table = ""

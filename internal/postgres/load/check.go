@@ -73,7 +73,7 @@ func (l *loader) mustBeEmpty(ctx context.Context, c *pgx.Conn) error {
 // exclusions in a temporary table like it, so that a constraint that rows cannot
 // satisfy is named before anything is loaded. Nothing of it stays.
 func (l *loader) rehearse(ctx context.Context, c *pgx.Conn) error {
-	memory := newBuffers()
+	memory := rows.NewBuffers()
 	var problems rehearse.Problems
 	for _, t := range l.tables {
 		if t.rows.Rows() == 0 || !constrained(t.rows) {
@@ -104,7 +104,7 @@ func constrained(t rows.Table) bool {
 		slices.ContainsFunc(t.Columns(), func(c rows.Column) bool { return c.Type.Domain != "" || len(c.Type.Checks) > 0 })
 }
 
-func (l *loader) rehearseTable(ctx context.Context, c *pgx.Conn, t *table, memory *buffers) error {
+func (l *loader) rehearseTable(ctx context.Context, c *pgx.Conn, t *table, memory *rows.Buffers) error {
 	tx, err := c.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -144,9 +144,9 @@ func (l *loader) rehearseTable(ctx context.Context, c *pgx.Conn, t *table, memor
 			return fmt.Errorf("try rows of table %q: %w", t.name, err)
 		}
 	}
-	s := startStream(ctx, t.encoder, t.rows, min(rehearsedRows, t.rows.Rows()), memory, nil)
+	s := rows.Part{Table: t.rows, To: min(rehearsedRows, t.rows.Rows())}.Stream(ctx, t.encoder.encoding(), memory, nil)
 	_, err = c.PgConn().CopyFrom(ctx, s, t.encoder.statement(name, ""))
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		return fmt.Errorf("try rows of table %q: %w", t.name, err)
 	}
 	if err == nil {

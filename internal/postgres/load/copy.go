@@ -29,10 +29,10 @@ func (l *loader) copyAll(ctx context.Context, conns []*pgx.Conn) error {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(l.tables[b].rows.Rows(), l.tables[a].rows.Rows()) })
-	memory := make([]*buffers, len(conns))
+	memory := make([]*rows.Buffers, len(conns))
 	err := rows.Share(ctx, len(conns), len(order), func(ctx context.Context, worker, i int) error {
 		if memory[worker] == nil {
-			memory[worker] = newBuffers()
+			memory[worker] = rows.NewBuffers()
 		}
 		to := &loaded[order[i]]
 		t := l.tables[order[i]]
@@ -55,7 +55,7 @@ func (l *loader) copyAll(ctx context.Context, conns []*pgx.Conn) error {
 }
 
 // copy loads a table.
-func (l *loader) copy(ctx context.Context, conn *pgx.Conn, t *table, memory *buffers) (rows, bytes int64, err error) {
+func (l *loader) copy(ctx context.Context, conn *pgx.Conn, t *table, memory *rows.Buffers) (loaded, bytes int64, err error) {
 	statement := t.encoder.statement(t.sql, "")
 	before, after := "", ""
 	switch {
@@ -72,20 +72,20 @@ func (l *loader) copy(ctx context.Context, conn *pgx.Conn, t *table, memory *buf
 			return 0, 0, failed(ctx, conn, fmt.Sprintf("load table %q", t.name), err)
 		}
 	}
-	s := startStream(ctx, t.encoder, t.rows, t.rows.Rows(), memory, func(rows, bytes int64) { l.progress.Add(t.name, rows, bytes) })
+	s := all(t.rows).Stream(ctx, t.encoder.encoding(), memory, func(rows, bytes int64) { l.progress.Add(t.name, rows, bytes) })
 	tag, err := conn.PgConn().CopyFrom(ctx, s, statement)
-	if err := s.close(); err != nil {
+	if err := s.Close(); err != nil {
 		return 0, 0, fmt.Errorf("load table %q: %w", t.name, err)
 	}
 	if err != nil {
-		return 0, 0, copyError(ctx, conn, t, s.rows.Load(), err)
+		return 0, 0, copyError(ctx, conn, t, s.Rows(), err)
 	}
 	if after != "" {
 		if _, err := conn.Exec(ctx, after); err != nil {
 			return 0, 0, failed(ctx, conn, fmt.Sprintf("load table %q", t.name), err)
 		}
 	}
-	return tag.RowsAffected(), s.bytes.Load(), nil
+	return tag.RowsAffected(), s.Bytes(), nil
 }
 
 // parallel takes steps over all connections.

@@ -172,13 +172,21 @@ func identifier(t *schema.Table) string {
 	return pgx.Identifier{t.Schema, t.Name}.Sanitize()
 }
 
+// encoding is how a COPY has rows.
+func (e *encoder) encoding() rows.Encoding {
+	return rows.Encoding{Head: e.head, Row: e.row, Tail: e.tail}
+}
+
+// all is every row of a table.
+func all(t rows.Table) rows.Part { return rows.Part{Table: t, To: t.Rows()} }
+
 // Encode writes all rows of a table to w in the form that [Statement] reads: a
 // COPY file. It returns how many bytes that were. The same table gives the same
 // bytes.
 func Encode(ctx context.Context, t rows.Table, w io.Writer) (int64, error) {
-	s := startStream(ctx, newEncoder(t.Columns()), t, t.Rows(), newBuffers(), nil)
+	s := all(t).Stream(ctx, newEncoder(t.Columns()).encoding(), rows.NewBuffers(), nil)
 	n, err := io.Copy(w, s)
-	if failed := s.close(); failed != nil {
+	if failed := s.Close(); failed != nil {
 		err = failed
 	}
 	if err != nil {

@@ -201,16 +201,8 @@ func (l *loader) run(ctx context.Context, control *pgx.Conn, p *plan, sequences 
 	return p.finish(ctx, control, sequences)
 }
 
-// phase runs f and writes down how long it took.
 func (l *loader) phase(name Phase, total int64, f func() error) error {
-	start := time.Now()
-	l.progress.Begin(name, total)
-	if err := f(); err != nil {
-		return err
-	}
-	l.progress.End()
-	l.report.Phases = append(l.report.Phases, PhaseReport{Phase: name, Took: time.Since(start)})
-	return nil
+	return l.progress.Phase(&l.report, name, total, f)
 }
 
 // undo puts the database back as it was, after err, and says so.

@@ -88,24 +88,7 @@ func appendDecimal(dst []byte, n int64, scale int) []byte {
 	if n == rows.NaN {
 		return append(dst, "NaN"...)
 	}
-	u := uint64(n)
-	if n < 0 {
-		dst, u = append(dst, '-'), -u
-	}
-	if scale == 0 {
-		return strconv.AppendUint(dst, u, 10)
-	}
-	var digits [20]byte
-	d := strconv.AppendUint(digits[:0], u, 10)
-	if len(d) <= scale {
-		dst = append(dst, '0', '.')
-		for range scale - len(d) {
-			dst = append(dst, '0')
-		}
-		return append(dst, d...)
-	}
-	point := len(d) - scale
-	return append(append(append(dst, d[:point]...), '.'), d[point:]...)
+	return rows.AppendDecimal(dst, n, scale)
 }
 
 const microsOfDay = 86400 * 1_000_000

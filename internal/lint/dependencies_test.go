@@ -21,7 +21,7 @@ type library struct {
 var libraries = []library{
 	{prefix: "github.com/compose-spec/compose-go/v2", in: in("compose")},
 	{prefix: "github.com/sirupsen/logrus", in: in("compose"), why: "compose-go logs with it, and is told to be quiet"},
-	{prefix: "go.yaml.in/yaml/v3", in: in("config llm profile"), why: "three formats of our own, all strict and with file:line, and none may import another"},
+	{prefix: "go.yaml.in/yaml/v3", in: in("config document llm profile"), why: "formats of our own, all strict and with file:line; what two of them share is document's"},
 	{
 		prefix: "github.com/jackc/pgx/v5", in: in("churn database dataset migration parity postgres postgres/load recipe"),
 		why: "a recipe asks whether its server answers; the others each ask a server different things, and share connections",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/document"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -28,32 +29,32 @@ func ReadData(path string) (*Data, error) {
 // ParseData checks and decodes a data profile; file is its name in errors. The
 // error is a [rehearse.Problems] with all that is wrong.
 func ParseData(file string, data []byte) (*Data, error) {
-	p := &dataParser{decoder: decoder{file: file}}
+	p := &dataParser{Decoder: document.Decoder{File: file}}
 	var out Data
-	if root := p.document(data); root != nil {
+	if root := p.Root(data, "profile"); root != nil {
 		out = p.data(root)
 	}
-	if err := p.err(); err != nil {
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return &out, nil
 }
 
 // dataParser decodes a data profile.
-type dataParser struct{ decoder }
+type dataParser struct{ document.Decoder }
 
 func (p *dataParser) data(root *yaml.Node) Data {
 	var d Data
-	given := p.fields(root, "a data profile", map[string]func(*yaml.Node){
+	given := p.Fields(root, "a data profile", map[string]func(*yaml.Node){
 		"version": func(n *yaml.Node) {
-			if v, ok := p.whole(n, "version"); ok && v != 1 {
-				p.complain(n, "Use a newer rehearse, or profile again.", "version %d of the format is unknown; this rehearse reads version 1", v)
+			if v, ok := p.Whole(n, "version"); ok && v != 1 {
+				p.Complain(n, "Use a newer rehearse, or profile again.", "version %d of the format is unknown; this rehearse reads version 1", v)
 			}
 		},
 		"description": p.textTo(&d.Description, "description"),
 		"source":      func(n *yaml.Node) { d.Source = p.source(n) },
 		"privacy": func(n *yaml.Node) {
-			p.fields(n, "privacy", map[string]func(*yaml.Node){
+			p.Fields(n, "privacy", map[string]func(*yaml.Node){
 				"k":        p.intTo(&d.Privacy.K, "k"),
 				"epsilon":  p.numberTo(&d.Privacy.Epsilon, "epsilon"),
 				"listed":   p.intTo(&d.Privacy.Listed, "listed"),
@@ -64,9 +65,9 @@ func (p *dataParser) data(root *yaml.Node) Data {
 			p.named(n, "tables", func(name string, n *yaml.Node) { d.Tables = append(d.Tables, p.table(name, n)) })
 		},
 		"statements": func(n *yaml.Node) {
-			p.items(n, "statements", func(n *yaml.Node) {
+			p.Items(n, "statements", func(n *yaml.Node) {
 				var s DataStatement
-				p.require(n, p.fields(n, "a statement", map[string]func(*yaml.Node){
+				p.require(n, p.Fields(n, "a statement", map[string]func(*yaml.Node){
 					"sql":   p.textTo(&s.SQL, "sql"),
 					"calls": p.numberTo(&s.Calls, "calls"),
 				}), "a statement", "sql")
@@ -80,14 +81,14 @@ func (p *dataParser) data(root *yaml.Node) Data {
 
 func (p *dataParser) source(n *yaml.Node) DataSource {
 	var s DataSource
-	p.fields(n, "source", map[string]func(*yaml.Node){
-		"engine":  func(n *yaml.Node) { s.Engine = p.word(n, "engine", []string{"postgres", "mysql"}) },
+	p.Fields(n, "source", map[string]func(*yaml.Node){
+		"engine":  func(n *yaml.Node) { s.Engine = p.Word(n, "engine", []string{"postgres", "mysql"}) },
 		"version": p.textTo(&s.Version, "version"),
 		"schema":  p.textTo(&s.Schema, "schema"),
 		"taken": func(n *yaml.Node) {
 			t, err := time.Parse(time.RFC3339, n.Value)
 			if err != nil {
-				p.complain(n, "Write it as in 2026-11-22T14:00:00Z.", "taken must be a time, not %s", describe(n))
+				p.Complain(n, "Write it as in 2026-11-22T14:00:00Z.", "taken must be a time, not %s", document.Describe(n))
 				return
 			}
 			s.Taken = t.UTC()
@@ -102,11 +103,11 @@ func (p *dataParser) source(n *yaml.Node) DataSource {
 
 func (p *dataParser) table(name string, n *yaml.Node) DataTable {
 	t := DataTable{Name: name}
-	p.fields(n, "a table", map[string]func(*yaml.Node){
+	p.Fields(n, "a table", map[string]func(*yaml.Node){
 		"rows":  p.wholeTo(&t.Rows, "rows"),
 		"pages": p.wholeTo(&t.Pages, "pages"),
 		"churn": func(n *yaml.Node) {
-			p.fields(n, "churn", map[string]func(*yaml.Node){
+			p.Fields(n, "churn", map[string]func(*yaml.Node){
 				"inserts": p.numberTo(&t.Churn.Inserts, "inserts"),
 				"updates": p.numberTo(&t.Churn.Updates, "updates"),
 				"deletes": p.numberTo(&t.Churn.Deletes, "deletes"),
@@ -125,16 +126,16 @@ func (p *dataParser) table(name string, n *yaml.Node) DataTable {
 			p.named(n, "columns", func(name string, n *yaml.Node) { t.Columns = append(t.Columns, p.column(name, n)) })
 		},
 		"references": func(n *yaml.Node) {
-			p.items(n, "references", func(n *yaml.Node) { t.References = append(t.References, p.reference(n)) })
+			p.Items(n, "references", func(n *yaml.Node) { t.References = append(t.References, p.reference(n)) })
 		},
 		"classes": func(n *yaml.Node) { t.Classes = p.classes(n) },
 		"depends": func(n *yaml.Node) {
-			p.items(n, "depends", func(n *yaml.Node) { t.Depends = append(t.Depends, p.dependence(n)) })
+			p.Items(n, "depends", func(n *yaml.Node) { t.Depends = append(t.Depends, p.dependence(n)) })
 		},
 		"orders": func(n *yaml.Node) {
-			p.items(n, "orders", func(n *yaml.Node) {
+			p.Items(n, "orders", func(n *yaml.Node) {
 				var o DataOrder
-				p.require(n, p.fields(n, "an order", map[string]func(*yaml.Node){
+				p.require(n, p.Fields(n, "an order", map[string]func(*yaml.Node){
 					"low":   p.textTo(&o.Low, "low"),
 					"high":  p.textTo(&o.High, "high"),
 					"holds": p.shareTo(&o.Holds, "holds"),
@@ -144,9 +145,9 @@ func (p *dataParser) table(name string, n *yaml.Node) DataTable {
 			})
 		},
 		"keys": func(n *yaml.Node) {
-			p.items(n, "keys", func(n *yaml.Node) {
+			p.Items(n, "keys", func(n *yaml.Node) {
 				var k DataKey
-				p.require(n, p.fields(n, "a key", map[string]func(*yaml.Node){
+				p.require(n, p.Fields(n, "a key", map[string]func(*yaml.Node){
 					"columns":    p.textsTo(&k.Columns, "columns"),
 					"duplicates": p.shareTo(&k.Duplicates, "duplicates"),
 				}), "a key", "columns")
@@ -159,7 +160,7 @@ func (p *dataParser) table(name string, n *yaml.Node) DataTable {
 
 func (p *dataParser) column(name string, n *yaml.Node) DataColumn {
 	c := DataColumn{Name: name}
-	p.fields(n, "a column", map[string]func(*yaml.Node){
+	p.Fields(n, "a column", map[string]func(*yaml.Node){
 		"type":     p.textTo(&c.Type, "type"),
 		"null":     p.shareTo(&c.Null, "null"),
 		"distinct": p.wholeTo(&c.Distinct, "distinct"),
@@ -172,12 +173,12 @@ func (p *dataParser) column(name string, n *yaml.Node) DataColumn {
 		"text":     func(n *yaml.Node) { c.Text = p.shape(n) },
 		"json": func(n *yaml.Node) {
 			var j DataJSON
-			p.fields(n, "json", p.json(&j))
+			p.Fields(n, "json", p.json(&j))
 			c.JSON = &j
 		},
 		"array": func(n *yaml.Node) {
 			var a DataArray
-			p.fields(n, "array", map[string]func(*yaml.Node){
+			p.Fields(n, "array", map[string]func(*yaml.Node){
 				"length": p.wholesTo(&a.Length, "length"),
 				"item":   func(n *yaml.Node) { a.Item = p.column("", n) },
 			})
@@ -193,7 +194,7 @@ func (p *dataParser) column(name string, n *yaml.Node) DataColumn {
 
 func (p *dataParser) numbers(n *yaml.Node) *DataNumbers {
 	var v DataNumbers
-	p.fields(n, "numbers", map[string]func(*yaml.Node){
+	p.Fields(n, "numbers", map[string]func(*yaml.Node){
 		"quantiles": p.numbersTo(&v.Quantiles, "quantiles"),
 		"scale":     p.intTo(&v.Scale, "scale"),
 		"step":      p.numberTo(&v.Step, "step"),
@@ -204,23 +205,23 @@ func (p *dataParser) numbers(n *yaml.Node) *DataNumbers {
 
 func (p *dataParser) times(n *yaml.Node) *DataTimes {
 	var v DataTimes
-	p.fields(n, "times", map[string]func(*yaml.Node){
+	p.Fields(n, "times", map[string]func(*yaml.Node){
 		"quantiles": func(n *yaml.Node) {
-			p.items(n, "quantiles", func(n *yaml.Node) {
+			p.Items(n, "quantiles", func(n *yaml.Node) {
 				d, ok := parseSpan(n.Value)
 				if n.Kind != yaml.ScalarNode || !ok {
-					p.complain(n, "Write it as in -90d4h or 12.5s.", "a quantile must be a duration, not %s", describe(n))
+					p.Complain(n, "Write it as in -90d4h or 12.5s.", "a quantile must be a duration, not %s", document.Describe(n))
 				}
 				v.Quantiles = append(v.Quantiles, d)
 			})
 		},
 		"unit": func(n *yaml.Node) {
-			v.Unit = p.word(n, "unit", []string{"day", "hour", "minute", "second", "ms", "us"})
+			v.Unit = p.Word(n, "unit", []string{"day", "hour", "minute", "second", "ms", "us"})
 		},
 		"week": func(n *yaml.Node) {
 			p.numbersTo(&v.Week, "week")(n)
 			if len(v.Week) != 168 {
-				p.complain(n, "", "week must have 168 shares, one an hour, not %d", len(v.Week))
+				p.Complain(n, "", "week must have 168 shares, one an hour, not %d", len(v.Week))
 			}
 		},
 	})
@@ -230,7 +231,7 @@ func (p *dataParser) times(n *yaml.Node) *DataTimes {
 
 func (p *dataParser) shape(n *yaml.Node) *DataText {
 	var v DataText
-	p.fields(n, "text", map[string]func(*yaml.Node){
+	p.Fields(n, "text", map[string]func(*yaml.Node){
 		"length":  p.wholesTo(&v.Length, "length"),
 		"formats": p.sharesTo(&v.Formats, "formats"),
 		"shapes":  p.valuesTo(&v.Shapes, "shapes"),
@@ -249,14 +250,14 @@ func (p *dataParser) json(j *DataJSON) map[string]func(*yaml.Node) {
 				k := DataJSONKey{Name: name}
 				known := p.json(&k.Value)
 				known["share"] = p.shareTo(&k.Share, "share")
-				p.fields(n, "a key", known)
+				p.Fields(n, "a key", known)
 				j.Keys = append(j.Keys, k)
 			})
 		},
 		"open": p.flagTo(&j.Open, "open"),
 		"items": func(n *yaml.Node) {
 			j.Items = new(DataJSON)
-			p.fields(n, "items", p.json(j.Items))
+			p.Fields(n, "items", p.json(j.Items))
 		},
 		"length":  p.wholesTo(&j.Length, "length"),
 		"values":  p.valuesTo(&j.Values, "values"),
@@ -267,7 +268,7 @@ func (p *dataParser) json(j *DataJSON) map[string]func(*yaml.Node) {
 
 func (p *dataParser) reference(n *yaml.Node) DataReference {
 	var r DataReference
-	given := p.fields(n, "a reference", map[string]func(*yaml.Node){
+	given := p.Fields(n, "a reference", map[string]func(*yaml.Node){
 		"columns":  p.textsTo(&r.Columns, "columns"),
 		"table":    p.textTo(&r.Table, "table"),
 		"to":       p.textsTo(&r.To, "to"),
@@ -280,7 +281,7 @@ func (p *dataParser) reference(n *yaml.Node) DataReference {
 	})
 	p.require(n, given, "a reference", "columns", "table", "to")
 	if len(r.Columns) != len(r.To) {
-		p.complain(n, "", "a reference must have as many columns as it leads to, not %d and %d", len(r.Columns), len(r.To))
+		p.Complain(n, "", "a reference must have as many columns as it leads to, not %d and %d", len(r.Columns), len(r.To))
 	}
 	return r
 }
@@ -297,7 +298,7 @@ func (p *dataParser) count(name string, n *yaml.Node) DataCount {
 		}
 	}
 	if err != nil || c.From < 0 || c.To < c.From {
-		p.complain(n, "Write it as in \"3: 0.1\" or \"4-6: [0.1, 4.8]\".", "a number of children must be a number or two, not %q", name)
+		p.Complain(n, "Write it as in \"3: 0.1\" or \"4-6: [0.1, 4.8]\".", "a number of children must be a number or two, not %q", name)
 	}
 	if !span {
 		c.Mean = float64(c.From)
@@ -307,7 +308,7 @@ func (p *dataParser) count(name string, n *yaml.Node) DataCount {
 	var pair []float64
 	p.numbersTo(&pair, "a number of children")(n)
 	if len(pair) != 2 {
-		p.complain(n, "Write it as in \"4-6: [0.1, 4.8]\".", "several numbers of children need a share and a mean")
+		p.Complain(n, "Write it as in \"4-6: [0.1, 4.8]\".", "several numbers of children need a share and a mean")
 		return c
 	}
 	c.Share, c.Mean = pair[0], pair[1]
@@ -316,7 +317,7 @@ func (p *dataParser) count(name string, n *yaml.Node) DataCount {
 
 func (p *dataParser) dependence(n *yaml.Node) DataDependence {
 	var v DataDependence
-	given := p.fields(n, "a dependence", map[string]func(*yaml.Node){
+	given := p.Fields(n, "a dependence", map[string]func(*yaml.Node){
 		"column":   p.textTo(&v.Column, "column"),
 		"on":       p.textTo(&v.On, "on"),
 		"strength": p.numberTo(&v.Strength, "strength"),
@@ -330,7 +331,7 @@ func (p *dataParser) givenTo(to *[]DataGiven, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		p.named(n, what, func(name string, n *yaml.Node) {
 			g := DataGiven{Bucket: name}
-			p.fields(n, "a bucket", map[string]func(*yaml.Node){
+			p.Fields(n, "a bucket", map[string]func(*yaml.Node){
 				"share": p.shareTo(&g.Share, "share"),
 				"then":  p.sharesTo(&g.Then, "then"),
 			})
@@ -341,13 +342,13 @@ func (p *dataParser) givenTo(to *[]DataGiven, what string) func(*yaml.Node) {
 
 func (p *dataParser) classes(n *yaml.Node) *DataClasses {
 	c := &DataClasses{}
-	given := p.fields(n, "classes", map[string]func(*yaml.Node){
+	given := p.Fields(n, "classes", map[string]func(*yaml.Node){
 		"of":    p.textsTo(&c.Columns, "of"),
 		"usual": p.bucketsTo(&c.Usual, "usual"),
 		"list": func(n *yaml.Node) {
-			p.items(n, "list", func(n *yaml.Node) {
+			p.Items(n, "list", func(n *yaml.Node) {
 				var k DataClass
-				p.require(n, p.fields(n, "a class", map[string]func(*yaml.Node){
+				p.require(n, p.Fields(n, "a class", map[string]func(*yaml.Node){
 					"share": p.shareTo(&k.Share, "share"),
 					"is":    p.bucketsTo(&k.Is, "is"),
 					"open":  p.textsTo(&k.Open, "open"),
@@ -372,47 +373,47 @@ func (p *dataParser) bucketsTo(to *[]DataBucket, what string) func(*yaml.Node) {
 
 // named calls do for each key of a mapping whose keys are names.
 func (p *dataParser) named(n *yaml.Node, what string, do func(string, *yaml.Node)) {
-	p.pairs(n, what, func(key, value *yaml.Node) { do(resolve(key).Value, value) })
+	p.Pairs(n, what, func(key, value *yaml.Node) { do(document.Resolve(key).Value, value) })
 }
 
 // require complains of keys that are missing.
 func (p *dataParser) require(n *yaml.Node, given map[string]bool, what string, keys ...string) {
-	if resolve(n).Kind != yaml.MappingNode {
+	if document.Resolve(n).Kind != yaml.MappingNode {
 		return // said already
 	}
 	for _, k := range keys {
 		if !given[k] {
-			p.complain(n, "", "%s has no %s", what, k)
+			p.Complain(n, "", "%s has no %s", what, k)
 		}
 	}
 }
 
 func (p *dataParser) textTo(to *string, what string) func(*yaml.Node) {
-	return func(n *yaml.Node) { *to = p.text(n, what) }
+	return func(n *yaml.Node) { *to = p.Text(n, what) }
 }
 
 func (p *dataParser) textsTo(to *[]string, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		p.items(n, what, func(n *yaml.Node) { *to = append(*to, p.text(n, what)) })
+		p.Items(n, what, func(n *yaml.Node) { *to = append(*to, p.Text(n, what)) })
 	}
 }
 
 func (p *dataParser) flagTo(to *bool, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Decode(to) != nil {
-			p.complain(n, "", "%s must be true or false, not %s", what, describe(n))
+			p.Complain(n, "", "%s must be true or false, not %s", what, document.Describe(n))
 		}
 	}
 }
 
 func (p *dataParser) numberTo(to *float64, what string) func(*yaml.Node) {
-	return func(n *yaml.Node) { *to, _ = p.number(n, what) }
+	return func(n *yaml.Node) { *to, _ = p.Number(n, what) }
 }
 
 func (p *dataParser) numbersTo(to *[]float64, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		p.items(n, what, func(n *yaml.Node) {
-			v, _ := p.number(n, "a number of "+what)
+		p.Items(n, what, func(n *yaml.Node) {
+			v, _ := p.Number(n, "a number of "+what)
 			*to = append(*to, v)
 		})
 	}
@@ -420,9 +421,9 @@ func (p *dataParser) numbersTo(to *[]float64, what string) func(*yaml.Node) {
 
 func (p *dataParser) shareTo(to *float64, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		v, ok := p.number(n, what)
+		v, ok := p.Number(n, what)
 		if ok && (v < 0 || v > 1) {
-			p.complain(n, "", "%s must be a share from 0 to 1, not %s", what, n.Value)
+			p.Complain(n, "", "%s must be a share from 0 to 1, not %s", what, n.Value)
 		}
 		*to = v
 	}
@@ -430,9 +431,9 @@ func (p *dataParser) shareTo(to *float64, what string) func(*yaml.Node) {
 
 func (p *dataParser) intTo(to *int, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		v, ok := p.whole(n, what)
+		v, ok := p.Whole(n, what)
 		if ok && v < 0 {
-			p.complain(n, "", "%s must not be negative, as %d is", what, v)
+			p.Complain(n, "", "%s must not be negative, as %d is", what, v)
 		}
 		*to = v
 	}
@@ -448,14 +449,14 @@ func (p *dataParser) wholeTo(to *int64, what string) func(*yaml.Node) {
 
 func (p *dataParser) signedTo(to *int64, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		v, _ := p.whole(n, what)
+		v, _ := p.Whole(n, what)
 		*to = int64(v)
 	}
 }
 
 func (p *dataParser) wholesTo(to *[]int, what string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
-		p.items(n, what, func(n *yaml.Node) {
+		p.Items(n, what, func(n *yaml.Node) {
 			var v int
 			p.intTo(&v, "a number of "+what)(n)
 			*to = append(*to, v)
@@ -496,7 +497,7 @@ func (p *dataParser) ascending(n *yaml.Node, quantiles any) {
 		down = descends(q)
 	}
 	if down {
-		p.complain(n, "", "quantiles must not go down")
+		p.Complain(n, "", "quantiles must not go down")
 	}
 }
 

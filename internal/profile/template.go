@@ -45,11 +45,11 @@ func (t template) captured() bool {
 
 // template reads a text that is a template and notes the calls in it.
 func (p *parser) template(n *yaml.Node, what string) string {
-	text := p.text(n, what)
+	text := p.Text(n, what)
 	parsed, err := texttemplate.New("t").Funcs(stubs).Parse(text)
 	if err != nil {
 		_, msg, _ := strings.Cut(strings.TrimPrefix(err.Error(), "template: t:"), ": ")
-		p.complain(n, "The functions are pick, int, uuid, seq, captured and text.", "the template of %s cannot be read: %s", what, msg)
+		p.Complain(n, "The functions are pick, int, uuid, seq, captured and text.", "the template of %s cannot be read: %s", what, msg)
 		return text
 	}
 	t := template{node: n, what: what}
@@ -70,7 +70,7 @@ func (p *parser) checkUse(t template) {
 			count++
 		}
 		if want := functions[c.name]; count != want {
-			p.complain(t.node, "", "the template of %s calls %s, which takes %d arguments, with %d", t.what, c.name, want, count)
+			p.Complain(t.node, "", "the template of %s calls %s, which takes %d arguments, with %d", t.what, c.name, want, count)
 			continue
 		}
 		switch c.name {
@@ -92,12 +92,12 @@ func (p *parser) checkName(t template, c call, what string, known []string, hint
 	}
 	switch {
 	case name == nil:
-		p.complain(t.node, fmt.Sprintf("Write {{%s \"NAME\"}}.", c.name), "the template of %s calls %s without a name in double quotes", t.what, c.name)
+		p.Complain(t.node, fmt.Sprintf("Write {{%s \"NAME\"}}.", c.name), "the template of %s calls %s without a name in double quotes", t.what, c.name)
 	case !slices.Contains(known, name.Text):
 		if near, ok := rehearse.Nearest(name.Text, known); ok {
 			hint = fmt.Sprintf("Did you mean %q?", near)
 		}
-		p.complain(t.node, hint, "the template of %s uses the %s %q, which does not exist", t.what, what, name.Text)
+		p.Complain(t.node, hint, "the template of %s uses the %s %q, which does not exist", t.what, what, name.Text)
 	}
 }
 
@@ -109,7 +109,7 @@ func (p *parser) checkRange(t template, c call) {
 	low, ok1 := c.args[0].(*parse.NumberNode)
 	high, ok2 := c.args[1].(*parse.NumberNode)
 	if ok1 && ok2 && (!low.IsInt || !high.IsInt || low.Int64 > high.Int64) {
-		p.complain(t.node, "", "the template of %s calls int %s %s, which are not two whole numbers in ascending order", t.what, low, high)
+		p.Complain(t.node, "", "the template of %s calls int %s %s, which are not two whole numbers in ascending order", t.what, low, high)
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/dataset"
 	"github.com/rehearse-dev/rehearse/internal/export"
-	"github.com/rehearse-dev/rehearse/internal/postgres"
 	"github.com/rehearse-dev/rehearse/internal/postgres/load"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 	"github.com/rehearse-dev/rehearse/internal/synth"
 )
 
@@ -216,7 +216,7 @@ func redacted(to string) string {
 	if !isURL(to) {
 		return to
 	}
-	return postgres.Redact(to)
+	return redact.URL(to)
 }
 
 // compileData makes the program, and lists where files and schema differ.

@@ -12,6 +12,7 @@ import (
 	"github.com/rehearse-dev/rehearse/internal/mysql"
 	"github.com/rehearse-dev/rehearse/internal/postgres"
 	"github.com/rehearse-dev/rehearse/internal/postgres/load"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 	"github.com/rehearse-dev/rehearse/internal/rows"
 	"github.com/rehearse-dev/rehearse/internal/schema"
 )
@@ -63,7 +64,7 @@ func Open(ctx context.Context, url string, dial Dial) (Database, error) {
 		return &mysqlDatabase{db}, nil
 	}
 	return nil, &rehearse.Error{
-		Kind: rehearse.Invalid, Msg: "this is no URL of a database that rehearse speaks to: " + postgres.Redact(url),
+		Kind: rehearse.Invalid, Msg: "this is no URL of a database that rehearse speaks to: " + redact.URL(url),
 		Hint: "Write postgres://USER:PASSWORD@HOST:PORT/DATABASE or mysql://USER:PASSWORD@HOST:PORT/DATABASE.",
 	}
 }

@@ -74,13 +74,13 @@ var house = []room{
 	{pkg: "internal/likeness", imports: in("artifact measure profile schema"), why: "compares two sources, or two profiles"},
 	{pkg: "internal/synth", imports: in("artifact profile rows schema words"), why: "a profile becomes rows that satisfy a schema"},
 	{pkg: "internal/export", imports: in("rows schema")},
-	{pkg: "internal/postgres", imports: in("measure profile schema"), why: "a source that is measured"},
+	{pkg: "internal/postgres", imports: in("measure profile redact schema"), why: "a source that is measured"},
 	{pkg: "internal/postgres/load", imports: in("rows schema")},
-	{pkg: "internal/mysql", imports: in("measure profile rows schema"), why: "a source that is measured, and filled"},
+	{pkg: "internal/mysql", imports: in("measure profile redact rows schema"), why: "a source that is measured, and filled"},
 	{pkg: "internal/parity", imports: in("profile schema")},
 	{pkg: "internal/migration", imports: in("profile schema")},
 	{pkg: "internal/churn", imports: in("profile schema")},
-	{pkg: "internal/dataset", imports: in("artifact driver llm measure mysql postgres postgres/load profile rows schema synth words"),
+	{pkg: "internal/dataset", imports: in("artifact driver llm measure mysql postgres postgres/load profile redact rows schema synth words"),
 		why: "brings database, profile, generator and loader together"},
 
 	// The data plane never learns of plans, drivers or verdicts.

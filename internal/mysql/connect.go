@@ -14,6 +14,7 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 )
 
 // Config is how a database is reached.
@@ -33,7 +34,7 @@ type Config struct {
 func (c Config) parse() (*driver.Config, error) {
 	bad := func(msg, hint string) (*driver.Config, error) {
 		// The cause quotes pieces of the URL, and a password with a slash in it is one.
-		return nil, &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("the database URL %q %s", Redact(c.URL), msg), Hint: hint}
+		return nil, &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("the database URL %q %s", redact.URL(c.URL), msg), Hint: hint}
 	}
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "mysql" && u.Scheme != "mariadb" || u.Opaque != "" {
@@ -86,7 +87,7 @@ func (c Config) pool() (*sql.DB, *driver.Config, error) {
 	}
 	connector, err := driver.NewConnector(config)
 	if err != nil {
-		return nil, nil, &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("the database URL %q cannot be used", Redact(c.URL)), Err: err, Hint: "Check the options in the URL."}
+		return nil, nil, &rehearse.Error{Kind: rehearse.Invalid, Msg: fmt.Sprintf("the database URL %q cannot be used", redact.URL(c.URL)), Err: err, Hint: "Check the options in the URL."}
 	}
 	pool := sql.OpenDB(connector)
 	pool.SetMaxIdleConns(0)
@@ -152,27 +153,4 @@ func refusalHint(config *driver.Config, err *driver.MySQLError) string {
 		return "The server is shutting down: try again in a moment."
 	}
 	return "The server answered and refused: its message says why."
-}
-
-// Redact is a database's URL with its password hidden. What cannot be told from a
-// password is hidden too.
-func Redact(s string) string {
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		return s
-	}
-	// A password that should have been percent-encoded may hold anything, so where
-	// the URL is not sound, all up to its last @ may be one.
-	end := len(rest)
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-			end = i
-		}
-	}
-	at := strings.LastIndexByte(rest[:end], '@')
-	user, _, has := strings.Cut(rest[:max(at, 0)], ":")
-	if !has {
-		return s
-	}
-	return scheme + "://" + user + ":xxxxx" + rest[at:]
 }

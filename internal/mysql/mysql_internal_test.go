@@ -95,21 +95,6 @@ func TestNumbered(t *testing.T) {
 	}
 }
 
-func TestRedact(t *testing.T) {
-	tests := []struct{ url, want string }{
-		{"mysql://a:secret@h:1/d", "mysql://a:xxxxx@h:1/d"},
-		{"mysql://a:se/cr@et@h/d", "mysql://a:xxxxx@h/d"},
-		{"mysql://a@h/d", "mysql://a@h/d"},
-		{"mysql://h/d", "mysql://h/d"},
-		{"h", "h"},
-	}
-	for _, tt := range tests {
-		if got := Redact(tt.url); got != tt.want {
-			t.Errorf("%s: got %s, want %s", tt.url, got, tt.want)
-		}
-	}
-}
-
 func FuzzLabels(f *testing.F) {
 	f.Add("new", "it's")
 	f.Add(`a\b`, "")

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/rehearse-dev/rehearse"
+	"github.com/rehearse-dev/rehearse/internal/redact"
 )
 
 // Config is how a database is reached.
@@ -37,7 +38,7 @@ func Connect(ctx context.Context, c Config) (*pgx.Conn, error) {
 	if err != nil {
 		// The cause quotes pieces of the URL, and a password with a slash in it is one.
 		return nil, &rehearse.Error{
-			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the database URL %q cannot be read", Redact(c.URL)),
+			Kind: rehearse.Invalid, Msg: fmt.Sprintf("the database URL %q cannot be read", redact.URL(c.URL)),
 			Hint: "Write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters in the password percent-encoded.",
 		}
 	}

@@ -12,6 +12,8 @@
 // base64("user:password") is found too. A value of several lines is found as a
 // whole and line by line, as CI systems mask it.
 //
+// [URL] hides the password of a database's URL, which it need not know.
+//
 // What is compressed or encrypted is not looked into.
 package redact
 

@@ -1,4 +1,4 @@
-package postgres
+package redact
 
 import (
 	"net/url"
@@ -10,9 +10,9 @@ const hidden = "xxxxx"
 
 var passwordSetting = regexp.MustCompile(`(?i)((?:^|[\s?&])(?:ssl)?password\s*=\s*)('(?:\\.|[^'\\])*'?|[^&\s]*)`)
 
-// Redact is a database's URL, or libpq's keywords, with any password hidden. What
-// cannot be told from a password is hidden too.
-func Redact(s string) string {
+// URL is a database's URL, or libpq's keywords, with any password hidden. What cannot be
+// told from a password is hidden too.
+func URL(s string) string {
 	s = passwordSetting.ReplaceAllString(s, "${1}"+hidden)
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {

@@ -54,11 +54,19 @@ checks() { # without cgo, which nothing of ours needs, so that they and build co
 
 tests() { # vet has had its say
 	GORACE=atexit_sleep_ms=0 go test -race -vet=off -shuffle=on -timeout 20m -json ./...
+	# One package, beside those of the other modules: two at a time, as above.
+	set -m # so that it is a group of its own, which ends with us
+	peers go test -race -vet=off -timeout 5m -json ./... >"$work/peers.json" &
+	local beside=$!
+	set +m
+	# shellcheck disable=SC2064 # it is what it is now
+	trap "kill -- -$beside 2>/dev/null" EXIT
 	app go test -race -vet=off -shuffle=on -timeout 5m -json ./...
 	zoo go test -race -vet=off -timeout 5m -json ./...
 	compat go test -race -vet=off -timeout 5m -json ./...
-	peers go test -race -vet=off -timeout 5m -json ./...
 	telemetry go test -race -vet=off -timeout 5m -json ./...
+	wait $beside
+	cat "$work/peers.json"
 }
 
 case "${1:-all}" in

@@ -62,6 +62,7 @@ var house = []room{
 
 	// What stands on one leaf.
 	{pkg: "internal/cgroup", imports: in("driver"), why: "what a group uses is told as drivers tell it"},
+	{pkg: "internal/processes", imports: in("driver"), why: "the same of processes"},
 	{pkg: "internal/telemetry", imports: in("otlp"), why: "the store keeps spans as they came over the wire, undecoded"},
 	{pkg: "internal/verdict", imports: in("check"), why: "a check's answer is a finding like others"},
 
@@ -105,10 +106,10 @@ var house = []room{
 	{pkg: "internal/driver/drivertest", imports: in("driver")},
 	{pkg: "internal/testdocker/program", imports: in("driver/drivertest"), why: "the conformance suite's program, for an image of tests"},
 	{pkg: "internal/driver/memory", imports: in("driver")},
-	{pkg: "internal/driver/process", imports: in("archive cgroup driver packet passing ramdisk recipe snapshot"),
+	{pkg: "internal/driver/process", imports: in("archive cgroup driver packet passing processes ramdisk recipe snapshot"),
 		why: "images run from the host's binaries, and wires are made of packets, only here"},
 	{pkg: "internal/switchboard", imports: in("passing"), why: "sockets come out of the link container as open files"},
-	{pkg: "internal/driver/docker", imports: in("archive cgroup driver podman ramdisk recipe snapshot switchboard"),
+	{pkg: "internal/driver/docker", imports: in("archive cgroup driver podman processes ramdisk recipe snapshot switchboard"),
 		why: "a recipe knows who may do everything in a database whose data is cloned"},
 
 	{pkg: "internal/database", imports: in("churn dataset driver migration parity profile recipe schema"),

@@ -43,6 +43,9 @@ func (e *environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d 
 			return nil
 		}, nil
 	}
+	if err := e.engine.able(name, d); err != nil {
+		return nil, err
+	}
 	var do, back func(context.Context, *instance) error
 	switch d.Kind {
 	case rehearse.DisruptPause:
@@ -113,11 +116,21 @@ func (e *environment) resume(ctx context.Context, i *instance) error {
 }
 
 func (e *environment) update(ctx context.Context, i *instance, r container.Resources) error {
-	return e.asking(i, events.ActionUpdate, func() error {
-		_, err := e.engine.api.ContainerUpdate(ctx, i.id, client.ContainerUpdateOptions{Resources: &r})
+	var told []string
+	err := e.asking(i, events.ActionUpdate, func() error {
+		got, err := e.engine.api.ContainerUpdate(ctx, i.id, client.ContainerUpdateOptions{Resources: &r})
+		told = got.Warnings
 		return err
 	})
+	if n := slices.IndexFunc(told, isDiscarded); err == nil && n >= 0 {
+		return errors.New(told[n]) // else it would seem to be done
+	}
+	return err
 }
+
+// isDiscarded says that a warning of the engine's is about something that it was asked
+// for and has not done.
+func isDiscarded(warning string) bool { return strings.Contains(warning, "discarded") }
 
 // asking does to a container what the engine will tell of by an event.
 func (e *environment) asking(i *instance, what events.Action, do func() error) error {

@@ -196,6 +196,7 @@ func (e *engine) facts() []rehearse.Fact {
 		{Name: "engine.platform", Value: e.os + "/" + e.arch, Note: e.info.OperatingSystem + ", kernel " + e.info.KernelVersion},
 		{Name: "engine.storage", Value: e.info.Driver},
 		{Name: "engine.cgroups", Value: "version " + e.info.CgroupVersion, Note: e.info.CgroupDriver},
+		e.limitsFact(),
 		{Name: "engine.rootless", Value: yesNo(e.rootless)},
 		{Name: "engine.kernel", Value: map[bool]string{true: "this host's", false: "another"}[e.local]},
 	}

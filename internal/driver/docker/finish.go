@@ -5,6 +5,7 @@ import (
 
 	"github.com/rehearse-dev/rehearse/internal/cgroup"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/processes"
 )
 
 var _ driver.Finisher = (*environment)(nil)
@@ -40,8 +41,11 @@ func (e *environment) Finish() {
 }
 
 // isOf says that a process is a container's. In a container of our own, the engine's
-// numbers are not ours.
-func isOf(pid int, container string) bool { return len(cgroup.Of(pid, container)) > 0 }
+// numbers are not ours. Without control groups a container is known by the files that
+// the engine mounts in it.
+func isOf(pid int, container string) bool {
+	return len(cgroup.Of(pid, container)) > 0 || processes.Mounts(pid, container)
+}
 
 func closeAll(files []*os.File) {
 	for _, f := range files {

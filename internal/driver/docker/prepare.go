@@ -35,6 +35,7 @@ func (e *environment) Prepare(ctx context.Context, name rehearse.ServiceName) er
 		return err
 	}
 	e.fact(rehearse.Fact{Name: "image." + string(name), Value: s.image.Digest, Note: s.image.Ref})
+	e.tellUnlimited(s.spec)
 	if err := e.prepareHooks(ctx, s); err != nil {
 		return err
 	}

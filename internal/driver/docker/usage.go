@@ -10,6 +10,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/cgroup"
 	"github.com/rehearse-dev/rehearse/internal/driver"
+	"github.com/rehearse-dev/rehearse/internal/processes"
 )
 
 // Usage is what all instances of a service use together.
@@ -48,6 +49,9 @@ func (e *environment) usage(ctx context.Context, i *instance) (driver.Usage, err
 			return u, nil
 		}
 	}
+	if !e.engine.grouped() {
+		return e.counted(i)
+	}
 	got, err := e.engine.api.ContainerStats(ctx, i.id, client.ContainerStatsOptions{})
 	if err != nil {
 		if isGone(err) {
@@ -66,6 +70,19 @@ func (e *environment) usage(ctx context.Context, i *instance) (driver.Usage, err
 		Processes: int(s.PidsStats.Current),
 		Throttled: rehearse.Throttling{Periods: int64(held.Periods), Throttled: int64(held.ThrottledPeriods), For: rehearse.Duration(held.ThrottledTime)},
 	}, nil
+}
+
+// counted asks an instance's processes. An engine without control groups tells of the
+// one that it is in itself: of everything that its user, or the host, has done.
+func (e *environment) counted(i *instance) (driver.Usage, error) {
+	if pid := int(i.pid.Load()); e.engine.local && pid > 1 && processes.Mounts(pid, i.id) {
+		if all := processes.Among(pid); len(all) > 0 {
+			return processes.Usage(all), nil
+		}
+	}
+	return driver.Usage{}, &rehearse.Error{
+		Kind: rehearse.Unavailable, Msg: "nobody counts what " + i.name + " uses: " + e.engine.whyUnheld(), Hint: e.engine.groupsHint(),
+	}
 }
 
 // resident leaves out the page cache that the kernel would give back at once, as

@@ -17,6 +17,7 @@ import (
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
 	"github.com/rehearse-dev/rehearse/internal/passing"
+	"github.com/rehearse-dev/rehearse/internal/processes"
 	"github.com/rehearse-dev/rehearse/internal/snapshot"
 )
 
@@ -405,7 +406,7 @@ func (e *environment) Usage(ctx context.Context, name rehearse.ServiceName) (dri
 	if p == nil {
 		return driver.Usage{}, nil
 	}
-	u := usageOf(e.iso.processes(p))
+	u := processes.Usage(e.iso.processes(p))
 	u.Throttled = group.throttled()
 	return u, nil
 }

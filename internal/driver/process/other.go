@@ -50,8 +50,6 @@ func limitsFact() rehearse.Fact {
 	return rehearse.Fact{Name: "limits", Value: "no", Note: "control groups are a feature of Linux"}
 }
 
-func usageOf([]int) driver.Usage { return driver.Usage{} }
-
 func (p *plain) processes(*jailProcess) []int { return nil }
 
 func listGroups(string) []driver.Remnant { return nil }

@@ -58,7 +58,11 @@ func judgeExperiment(step rehearse.ExperimentStep, ev *rehearse.Evidence) []rehe
 		before = append(before, t.over("steady before: "+th.String(), th, 0, step.Before))
 	}
 	for _, th := range step.During {
-		rest = append(rest, t.over("during: "+th.String(), th, step.Before, step.MethodEnd()))
+		f := t.over("during: "+th.String(), th, step.Before, step.MethodEnd())
+		if why := t.late(); why != "" && f.Outcome == rehearse.Pass {
+			doubt(&f, why)
+		}
+		rest = append(rest, f)
 	}
 	for _, th := range step.Steady {
 		rest = append(rest, t.recovery(th))
@@ -136,6 +140,36 @@ func (t *trial) over(check string, th rehearse.Threshold, from, to rehearse.Dura
 	return f
 }
 
+// busyHint is for who sees that a method was not done in time.
+const busyHint = "The host or its container engine was too busy. Give the method and after more time, or the host less to do."
+
+// methodEnd is when the last action was over. Where it took long to undo, nobody could
+// recover sooner. To start a service again that was ended is recovering, and counts.
+func (t *trial) methodEnd() rehearse.Duration {
+	end := t.step.MethodEnd()
+	for _, d := range t.actions {
+		again := d.Disruption != nil && (d.Disruption.Kind == rehearse.DisruptKill || d.Disruption.Kind == rehearse.DisruptRestart)
+		if d.over != nil && !again {
+			end = max(end, d.over.At)
+		}
+	}
+	return end
+}
+
+// late says which action was in force for less than half of the time that it was
+// planned for, because it took long to begin; empty when there is none.
+func (t *trial) late() string {
+	for _, d := range t.actions {
+		if d.begun == nil || d.begun.Error != "" || d.For == 0 {
+			continue
+		}
+		if by := d.begun.At - t.step.Before - d.At; by > d.For/2 {
+			return fmt.Sprintf("%s began %v later than planned, so what users saw meanwhile is not what they see of it.", d.Title, by)
+		}
+	}
+	return ""
+}
+
 // recoveryGrain is how exactly the moment of recovery is sought.
 const recoveryGrain = rehearse.Duration(100 * time.Millisecond)
 
@@ -148,7 +182,13 @@ func (t *trial) recovery(th rehearse.Threshold) rehearse.Finding {
 		f.Outcome, f.Got, f.Detail = rehearse.Unverified, "did not run", why
 		return f
 	}
-	end := t.step.MethodEnd()
+	end := t.methodEnd()
+	if end > t.step.MethodEnd() && end+t.step.Recover >= total {
+		f.Outcome, f.Got = rehearse.Unverified, "no samples"
+		f.Detail = fmt.Sprintf("The method was over %v later than planned, and no request was to start after the recovery.", end-t.step.MethodEnd())
+		f.Hint = busyHint
+		return f
+	}
 	at, ok := recovered(th, t.samples, end, total)
 	last := judgeThreshold(th, rehearse.LoadResult{Elapsed: t.step.After}, within(t.samples, end+t.step.Recover, total), t.offered)
 	switch {

@@ -106,6 +106,16 @@ func TestExperiment(t *testing.T) {
 			a := &step(s).Method[0]
 			a.Fault, a.Disruption, a.Services = nil, &rehearse.Disruption{Kind: rehearse.DisruptKill}, []rehearse.ServiceName{"db"}
 		}, told(rehearse.ActionEvent{}, rehearse.ActionEvent{Error: "db: it is not ready again"}), map[string]string{hold: "pass 1 of 1 action", mended: "fail 0 of 1 action"}},
+		{"undone late", func(s *scene) { all(s, 4000*ms, 7000*ms) }, told(rehearse.ActionEvent{At: 2000 * ms}, rehearse.ActionEvent{At: 7000 * ms, Doses: touched(3, true)}),
+			map[string]string{before: "pass 0%", during: "pass 50%", recover: "pass at once", mended: "pass 1 of 1 action"}},
+		{"undone too late to see more", func(s *scene) { all(s, 4000*ms, 7000*ms) }, told(rehearse.ActionEvent{At: 2000 * ms}, rehearse.ActionEvent{At: 8500 * ms, Doses: touched(3, true)}),
+			map[string]string{recover: "unverified no samples"}},
+		{"begun late", nil, told(rehearse.ActionEvent{At: 3200 * ms}, rehearse.ActionEvent{At: 4000 * ms, Doses: touched(3, true)}), map[string]string{during: "unverified 50%", recover: "pass after 500ms"}},
+		{"a killed service is started for long", func(s *scene) {
+			all(s, 4000*ms, 7000*ms)
+			a := &step(s).Method[0]
+			a.Fault, a.Disruption, a.Services = nil, &rehearse.Disruption{Kind: rehearse.DisruptKill}, []rehearse.ServiceName{"db"}
+		}, told(rehearse.ActionEvent{At: 2000 * ms}, rehearse.ActionEvent{At: 7000 * ms}), map[string]string{recover: "fail after 3s"}},
 		{"interrupted", func(s *scene) {
 			s.samples = s.samples[:140]
 			s.samples[139].Error, s.samples[139].Dropped = "canceled", true

@@ -21,6 +21,9 @@ func (t *trial) check(c rehearse.Check) (before, after rehearse.Finding) {
 		if !ok {
 			why = "The evidence does not say when the load began."
 		}
+		if why == "" && from >= to {
+			why = "The method was over so late that nothing was to be seen after it."
+		}
 		if why != "" {
 			f.Outcome, f.Got, f.Detail = rehearse.Unverified, "did not run", why
 			return f
@@ -33,7 +36,7 @@ func (t *trial) check(c rehearse.Check) (before, after rehearse.Finding) {
 		answer.Check, answer.Step = f.Check, f.Step
 		return answer
 	}
-	return ask("steady before: ", 0, t.step.Before), ask("recovered: ", t.step.MethodEnd()+t.step.Recover, t.step.Total())
+	return ask("steady before: ", 0, t.step.Before), ask("recovered: ", t.methodEnd()+t.step.Recover, t.step.Total())
 }
 
 // stepBegan is when a step's load began, as the first look at the links dates it.

@@ -169,13 +169,21 @@ func (e *environment) writeContent(file string, f content) error {
 	if err := os.Chmod(file, f.mode); err != nil {
 		return err
 	}
+	if e.engine.rootless && f.uid == 0 && f.gid == 0 && os.Getuid() != 0 {
+		return nil // root in its containers is who runs it
+	}
 	err := os.Chown(file, f.uid, f.gid)
 	if errors.Is(err, fs.ErrPermission) {
-		e.fact(rehearse.Fact{Name: "file.owner", Value: f.target, Note: "its owner is whoever runs rehearse: only root can give a file away"})
-		return nil
+		e.fact(rehearse.Fact{Name: "file.owner", Value: f.target, Note: "its owner is whoever runs rehearse, and every user in the container can read it: only root can give a file away"})
+		return os.Chmod(file, forAll(f.mode))
 	}
 	return err
 }
+
+// forAll gives everybody what an owner may do. Where the file has another owner than
+// the one who is to read it, it is no less closed to the host's other users: the
+// directory in which it lies is ours alone.
+func forAll(mode fs.FileMode) fs.FileMode { return mode | mode&0o700>>3 | mode&0o700>>6 }
 
 // copyFiles puts files into a container that has not started. The engine makes the
 // directories that are missing.

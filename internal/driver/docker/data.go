@@ -323,7 +323,9 @@ func (e *environment) overlay(ctx context.Context, s *service, golden string) (s
 	e.mu.Lock()
 	e.volumes[r.Name] = true
 	e.mu.Unlock()
-	_, err = e.engine.api.VolumeCreate(ctx, client.VolumeCreateOptions{
+	making, stop := e.untilAbandoned(ctx) // as create
+	defer stop()
+	_, err = e.engine.api.VolumeCreate(making, client.VolumeCreateOptions{
 		Name: r.Name, Driver: "local", Labels: e.labels(s.spec.Name, nil),
 		DriverOpts: map[string]string{
 			"type": "overlay", "device": "overlay",

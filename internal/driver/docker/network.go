@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -128,10 +129,13 @@ func (e *environment) openNetwork(ctx context.Context) error {
 			}
 		}
 		a := newAddresses(subnet)
-		err = e.engine.createNetwork(ctx, r.Name, a, e.labels("", nil))
+		err = e.createNetwork(ctx, r.Name, a)
 		if err == nil {
 			e.addresses = a
-			return e.spec.Journal.Confirm(r, true)
+			if err := e.spec.Journal.Confirm(r, true); err != nil {
+				return err
+			}
+			return context.Cause(ctx)
 		}
 		if !strings.Contains(err.Error(), "overlap") && !strings.Contains(err.Error(), "already used") {
 			return fmt.Errorf("make the environment's network: %w", explain(err))
@@ -152,6 +156,16 @@ func roomHint(all []network.Summary) string {
 		}
 	}
 	return hint
+}
+
+// createNetwork makes the environment's network. An engine makes what it was asked
+// for, also for who does not wait for it: whoever left at once would look for what is
+// to be removed before it is there.
+func (e *environment) createNetwork(ctx context.Context, name string, a *addresses) error {
+	making, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(e.limits.request, stop) })()
+	return e.engine.createNetwork(making, name, a, e.labels("", nil))
 }
 
 // createNetwork makes an environment's network. Podman would ignore the options: its

@@ -199,7 +199,9 @@ func (e *environment) makeVolume(ctx context.Context, name string, ownDisk bool)
 	if ownDisk {
 		q.DriverOpts = map[string]string{"type": "tmpfs", "device": "tmpfs", "o": "nosuid,nodev,mode=755," + ramdisk.Options}
 	}
-	if _, err := e.engine.api.VolumeCreate(ctx, q); err != nil {
+	making, stop := e.untilAbandoned(ctx) // as create
+	defer stop()
+	if _, err := e.engine.api.VolumeCreate(making, q); err != nil {
 		return "", fmt.Errorf("make volume %s: %w", name, explain(err))
 	}
 	return full, e.spec.Journal.Confirm(r, true)

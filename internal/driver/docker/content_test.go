@@ -12,3 +12,11 @@ func TestForAll(t *testing.T) {
 		}
 	}
 }
+
+func TestOnLoopback(t *testing.T) {
+	for registry, want := range map[string]bool{"127.0.0.1:5000": true, "localhost:5000": true, "localhost": true, "[::1]:5000": true, "docker.io": false, "registry.test:5000": false} {
+		if got := onLoopback(registry); got != want {
+			t.Errorf("onLoopback(%q) = %t, want %t", registry, got, want)
+		}
+	}
+}

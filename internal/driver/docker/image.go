@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -264,8 +266,23 @@ func (e *engine) unpulled(ctx context.Context, s rehearse.Service, registry stri
 		return fail(rehearse.Unavailable, "the registry "+registry+" speaks no TLS",
 			"Name it in insecure-registries of the engine's configuration, if you trust the network between them.")
 	case has("no such host", "server misbehaving", "connection refused", "timeout", "unreachable", "deadline exceeded", "connection reset", "eof", "no route"):
+		own := ""
+		if e.rootless && onLoopback(registry) {
+			own = "The loopback of a rootless engine is not this host's: name the registry by another address of the host. "
+		}
 		return fail(rehearse.Unavailable, "the registry "+registry+" cannot be reached, and "+what+" is not on the engine",
-			e.nearby(ctx, s.Image)+"Pull it while there is a network: what is on the engine is not asked for again.")
+			own+e.nearby(ctx, s.Image)+"Pull it while there is a network: what is on the engine is not asked for again.")
 	}
 	return fmt.Errorf("pull %s: %w", what, said)
+}
+
+// onLoopback says whether a registry listens where nobody but its own host, or its
+// engine, reaches it.
+func onLoopback(registry string) bool {
+	host, _, err := net.SplitHostPort(registry)
+	if err != nil {
+		host = registry
+	}
+	at, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && at.IsLoopback()
 }

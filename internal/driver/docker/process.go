@@ -40,7 +40,7 @@ type process struct {
 	exit     *driver.Exit
 	running  map[*instance]bool
 	since    time.Time // when the last instance was started
-	stopping bool // pre_stop hooks have been run
+	stopping bool      // pre_stop hooks have been run
 }
 
 func newProcess(e *environment, s *service) *process {

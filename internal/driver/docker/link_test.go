@@ -111,6 +111,13 @@ func TestNoWayLeadsRoundALink(t *testing.T) {
 	if got := p.sh("b", "cat /proc/net/arp; ip addr; nc -w 1 "+address("up")+" 8080 </dev/null && echo reached; true"); strings.Contains(got, "reached") {
 		t.Errorf("b reaches up by its address:\n%s", got)
 	}
+	// What is told while somebody asks is not believed, as when an engine makes a
+	// container's address known.
+	p.sh("b", "nc -w 3 "+address("up")+" 8080 </dev/null >/dev/null 2>&1 & for i in $(seq 100); do grep -qF '"+address("up")+" ' /proc/net/arp && exit; sleep 0.01; done; exit 1")
+	p.sh("up", "arping -U -c 1 -I eth0 "+address("up"))
+	if got := p.sh("b", "grep -F '"+address("up")+" ' /proc/net/arp || true"); !strings.Contains(got, "00:00:00:00:00:00") {
+		t.Errorf("b has been told where up is: %q", got)
+	}
 
 	in, ingress, err := p.Listen(t.Context(), rehearse.Ingress, []string{"up"}, 8080)
 	if err != nil {

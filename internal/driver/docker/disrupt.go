@@ -43,7 +43,7 @@ func (e *environment) Disrupt(ctx context.Context, name rehearse.ServiceName, d 
 			return nil
 		}, nil
 	}
-	if err := e.engine.able(name, d); err != nil {
+	if err := e.engine.able(d); err != nil {
 		return nil, err
 	}
 	var do, back func(context.Context, *instance) error

@@ -89,13 +89,13 @@ func (e *environment) tellUnlimited(s rehearse.Service) {
 }
 
 // able says why a disruption cannot be done with this engine, where it is known.
-func (e *engine) able(s rehearse.ServiceName, d rehearse.Disruption) error {
+func (e *engine) able(d rehearse.Disruption) error {
 	needs := map[rehearse.DisruptionKind]string{rehearse.DisruptCPU: "cpus", rehearse.DisruptMemory: "memory"}[d.Kind]
 	if d.Kind == rehearse.DisruptPause && e.grouped() || d.Kind != rehearse.DisruptPause && !slices.Contains(e.unheld(), needs) {
 		return nil
 	}
 	return &rehearse.Error{
-		Kind: rehearse.Unavailable, Msg: fmt.Sprintf("service %q: this engine cannot do %q: %s", s, d.Kind, e.whyUnheld()),
+		Kind: rehearse.Unavailable, Msg: fmt.Sprintf("this engine cannot do %q: %s", d.Kind, e.whyUnheld()),
 		Hint: e.groupsHint(),
 	}
 }

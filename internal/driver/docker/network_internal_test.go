@@ -35,8 +35,8 @@ func TestNetworkOfWhoHasGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := newEnvironment(Options{}, &engine{api: api}, driver.Spec{ID: "left", Plan: &rehearse.Plan{}})
 	create := func(patience time.Duration) (leave func(), made chan error) {
+		e := newEnvironment(Options{}, &engine{api: api}, driver.Spec{ID: "left", Plan: &rehearse.Plan{}})
 		e.limits.request = patience
 		ctx, leave := context.WithCancel(t.Context())
 		made = make(chan error, 1)

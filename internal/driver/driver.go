@@ -317,8 +317,6 @@ type Process interface {
 
 // Asked is a process of whose end somebody else tells, who may be late.
 type Asked interface {
-	// Since is since when it has run, all of it; Start may have had more to do.
-	Since() time.Time
 	// Runs asks whether it still does, now. It is true where there is no answer.
 	Runs(ctx context.Context) bool
 }

@@ -67,19 +67,14 @@ func (s *service) awaitReady(life context.Context, p driver.Process, deadline ti
 
 // runsOn waits until a service has run for a moment.
 func runsOn(life context.Context, p driver.Process) error {
-	asked, isAsked := p.(driver.Asked)
-	rest := settleTime
-	if isAsked {
-		rest -= time.Since(asked.Since())
-	}
 	select {
 	case <-p.Done():
 		return errExited
-	case <-time.After(rest):
+	case <-time.After(settleTime):
 	case <-life.Done():
 		return context.Cause(life)
 	}
-	if !isAsked || asked.Runs(life) {
+	if asked, ok := p.(driver.Asked); !ok || asked.Runs(life) {
 		return nil
 	}
 	select {

@@ -39,8 +39,7 @@ type process struct {
 	mu       sync.Mutex
 	exit     *driver.Exit
 	running  map[*instance]bool
-	since    time.Time // when the last instance was started
-	stopping bool      // pre_stop hooks have been run
+	stopping bool // pre_stop hooks have been run
 }
 
 func newProcess(e *environment, s *service) *process {
@@ -128,7 +127,7 @@ func (p *process) start(ctx context.Context, i *instance, out driver.Output, end
 	starting() // from here on it lives longer than ctx
 	started = true
 	p.mu.Lock()
-	p.running[i], p.since = true, time.Now()
+	p.running[i] = true
 	p.mu.Unlock()
 	copied := make(chan struct{})
 	go func() {
@@ -299,13 +298,6 @@ func (e *environment) joined(s rehearse.Service) netip.Addr {
 func (p *process) Done() <-chan struct{} { return p.done }
 
 var _ driver.Asked = (*process)(nil)
-
-// Since is when the engine had started the last instance.
-func (p *process) Since() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.since
-}
 
 // Runs asks the engine, which tells of an end only when it has taken apart what the
 // container had.

@@ -287,6 +287,29 @@ func TestResetOfIdleAndNewConnections(t *testing.T) {
 	}
 }
 
+// TestResetAtOnceLetsNothingThrough has connections that begin under a reset, to an
+// upstream that speaks at once.
+func TestResetAtOnceLetsNothingThrough(t *testing.T) {
+	noLeaks(t)
+	l, addr := serveLink(t, rehearse.Shape{}, serveTCP(t, func(c *net.TCPConn) { io.WriteString(c, "hello") }))
+	mustBreak(t, l, rehearse.Fault{Kind: rehearse.FaultReset})
+	const connections = 40
+	for range connections {
+		c, err := net.Dial("tcp", addr)
+		if errors.Is(err, syscall.ECONNRESET) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		expectEnd(t, c, syscall.ECONNRESET)
+		c.Close()
+	}
+	if d := doseOf(t, l, "reset"); d.Connections != connections {
+		t.Errorf("dose is %+v, want %d connections", d, connections)
+	}
+}
+
 // TestResetThatWasTakenAway has resets fall due while they are being taken away:
 // one that is gone strikes nobody.
 func TestResetThatWasTakenAway(t *testing.T) {

@@ -52,6 +52,7 @@ type session struct {
 	rested   map[*fault]*bearing // not now; a scheduled fault may come again
 	stopDial context.CancelFunc
 	closed   bool
+	struck   bool // by a fault that resets at once
 }
 
 // carry takes an accepted connection to its upstream, and starts its two
@@ -76,6 +77,9 @@ func (l *Link) carry(ctx context.Context, client net.Conn, opened time.Time, dia
 	if !s.connect(ctx, client, dial) {
 		s.leaveLink()
 		return
+	}
+	if s.isStruck() {
+		s.reset()
 	}
 	s.running.Store(2)
 	all.Go(s.up.run)
@@ -215,7 +219,24 @@ func (s *session) begin(near, far net.Conn) bool {
 // waits for the traffic.
 func (s *session) refresh() {
 	s.mu.Lock()
+	s.bearAll()
+	struck := s.struck && s.upstream.conn != nil
+	s.mu.Unlock()
+	if struck {
+		s.reset() // here, so that not a byte passes from now on
+	}
+}
+
+// isStruck reports whether a fault resets the session at once, so that not a byte of
+// it may pass: a timer would come too late where the answer is quick.
+func (s *session) isStruck() bool {
+	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.struck
+}
+
+// bearAll does so. The caller holds mu.
+func (s *session) bearAll() {
 	if s.closed {
 		return
 	}
@@ -268,6 +289,10 @@ func (s *session) bear(f *fault) *bearing {
 	after := time.Duration(f.spec.Delay)
 	switch f.spec.Kind {
 	case rehearse.FaultReset:
+		if after == 0 {
+			b.touch(0)
+			s.struck = true
+		}
 		s.strike(b, after, func() { go s.reset() })
 	case rehearse.FaultHalfOpen:
 		s.strike(b, after, func() { b.lost.Store(true); s.sever() })

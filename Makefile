@@ -44,7 +44,7 @@ bench-telemetry-jaeger: ## the same against Jaeger as well, which takes ten minu
 	cd tools/jaeger && go build -trimpath -o ../../bin/telemetrybench/jaeger github.com/jaegertracing/jaeger/cmd/jaeger
 	bin/telemetrybench/telemetrybench -jaeger bin/telemetrybench/jaeger -json bin/telemetrybench/results-jaeger.json
 
-bench-docker: ## an environment of containers against docker compose and testcontainers-go, in some eighteen minutes, and three more to build those the first time
+bench-docker: ## an environment of containers against docker compose and testcontainers-go, in some twenty-six minutes, and three more to build those the first time
 	CGO_ENABLED=0 go build -trimpath -o bin/dockerbench/ ./cmd/...
 	cd tools/compose && go build -trimpath -o ../../bin/dockerbench/docker-compose github.com/docker/compose/v5/cmd
 	cd tools/testcontainers && go build -trimpath -o ../../bin/dockerbench/testcontainers .

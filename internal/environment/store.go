@@ -262,14 +262,12 @@ func (e Entry) AwaitEnd(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { // as long as the environment's process, or as ours
-		defer f.Close()
-		for {
-			err := unix.Flock(int(f.Fd()), unix.LOCK_EX)
-			if !errors.Is(err, unix.EINTR) {
-				ended <- err
-				return
-			}
+		err := error(unix.EINTR)
+		for errors.Is(err, unix.EINTR) {
+			err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
 		}
+		f.Close() // before it is told: while we have the lock, the environment seems to live
+		ended <- err
 	}()
 	select {
 	case err := <-ended:

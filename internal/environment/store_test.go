@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/rehearse-dev/rehearse"
 	"github.com/rehearse-dev/rehearse/internal/driver"
@@ -370,6 +371,41 @@ func TestAwaitEnd(t *testing.T) {
 	}
 	all.Wait()
 	storeIsEmpty(t, s)
+}
+
+// TestCollectAfterEnd has processes die who had a lock and left something. Who waited
+// for their end finds them dead.
+func TestCollectAfterEnd(t *testing.T) {
+	s := newStore(t)
+	d := &hostDriver{name: "host"}
+	for i := range 100 {
+		id := fmt.Sprint("shop-dying", i)
+		dead(t, s, id, `{"driver":"host"}`, journalLine(t, true, true, remnant(id, "container", "web")))
+		e := environment.Entry{Meta: environment.Meta{ID: rehearse.EnvironmentID(id)}, Path: filepath.Join(s.Root, id)}
+		lock, err := os.OpenFile(filepath.Join(e.Path, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+		if err == nil {
+			err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !e.StillAlive() {
+			t.Fatal("it is dead before its process")
+		}
+		go lock.Close()
+		if err := e.AwaitEnd(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.CollectOne(t.Context(), e.ID, d); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(e.Path); !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("%s is there still (%v)", id, err)
+		}
+	}
+	if len(d.removed) != 100 {
+		t.Errorf("the driver removed %d things, want 100", len(d.removed))
+	}
 }
 
 // TestCollectorsAndCreators has environments come and go, and many of them dead,

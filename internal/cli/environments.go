@@ -491,11 +491,16 @@ func (a *app) takeDown(ctx context.Context, e environment.Entry) error {
 		Hint: fmt.Sprintf("Its process %d goes on, and may wait for services that do not end or an engine that does not answer. Once it has ended, rehearse gc removes what it has left.", e.PID),
 	})
 	defer cancel()
-	if err := e.AwaitEnd(waiting); err != nil {
-		return err
-	}
-	if isDir(e.Path) { // it was killed on its way, or could not remove something
-		if _, err := a.Store().CollectOne(ctx, e.ID, a.Drivers()...); err != nil {
+	for isDir(e.Path) {
+		if err := e.AwaitEnd(waiting); err != nil {
+			return err
+		}
+		if !isDir(e.Path) {
+			break
+		}
+		// It was killed on its way, or could not remove something. Where somebody else
+		// is removing that, he has its lock, and is waited for.
+		if _, err := a.Store().CollectOne(waiting, e.ID, a.Drivers()...); err != nil {
 			return err
 		}
 	}
